@@ -1,0 +1,165 @@
+/* The binary interface between a compiled program and the runtime: plain C, no symbol but one.
+ *
+ * An artifact exports one symbol, `kiln_program_<name>`, a `kiln_program`. Everything else hangs on it. Each struct begins with its
+ * size in bytes, so that later minor versions may append members; a runtime reads only what both sides know. The major version must
+ * be equal, the minor version not above the runtime's. Compiled code imports no symbol: what it needs of the runtime comes in
+ * `kiln_call::services`. All strings are UTF-8, null-terminated, and live as long as the artifact. */
+#ifndef KILN_RUNTIME_ABI_H
+#define KILN_RUNTIME_ABI_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define KILN_ABI_MAJOR 1
+#define KILN_ABI_MINOR 0
+
+/* Instruction sets of one artifact, in the order of `kiln_function::run`; the runtime picks the best that the CPU has, or the one
+ * that the environment variable KILN_ISA (v2, v3, v4) names. */
+enum { KILN_ISA_X86_64_V2 = 0, KILN_ISA_X86_64_V3 = 1, KILN_ISA_X86_64_V4 = 2, KILN_ISA_COUNT = 3 };
+
+/* What compiled code returns. On an error it fills kiln_call::error_site and error_values. */
+enum {
+  KILN_OK = 0,
+  KILN_ERROR_INDEX_OUT_OF_RANGE = 1 /* error_values: index, size */
+};
+
+/* Work that compiled code asks the runtime for. */
+typedef struct kiln_services {
+  uint32_t struct_size;
+  /* Runs task(argument, i) for i in [0, count), on any threads, and returns when all are done. Which thread runs what never changes
+   * a result. */
+  void (*parallel_for)(void *executor, void (*task)(void *argument, int64_t index), void *argument, int64_t count);
+} kiln_services;
+
+/* One call of one function. The pointers are to contiguous row-major data; inputs, outputs, state and prepared values never overlap,
+ * except that several inputs may be the same memory. */
+typedef struct kiln_call {
+  uint32_t struct_size;
+  uint32_t error_site;            /* out: index into kiln_program::sites */
+  const int64_t *symbols;         /* values of kiln_function::symbols */
+  const void *const *inputs;      /* in the order of kiln_function::inputs */
+  void *const *outputs;           /* in the order of kiln_function::outputs */
+  void *const *state;             /* by index into kiln_program::states */
+  void *const *prepared;          /* by index into kiln_program::prepared */
+  void *arena;                    /* 64-byte aligned; as many bytes as `measure` asked for */
+  const kiln_services *services;
+  void *executor;                 /* first argument of every service */
+  int64_t error_values[4];        /* out */
+} kiln_call;
+
+/* A size: a constant (symbol < 0) or the value of kiln_function::symbols[symbol]. */
+typedef struct kiln_dim {
+  int64_t value;
+  int32_t symbol;
+  int32_t reserved;
+} kiln_dim;
+
+typedef struct kiln_argument {
+  uint32_t struct_size;
+  uint32_t dtype; /* kiln::runtime::DType */
+  uint32_t rank;
+  const char *name;
+  const kiln_dim *dims;   /* inputs: rank entries. Outputs: null, the sizes come from `measure`. */
+  const char *shape_text; /* "[batch, 784]", for people */
+} kiln_argument;
+
+typedef struct kiln_function {
+  uint32_t struct_size;
+  const char *name;
+  uint32_t symbol_count, input_count, output_count;
+  const char *const *symbols;
+  const kiln_argument *inputs, *outputs;
+  uint32_t read_count, write_count, prepared_count;
+  const uint32_t *reads;    /* states that a call reads */
+  const uint32_t *writes;   /* states that a call writes: such a call is exclusive */
+  const uint32_t *prepared; /* prepared values that a call reads */
+  /* Sizes of all outputs, one after another, and the bytes of arena, for given symbol values. Null in a prepare function without
+   * run-time sizes. */
+  void (*measure)(const int64_t *symbols, int64_t *output_sizes, int64_t *arena_bytes);
+  int32_t (*run[KILN_ISA_COUNT])(kiln_call *call); /* null where the artifact lacks an instruction set */
+} kiln_function;
+
+enum { KILN_STATE_PARAMETER = 0, KILN_STATE_BUFFER = 1, KILN_STATE_OPTIMIZER = 2 };
+
+/* One storage. */
+typedef struct kiln_state {
+  uint32_t struct_size;
+  uint32_t kind; /* KILN_STATE_... */
+  uint32_t dtype, rank;
+  uint32_t trainable; /* 0 or 1 */
+  const char *path;
+  const int64_t *sizes;
+  const void *initial; /* contiguous initial value; null when weights are kept outside the artifact */
+} kiln_state;
+
+/* A name in the module tree; several may name one state (tied weights). In the order of state_dict(). */
+typedef struct kiln_state_name {
+  uint32_t struct_size;
+  uint32_t state;
+  uint32_t persistent; /* 0: not in state_dict() */
+  const char *name;
+} kiln_state_name;
+
+/* A value derived from state alone (folded or packed weights), computed by a prepare function whenever its sources changed. */
+typedef struct kiln_prepared {
+  uint32_t struct_size;
+  uint32_t prepare; /* index into kiln_program::prepares */
+  uint64_t bytes;
+  const char *name;
+} kiln_prepared;
+
+/* Computes prepared values: kiln_call::outputs are its targets in order; reads only state and earlier prepared values. */
+typedef struct kiln_prepare {
+  uint32_t struct_size;
+  uint32_t source_count, target_count;
+  const uint32_t *sources; /* states */
+  const uint32_t *targets; /* prepared values */
+  uint64_t arena_bytes;
+  const char *name;
+  int32_t (*run[KILN_ISA_COUNT])(kiln_call *call);
+} kiln_prepare;
+
+/* A module of the user's model, in pre-order: for print, summary and errors. */
+typedef struct kiln_module {
+  uint32_t struct_size;
+  int32_t parent; /* index, -1 for a root */
+  const char *name;       /* last part of the path; "" for a root */
+  const char *path;       /* "blocks.2.fc1" */
+  const char *type;       /* "Linear" */
+  const char *extra_repr; /* "in_features=784, out_features=128, bias=True" */
+  const char *output_shape; /* "[batch, 128]"; "" where the module was never called */
+  const char *multiply_adds; /* an expression in the symbols, "100352 * batch"; "" for none */
+} kiln_module;
+
+/* A place in the user's model that compiled code can report. */
+typedef struct kiln_site {
+  uint32_t struct_size;
+  const char *module; /* path */
+  const char *source; /* "model.cpp:12" */
+  const char *operation; /* "nn.embedding" */
+} kiln_site;
+
+typedef struct kiln_program {
+  uint32_t struct_size;
+  uint16_t abi_major, abi_minor;
+  const char *name;
+  const char *fingerprint; /* 64 hexadecimal digits */
+  const char *target;      /* "x86_64" */
+  uint32_t function_count, state_count, state_name_count, prepared_count, prepare_count, module_count, site_count;
+  const kiln_function *functions;
+  const kiln_state *states;
+  const kiln_state_name *state_names;
+  const kiln_prepared *prepared;
+  const kiln_prepare *prepares;
+  const kiln_module *modules;
+  const kiln_site *sites;
+} kiln_program;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* KILN_RUNTIME_ABI_H */
