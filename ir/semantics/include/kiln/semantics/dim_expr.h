@@ -72,4 +72,8 @@ struct DimExpr::Atom {
   int64_t divisor = 0;
 };
 
+inline DimExpr operator+(int64_t left, const DimExpr &right) { return DimExpr(left) + right; }
+inline DimExpr operator-(int64_t left, const DimExpr &right) { return DimExpr(left) - right; }
+inline DimExpr operator*(int64_t left, const DimExpr &right) { return DimExpr(left) * right; }
+
 } // namespace kiln::semantics

@@ -59,6 +59,8 @@ struct KILN_API TensorType {
   bool operator==(const TensorType &) const = default;
 };
 KILN_API TensorType type_of(const Tensor &tensor);
+/// "[batch, 784]".
+KILN_API std::string shape_text(std::span<const DimExpr> sizes);
 
 /// Operand types in order; an absent optional operand is empty.
 using OperandTypes = std::span<const std::optional<TensorType>>;

@@ -80,4 +80,8 @@ struct RecordedProgram {
   std::vector<RecordedFunction> functions;
 };
 
+/// Throws ValueError, naming function and operation, unless: names are there and unique; every value is defined once, before its
+/// uses, and its type is what `infer` says; states read and written exist and have the value's type; modules follow their parents.
+KILN_API void check_program(const RecordedProgram &program);
+
 } // namespace kiln::semantics

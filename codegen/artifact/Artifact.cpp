@@ -1,0 +1,181 @@
+//===- Artifact.cpp - What a compiled program is delivered as -------------===//
+//
+// Implements Artifact: compilation in process, and the files it is written as. Linking is left to the host compiler's driver, which
+// knows where its C library lies.
+//
+//===----------------------------------------------------------------------===//
+
+#include "kiln/codegen/Artifact.h"
+
+#include "Descriptor.h"
+#include "Emission.h"
+
+#include "llvm/Object/Archive.h"
+#include "llvm/Object/ArchiveWriter.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
+#include "llvm/Support/Program.h"
+#include "llvm/Support/raw_ostream.h"
+#include "llvm/Transforms/Utils/Cloning.h"
+
+using namespace kiln;
+using namespace kiln::codegen;
+
+//===----------------------------------------------------------------------===//
+// Compilation
+//===----------------------------------------------------------------------===//
+
+std::optional<Artifact> Artifact::compile(mlir::ModuleOp schedule, const ArtifactOptions &options) {
+  ProgramView program(schedule);
+  if (program.name.empty()) {
+    schedule.emitError("the module has no attribute 'nn.program' with the program's name");
+    return std::nullopt;
+  }
+  if (program.functions.empty()) {
+    schedule.emitError("the program has no function to compile");
+    return std::nullopt;
+  }
+  Artifact artifact;
+  artifact.options = options;
+  artifact.programName = program.name;
+  artifact.context = std::make_unique<llvm::LLVMContext>();
+  mlir::FailureOr<CpuModule> code = lowerToLLVM(schedule, options.cpu);
+  if (failed(code))
+    return std::nullopt;
+  artifact.module = translateToLLVMIR(*code, *artifact.context);
+  if (!artifact.module)
+    return std::nullopt;
+  addDescriptor(program, code->sites, options.embedWeights, computeFingerprint(schedule), *artifact.module);
+  if (llvm::Error error = optimize(*artifact.module)) {
+    schedule.emitError(llvm::toString(std::move(error)));
+    return std::nullopt;
+  }
+  return artifact;
+}
+
+llvm::Expected<llvm::StringRef> Artifact::getObject() {
+  if (object.empty()) {
+    // Emission changes the module; the other forms start from the same one.
+    if (llvm::Error error = emitObject(*llvm::CloneModule(*module), object))
+      return std::move(error);
+  }
+  return llvm::StringRef(object.data(), object.size());
+}
+
+//===----------------------------------------------------------------------===//
+// Files
+//===----------------------------------------------------------------------===//
+
+/// Writes through a temporary file, so that a reader never sees half of it.
+static llvm::Error writeBytes(llvm::StringRef path, llvm::StringRef bytes) {
+  return llvm::writeToOutput(path, [&](llvm::raw_ostream &stream) {
+    stream << bytes;
+    return llvm::Error::success();
+  });
+}
+
+llvm::Error Artifact::writeObject(llvm::StringRef path) {
+  llvm::Expected<llvm::StringRef> bytes = getObject();
+  return bytes ? writeBytes(path, *bytes) : bytes.takeError();
+}
+
+llvm::Error Artifact::writeStaticLibrary(llvm::StringRef path) {
+  llvm::Expected<llvm::StringRef> bytes = getObject();
+  if (!bytes)
+    return bytes.takeError();
+  std::string memberName = programName + ".o";
+  std::vector<llvm::NewArchiveMember> members;
+  members.emplace_back(llvm::MemoryBufferRef(*bytes, memberName));
+  return llvm::writeArchive(path, members, llvm::SymtabWritingMode::NormalSymtab, llvm::object::Archive::K_GNU,
+                            /*Deterministic=*/true, /*Thin=*/false);
+}
+
+llvm::Error Artifact::writeAssembly(llvm::StringRef path) {
+  llvm::SmallVector<char, 0> text;
+  if (llvm::Error error = emitAssembly(*llvm::CloneModule(*module), text))
+    return error;
+  return writeBytes(path, {text.data(), text.size()});
+}
+
+llvm::Error Artifact::writeLLVM(llvm::StringRef path) {
+  return llvm::writeToOutput(path, [&](llvm::raw_ostream &stream) {
+    module->print(stream, nullptr);
+    return llvm::Error::success();
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Linking
+//===----------------------------------------------------------------------===//
+
+/// Runs the host compiler; an error carries what it printed.
+static llvm::Error runHostCompiler(const std::string &driver, llvm::ArrayRef<std::string> arguments) {
+  llvm::ErrorOr<std::string> path = llvm::sys::findProgramByName(driver);
+  if (!path)
+    return llvm::createStringError("the host compiler '%s', which links artifacts, was not found; set CXX to one that is installed",
+                                   driver.c_str());
+  llvm::SmallString<128> messages;
+  if (std::error_code error = llvm::sys::fs::createTemporaryFile("kiln-link", "txt", messages))
+    return llvm::createStringError(error, "no temporary file: %s", error.message().c_str());
+  llvm::FileRemover removeMessages(messages);
+
+  llvm::SmallVector<llvm::StringRef> command{*path};
+  command.append(arguments.begin(), arguments.end());
+  std::string failure;
+  std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(""), llvm::StringRef(messages), llvm::StringRef(messages)};
+  if (llvm::sys::ExecuteAndWait(*path, command, std::nullopt, redirects, 0, 0, &failure) == 0)
+    return llvm::Error::success();
+  if (auto printed = llvm::MemoryBuffer::getFile(messages))
+    failure += (*printed)->getBuffer();
+  return llvm::createStringError("linking failed: %s", failure.c_str());
+}
+
+namespace {
+/// An object in a temporary file, gone with the value.
+struct TemporaryObject {
+  llvm::SmallString<128> path;
+  llvm::FileRemover remover;
+
+  llvm::Error write(llvm::StringRef bytes) {
+    if (std::error_code error = llvm::sys::fs::createTemporaryFile("kiln", "o", path))
+      return llvm::createStringError(error, "no temporary file: %s", error.message().c_str());
+    remover.setFile(path);
+    return writeBytes(path, bytes);
+  }
+};
+} // namespace
+
+llvm::Error Artifact::writeSharedLibrary(llvm::StringRef path) {
+  llvm::Expected<llvm::StringRef> bytes = getObject();
+  if (!bytes)
+    return bytes.takeError();
+  TemporaryObject file;
+  if (llvm::Error error = file.write(*bytes))
+    return error;
+  // Nothing is needed of any library: the C library's start files would only add symbols.
+  return runHostCompiler(options.hostCompiler, {"-shared", "-nostdlib", "-Wl,-z,noexecstack", "-Wl,-z,defs", "-o", path.str(),
+                                                std::string(file.path)});
+}
+
+llvm::Error Artifact::writeExecutable(llvm::StringRef path) {
+  llvm::Expected<llvm::StringRef> bytes = getObject();
+  if (!bytes)
+    return bytes.takeError();
+  llvm::Module pointerModule("linked_program", *context);
+  pointerModule.setTargetTriple(module->getTargetTriple());
+  pointerModule.setDataLayout(module->getDataLayout());
+  addLinkedProgram(programName, pointerModule);
+  llvm::SmallVector<char, 0> pointerBytes;
+  if (llvm::Error error = emitObject(pointerModule, pointerBytes))
+    return error;
+
+  TemporaryObject file, pointerFile;
+  if (llvm::Error error = file.write(*bytes))
+    return error;
+  if (llvm::Error error = pointerFile.write({pointerBytes.data(), pointerBytes.size()}))
+    return error;
+  llvm::SmallVector<std::string> arguments{"-o", path.str(), std::string(file.path), std::string(pointerFile.path)};
+  arguments.append(options.runtimeLibraries.begin(), options.runtimeLibraries.end());
+  arguments.append({"-Wl,--gc-sections", "-Wl,-z,noexecstack", "-pthread", "-ldl"});
+  return runHostCompiler(options.hostCompiler, arguments);
+}

@@ -1,0 +1,86 @@
+//===- ProgramView.cpp - A scheduled module, indexed as the ABI does ------===//
+//
+// Implements ProgramView.
+//
+//===----------------------------------------------------------------------===//
+
+#include "ProgramView.h"
+
+#include "kiln/ir/Types.h"
+
+using namespace mlir;
+using namespace kiln;
+using namespace kiln::codegen;
+
+runtime::DType ArgumentView::getDType() const {
+  // The verifier of !schedule.buffer admits the dialect's element types only.
+  return *ir::toDType(type.getElementType());
+}
+
+std::string ArgumentView::getShapeText() const { return "[" + type.getShape().getText() + "]"; }
+
+/// The op that says where a buffer lies, behind any views.
+static Operation *placeOf(Value buffer) {
+  while (auto view = buffer.getDefiningOp<schedule::ViewOp>())
+    buffer = view.getSource();
+  return buffer.getDefiningOp();
+}
+
+ProgramView::ProgramView(ModuleOp module) {
+  if (auto programName = module->getAttrOfType<StringAttr>("nn.program"))
+    name = programName.str();
+  for (auto state : module.getOps<ir::StateOp>()) {
+    stateIndex[state.getSymNameAttr()] = states.size();
+    states.push_back(state);
+  }
+  for (auto slot : module.getOps<ir::PreparedOp>()) {
+    preparedIndex[slot.getSymNameAttr()] = prepared.size();
+    prepared.push_back(slot);
+  }
+  llvm::append_range(stateNames, module.getOps<ir::StateNameOp>());
+  llvm::append_range(modules, module.getOps<ir::ModuleEntryOp>());
+  for (auto func : module.getOps<schedule::FuncOp>())
+    func.isPrepare() ? addPrepare(func) : addFunction(func);
+}
+
+void ProgramView::addFunction(schedule::FuncOp op) {
+  FunctionView view;
+  view.name = op.getSymName().str();
+  for (Attribute symbol : op.getSymbols())
+    view.symbols.push_back(cast<StringAttr>(symbol).str());
+  auto place = [](std::vector<ArgumentView> &arguments, int64_t index, llvm::StringRef argumentName,
+                  schedule::BufferType type) {
+    if (arguments.size() <= static_cast<std::size_t>(index))
+      arguments.resize(index + 1);
+    arguments[index] = {argumentName.str(), type};
+  };
+  op.walk([&](Operation *inner) {
+    if (auto input = dyn_cast<schedule::InputOp>(inner))
+      place(view.inputs, input.getIndex(), input.getName(), input.getBuffer().getType());
+    else if (auto output = dyn_cast<schedule::OutputOp>(inner))
+      place(view.outputs, output.getIndex(), output.getName(), output.getBuffer().getType());
+    else if (auto state = dyn_cast<schedule::StateOp>(inner))
+      view.reads.insert(stateIndex.lookup(state.getStateAttr().getAttr()));
+    else if (auto slot = dyn_cast<schedule::PreparedOp>(inner))
+      view.prepared.insert(preparedIndex.lookup(slot.getSlotAttr().getAttr()));
+    else if (auto launch = dyn_cast<schedule::LaunchOp>(inner))
+      for (Value written : launch.getWrites())
+        if (auto state = dyn_cast_or_null<schedule::StateOp>(placeOf(written)))
+          view.writes.insert(stateIndex.lookup(state.getStateAttr().getAttr()));
+  });
+  functions.push_back(std::move(view));
+}
+
+void ProgramView::addPrepare(schedule::FuncOp op) {
+  PrepareView view;
+  view.name = op.getSymName().str();
+  if (ir::DimAttr bytes = op.getArenaBytesAttr())
+    view.arenaBytes = bytes.getConstant().value_or(0); // a prepare function has no symbols
+  for (Attribute target : op.getTargetsAttr()) {
+    uint32_t index = preparedIndex.lookup(cast<FlatSymbolRefAttr>(target).getAttr());
+    view.targets.push_back(index);
+    for (Attribute source : prepared[index].getSourcesAttr())
+      view.sources.insert(stateIndex.lookup(cast<FlatSymbolRefAttr>(source).getAttr()));
+  }
+  prepares.push_back(std::move(view));
+}

@@ -1,0 +1,278 @@
+//===- CallBuilder.cpp - functions that launch kernels --------------------===//
+//
+// The layout of kiln_call is that of abi.h, which this file includes: offsets come from the compiler.
+//
+//===----------------------------------------------------------------------===//
+
+#include "CallBuilder.h"
+
+#include "kiln/ir/Locations.h"
+#include "kiln/runtime/abi.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+
+#include <cstddef>
+
+using namespace mlir;
+
+namespace kiln::codegen {
+
+using schedule::FuncOp;
+using schedule::LaunchOp;
+
+/// A task shorter than this costs more to hand over than it saves.
+static constexpr int64_t kTaskNanoseconds = 20000;
+/// More tasks than this don't balance better.
+static constexpr int64_t kMaxTasks = 64;
+
+ProgramIndex::ProgramIndex(ModuleOp module) {
+  for (auto state : module.getOps<ir::StateOp>())
+    states.try_emplace(state.getSymName(), states.size());
+  for (auto slot : module.getOps<ir::PreparedOp>())
+    prepared.try_emplace(slot.getSymName(), prepared.size());
+}
+
+namespace {
+
+/// Reads function symbols from an array of i64.
+void bindSymbols(KernelBuilder &b, FuncOp function, Value array) {
+  for (auto [i, name] : llvm::enumerate(function.getSymbols()))
+    b.symbols[cast<StringAttr>(name).getValue().str()] = b.load(array, b.getI64Type(), b.constant(i));
+}
+
+class RunBuilder {
+public:
+  RunBuilder(OpBuilder &builder, FuncOp function, const llvm::StringMap<KernelFunctions> &kernels,
+             const InstructionSet &target, ProgramContext &program)
+      : b(function.getLoc(), builder, target), function(function), kernels(kernels), program(program),
+        pointer(LLVM::LLVMPointerType::get(builder.getContext())) {}
+
+  LogicalResult emit();
+
+private:
+  Value loadField(size_t offset);
+  Value elementOf(Value array, int64_t index);
+  FailureOr<Value> addressOf(Operation &op);
+  std::string constantSymbol(schedule::ConstantOp op);
+  void emitLaunch(LaunchOp launch);
+  void emitCheck(LaunchOp launch, const KernelFunctions &functions, ArrayRef<Value> arguments);
+  void emitParallel(const KernelFunctions &functions, ArrayRef<Value> arguments, Value cost, Value units0, Value units1,
+                    bool hasTwoAxes);
+  unsigned siteOf(LaunchOp launch);
+
+  KernelBuilder b;
+  FuncOp function;
+  const llvm::StringMap<KernelFunctions> &kernels;
+  ProgramContext &program;
+  Type pointer;
+  LLVM::LLVMFuncOp run;
+  Value call, inputs, outputs, states, prepared, arena;
+  llvm::StringMap<unsigned> targets; // of a prepare function: output number by slot
+  DenseMap<Value, Value> addresses;
+};
+
+Value RunBuilder::loadField(size_t offset) {
+  Value address = b.pointer(call, b.getI8Type(), b.constant(static_cast<int64_t>(offset)));
+  return LLVM::LoadOp::create(b, pointer, address);
+}
+
+Value RunBuilder::elementOf(Value array, int64_t index) {
+  Value address = b.pointer(array, b.getI64Type(), b.constant(index));
+  return LLVM::LoadOp::create(b, pointer, address);
+}
+
+std::string RunBuilder::constantSymbol(schedule::ConstantOp op) {
+  auto [entry, isNew] = program.constants.try_emplace(op.getValueAttr());
+  if (isNew) {
+    entry->second = "constant." + std::to_string(program.constants.size() - 1);
+    program.output.constants.push_back({entry->second, op.getValue()});
+    OpBuilder moduleBuilder = OpBuilder::atBlockBegin(program.output.module->getBody());
+    auto bytes = op.getBuffer().getType().getBytes().constant();
+    LLVM::GlobalOp::create(moduleBuilder, op.getLoc(), LLVM::LLVMArrayType::get(b.getI8Type(), *bytes), /*isConstant=*/true,
+                           LLVM::Linkage::External, entry->second, Attribute(), /*alignment=*/64);
+  }
+  return entry->second;
+}
+
+FailureOr<Value> RunBuilder::addressOf(Operation &op) {
+  if (auto input = dyn_cast<schedule::InputOp>(op))
+    return elementOf(inputs, input.getIndex());
+  if (auto output = dyn_cast<schedule::OutputOp>(op))
+    return elementOf(outputs, output.getIndex());
+  if (auto state = dyn_cast<schedule::StateOp>(op))
+    return elementOf(states, program.index.states.lookup(state.getState()));
+  if (auto slot = dyn_cast<schedule::PreparedOp>(op)) {
+    if (auto target = targets.find(slot.getSlot()); target != targets.end())
+      return elementOf(outputs, target->second);
+    return elementOf(prepared, program.index.prepared.lookup(slot.getSlot()));
+  }
+  if (auto constant = dyn_cast<schedule::ConstantOp>(op))
+    return Value(LLVM::AddressOfOp::create(b, pointer, constantSymbol(constant)));
+  if (auto temporary = dyn_cast<schedule::ArenaOp>(op)) {
+    if (!temporary.getOffset())
+      return op.emitOpError() << "has no place; run schedule-plan-memory first";
+    return b.pointer(arena, b.getI8Type(), b.size(temporary.getOffset()->getExpression()));
+  }
+  return addresses.lookup(cast<schedule::ViewOp>(op).getSource());
+}
+
+//===----------------------------------------------------------------------===//
+// Launches
+//===----------------------------------------------------------------------===//
+
+unsigned RunBuilder::siteOf(LaunchOp launch) {
+  auto [entry, isNew] = program.sites.try_emplace(launch, program.output.sites.size());
+  if (isNew) {
+    auto kernel = SymbolTable::lookupNearestSymbolFrom<schedule::KernelOp>(launch, launch.getKernelAttr());
+    program.output.sites.emplace_back(launch.getLoc(), kernel.getAnchor().value_or("").str());
+  }
+  return entry->second;
+}
+
+/// Returns from the call when an operand is wrong.
+void RunBuilder::emitCheck(LaunchOp launch, const KernelFunctions &functions, ArrayRef<Value> arguments) {
+  Values all(arguments.begin(), arguments.end());
+  all.push_back(b.pointer(call, b.getI8Type(), b.constant(offsetof(kiln_call, error_values))));
+  KernelFunctions copy = functions; // operations are handles
+  Value code = LLVM::CallOp::create(b, copy.check, all).getResult();
+  Value isWrong = LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne, code, b.integerConstant(b.getI32Type(), 0));
+  Block *fail = new Block, *next = new Block;
+  run.getBody().push_back(fail);
+  run.getBody().push_back(next);
+  LLVM::CondBrOp::create(b, isWrong, fail, next);
+  b.setInsertionPointToStart(fail);
+  Value site = b.integerConstant(b.getI32Type(), siteOf(launch));
+  LLVM::StoreOp::create(b, site, b.pointer(call, b.getI8Type(), b.constant(offsetof(kiln_call, error_site))));
+  LLVM::ReturnOp::create(b, code);
+  b.setInsertionPointToStart(next);
+}
+
+/// The number of tasks follows from sizes alone, so the bits don't depend on threads.
+void RunBuilder::emitParallel(const KernelFunctions &functions, ArrayRef<Value> arguments, Value cost, Value units0, Value units1,
+                              bool hasTwoAxes) {
+  KernelFunctions copy = functions;
+  Value one = b.constant(1);
+  Value wanted = b.maximum(one, b.minimum(b.div(cost, kTaskNanoseconds), b.constant(kMaxTasks)));
+  Value limit0 = hasTwoAxes ? b.div(units0, copy.emitter->rowsPerTask) : units0;
+  Value parts0 = b.maximum(one, b.minimum(limit0, wanted));
+  Value parts1 = b.maximum(one, b.minimum(units1, b.div(b.add(wanted, b.sub(parts0, one)), parts0)));
+  Value tasks = b.mul(parts0, parts1);
+
+  auto direct = [&] {
+    Values all(arguments.begin(), arguments.end());
+    all.append({b.constant(0), units0, b.constant(0), units1});
+    LLVM::CallOp::create(b, copy.kernel, all);
+  };
+  b.when(
+      b.lessThan(one, tasks),
+      [&] {
+        Values slots(arguments.begin(), arguments.end());
+        slots.append({units0, parts0, units1, parts1});
+        Value memory;
+        { // in the entry block: a constant part of the frame
+          OpBuilder::InsertionGuard guard(b);
+          b.setInsertionPointToStart(&run.getBody().front());
+          memory = LLVM::AllocaOp::create(b, pointer, b.getI64Type(), b.constant(slots.size()), 8);
+        }
+        for (auto [i, value] : llvm::enumerate(slots))
+          LLVM::StoreOp::create(b, value, b.pointer(memory, b.getI64Type(), b.constant(i)));
+        Value services = loadField(offsetof(kiln_call, services)), executor = loadField(offsetof(kiln_call, executor));
+        Value parallelFor = LLVM::LoadOp::create(
+            b, pointer, b.pointer(services, b.getI8Type(), b.constant(offsetof(kiln_services, parallel_for))));
+        Value task = LLVM::AddressOfOp::create(b, copy.task);
+        auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()),
+                                                {pointer, pointer, pointer, b.getI64Type()});
+        LLVM::CallOp::create(b, type, ValueRange{parallelFor, executor, task, memory, tasks});
+      },
+      direct);
+}
+
+void RunBuilder::emitLaunch(LaunchOp launch) {
+  const KernelFunctions &functions = kernels.find(launch.getKernel())->second;
+  Values arguments;
+  for (Value value : launch.getReads())
+    arguments.push_back(addresses.lookup(value));
+  for (Value value : launch.getWrites())
+    arguments.push_back(addresses.lookup(value));
+  auto sizeOf = [&](Attribute dim) { return b.size(cast<ir::DimAttr>(dim).getExpression()); };
+  for (Attribute dim : launch.getSizes())
+    arguments.push_back(sizeOf(dim));
+  KernelFunctions copy = functions;
+  if (copy.check)
+    emitCheck(launch, functions, arguments);
+
+  Value units0 = sizeOf(launch.getGrid()[0]);
+  bool hasTwoAxes = launch.getGrid().size() == 2;
+  Value units1 = hasTwoAxes ? sizeOf(launch.getGrid()[1]) : b.constant(1);
+  DimExpr cost = launch.getCost().getExpression();
+  if (cost.is_constant() && *cost.constant() < 2 * kTaskNanoseconds) {
+    arguments.append({b.constant(0), units0, b.constant(0), units1});
+    LLVM::CallOp::create(b, copy.kernel, arguments);
+    return;
+  }
+  emitParallel(functions, arguments, b.size(cost), units0, units1, hasTwoAxes);
+}
+
+LogicalResult RunBuilder::emit() {
+  run = createFunction(b, function.getLoc(), (function.getSymName() + ".run." + b.target.suffix).str(), b.getI32Type(), {pointer},
+                       b.target);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(&run.getBody().front());
+  call = run.getArgument(0);
+  bindSymbols(b, function, loadField(offsetof(kiln_call, symbols)));
+  inputs = loadField(offsetof(kiln_call, inputs));
+  outputs = loadField(offsetof(kiln_call, outputs));
+  states = loadField(offsetof(kiln_call, state));
+  prepared = loadField(offsetof(kiln_call, prepared));
+  arena = loadField(offsetof(kiln_call, arena));
+  if (function.isPrepare())
+    for (Attribute target : *function.getTargets())
+      targets.try_emplace(cast<FlatSymbolRefAttr>(target).getValue(), targets.size());
+
+  for (Operation &op : function.getBodyBlock().without_terminator()) {
+    if (auto launch = dyn_cast<LaunchOp>(op)) {
+      emitLaunch(launch);
+      continue;
+    }
+    FailureOr<Value> address = addressOf(op);
+    if (failed(address))
+      return failure();
+    addresses[op.getResult(0)] = *address;
+  }
+  LLVM::ReturnOp::create(b, b.integerConstant(b.getI32Type(), KILN_OK));
+  return success();
+}
+
+} // namespace
+
+LogicalResult emitRun(OpBuilder &builder, FuncOp function, const llvm::StringMap<KernelFunctions> &kernels,
+                      const InstructionSet &target, ProgramContext &program) {
+  return RunBuilder(builder, function, kernels, target, program).emit();
+}
+
+//===----------------------------------------------------------------------===//
+// Sizes
+//===----------------------------------------------------------------------===//
+
+void emitMeasure(OpBuilder &builder, FuncOp function) {
+  Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
+  const InstructionSet &target = instructionSets().front();
+  auto measure = createFunction(builder, function.getLoc(), (function.getSymName() + ".measure").str(),
+                                LLVM::LLVMVoidType::get(builder.getContext()), {pointer, pointer, pointer}, target);
+  OpBuilder::InsertionGuard guard(builder);
+  Block &entry = measure.getBody().front();
+  builder.setInsertionPointToStart(&entry);
+  KernelBuilder b(function.getLoc(), builder, target);
+  bindSymbols(b, function, entry.getArgument(0));
+  SmallVector<schedule::OutputOp> outputs(function.getBodyBlock().getOps<schedule::OutputOp>());
+  llvm::sort(outputs, [](schedule::OutputOp x, schedule::OutputOp y) { return x.getIndex() < y.getIndex(); });
+  int64_t next = 0;
+  for (schedule::OutputOp output : outputs)
+    for (const DimExpr &size : output.getBuffer().getType().getSizes())
+      b.store(b.size(size), entry.getArgument(1), b.constant(next++));
+  DimExpr bytes = function.getArenaBytes() ? function.getArenaBytes()->getExpression() : DimExpr(0);
+  b.store(b.size(bytes), entry.getArgument(2), b.constant(0));
+  LLVM::ReturnOp::create(b, ValueRange());
+}
+
+} // namespace kiln::codegen

@@ -1,0 +1,106 @@
+//===- KernelEmitter.cpp - kernels by anchor ------------------------------===//
+//
+// The table, and the loops that most kernels share.
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelEmitter.h"
+
+#include "kernels/Kernels.h"
+#include "llvm/ADT/StringMap.h"
+
+using namespace mlir;
+
+namespace kiln::codegen {
+
+/// The schedule's unit of a flat kernel.
+static constexpr int64_t kFlatBlock = 64;
+
+const KernelEmitter *findKernelEmitter(StringRef anchor) {
+  static const llvm::StringMap<KernelEmitter> table = {
+      {"", {emitMap}},
+      {"nn.batch_norm", {emitBatchNorm}},
+      {"nn.cat", {emitCat}},
+      {"nn.dropout", {emitDropout}},
+      {"nn.embedding", {emitEmbedding, checkEmbedding}},
+      {"nn.linear", {emitLinear, nullptr, 32}},
+      {"nn.matmul", {emitMatmul, nullptr, 32}},
+      {"nn.mean", {emitReduction}},
+      {"nn.pack_panels", {emitPackPanels}},
+      {"nn.packed_linear", {emitPackedLinear, nullptr, 96}},
+      {"nn.slice", {emitSlice}},
+      {"nn.slice_scatter", {emitSliceScatter}},
+      {"nn.sum", {emitReduction}},
+  };
+  auto entry = table.find(anchor);
+  return entry == table.end() ? nullptr : &entry->second;
+}
+
+InFlightDiagnostic KernelContext::error() const {
+  InFlightDiagnostic diagnostic = emitError(location);
+  if (kernel.getAnchor())
+    diagnostic << "'" << *kernel.getAnchor() << "' ";
+  return diagnostic;
+}
+
+/// One row: whole vectors, then single elements.
+static LogicalResult emitColumns(KernelContext &context, ResultWriter &writer, Row &row, Value begin, Value end,
+                                 AnchorElement anchorElement) {
+  KernelBuilder &b = context.b;
+  LogicalResult result = success();
+  auto element = [&](Value column, int64_t lanes) {
+    Value anchor = anchorElement ? anchorElement(row, column, lanes) : Value();
+    if (failed(writer.write(row, column, lanes, anchor)))
+      result = failure();
+  };
+  int64_t lanes = writer.lanes();
+  Value middle = begin;
+  if (lanes > 1) {
+    middle = b.add(begin, b.roundDown(b.sub(end, begin), lanes));
+    b.loop(begin, middle, lanes, [&](Value column) { element(column, lanes); });
+  }
+  b.loop(middle, end, 1, [&](Value column) { element(column, 1); });
+  return result;
+}
+
+LogicalResult emitRows(KernelContext &context, AnchorElement anchorElement) {
+  KernelBuilder &b = context.b;
+  ResultWriter writer(b, context.kernel, context.extras, context.results.front());
+  const Box &box = writer.getBox();
+  Value columns = b.size(box.columns());
+  LogicalResult result = success();
+  if (box.rank() <= 1) {
+    Row row(box, b.constant(0));
+    // The range may be empty: with no elements there are no blocks.
+    Value end = b.minimum(b.mul(context.end0, kFlatBlock), columns);
+    Value begin = b.minimum(b.mul(context.begin0, kFlatBlock), end);
+    return emitColumns(context, writer, row, begin, end, anchorElement);
+  }
+  b.loop(context.begin0, context.end0, 1, [&](Value number) {
+    Row row(box, number);
+    if (failed(emitColumns(context, writer, row, b.constant(0), columns, anchorElement)))
+      result = failure();
+  });
+  return result;
+}
+
+LogicalResult emitBox(KernelContext &context, ResultWriter &writer, int64_t fractions, AnchorElement anchorElement) {
+  KernelBuilder &b = context.b;
+  const Box &box = writer.getBox();
+  LogicalResult result = success();
+  auto part = [&](Value whole, Value unit) { return b.div(b.mul(whole, unit), fractions); };
+  if (box.rank() <= 1) {
+    Row row(box, b.constant(0));
+    Value columns = b.size(box.columns());
+    return emitColumns(context, writer, row, part(columns, context.begin0), part(columns, context.end0), anchorElement);
+  }
+  Value rows = b.size(box.rows());
+  b.loop(part(rows, context.begin0), part(rows, context.end0), 1, [&](Value number) {
+    Row row(box, number);
+    if (failed(emitColumns(context, writer, row, b.constant(0), b.size(box.columns()), anchorElement)))
+      result = failure();
+  });
+  return result;
+}
+
+} // namespace kiln::codegen

@@ -1,0 +1,96 @@
+//===- Lowering.cpp - schedule to the LLVM dialect ------------------------===//
+//
+// Builds all functions of a program, then lowers what they are written in (scf, arith, math, vector) to the LLVM dialect.
+//
+//===----------------------------------------------------------------------===//
+
+#include "CallBuilder.h"
+
+#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
+#include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
+#include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
+#include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
+#include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
+#include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVMPass.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+namespace kiln::codegen {
+
+using schedule::FuncOp;
+using schedule::KernelOp;
+using schedule::LaunchOp;
+
+/// The op that each kernel is needed for first: where an error about the kernel is reported.
+static llvm::StringMap<Location> firstLaunches(ModuleOp module) {
+  llvm::StringMap<Location> locations;
+  module.walk([&](LaunchOp launch) { locations.try_emplace(launch.getKernel(), launch.getLoc()); });
+  return locations;
+}
+
+static LogicalResult emitProgram(ModuleOp scheduled, const CpuOptions &options, CpuModule &output) {
+  OpBuilder builder = OpBuilder::atBlockEnd(output.module->getBody());
+  ProgramContext program{ProgramIndex(scheduled), output, {}, {}};
+  llvm::StringMap<Location> launches = firstLaunches(scheduled);
+  bool hasFailed = false;
+  for (unsigned set : options.instructionSets) {
+    const InstructionSet &target = instructionSets()[set];
+    llvm::StringMap<KernelFunctions> kernels;
+    for (KernelOp kernel : scheduled.getOps<KernelOp>()) {
+      auto launch = launches.find(kernel.getSymName());
+      if (launch == launches.end())
+        continue;
+      FailureOr<KernelFunctions> functions = emitKernel(builder, kernel, launch->second, target);
+      if (succeeded(functions))
+        kernels[kernel.getSymName()] = *functions;
+      else
+        hasFailed = true; // go on: the others have errors of their own
+    }
+    if (hasFailed)
+      return failure();
+    for (FuncOp function : scheduled.getOps<FuncOp>())
+      if (failed(emitRun(builder, function, kernels, target, program)))
+        return failure();
+  }
+  for (FuncOp function : scheduled.getOps<FuncOp>())
+    if (!function.isPrepare())
+      emitMeasure(builder, function);
+  return success();
+}
+
+static LogicalResult convertToLLVM(ModuleOp module) {
+  PassManager pm(module.getContext());
+  pm.enableVerifier(false); // once, at the end
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(createSCFToControlFlowPass());
+  pm.addPass(createConvertVectorToLLVMPass());
+  pm.addPass(createConvertMathToLLVMPass());
+  pm.addPass(createArithToLLVMConversionPass());
+  pm.addPass(createConvertControlFlowToLLVMPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+  return pm.run(module);
+}
+
+FailureOr<CpuModule> lowerToLLVM(ModuleOp scheduled, const CpuOptions &options) {
+  MLIRContext *context = scheduled.getContext();
+  context->loadDialect<LLVM::LLVMDialect, arith::ArithDialect, math::MathDialect, scf::SCFDialect, vector::VectorDialect,
+                       cf::ControlFlowDialect>();
+  CpuModule output;
+  output.module = ModuleOp::create(UnknownLoc::get(context));
+  if (failed(emitProgram(scheduled, options, output)))
+    return failure();
+  if (failed(convertToLLVM(*output.module))) {
+    scheduled.emitError() << "internal error: the kernels do not lower to LLVM";
+    return failure();
+  }
+  return output;
+}
+
+} // namespace kiln::codegen

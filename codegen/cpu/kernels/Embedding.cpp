@@ -1,0 +1,50 @@
+//===- Embedding.cpp - rows of a table ------------------------------------===//
+//
+// All indices are checked before the first row is copied, so that an error leaves no thread behind and is the same whatever the number of
+// threads: the first wrong index in row-major order.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Kernels.h"
+
+#include "kiln/runtime/abi.h"
+
+using namespace mlir;
+
+namespace kiln::codegen {
+
+static Value loadIndex(KernelContext &context, Value position) {
+  KernelBuilder &b = context.b;
+  Type element = context.kernel.getAnchorType(0).getElementType();
+  Value index = b.load(context.anchors[0], element, position);
+  return element.isInteger(64) ? index : Value(arith::ExtSIOp::create(b, b.getI64Type(), index));
+}
+
+LogicalResult emitEmbedding(KernelContext &context) {
+  KernelBuilder &b = context.b;
+  schedule::BufferType weight = context.kernel.getAnchorType(1);
+  Value features = b.size(weight.getSizes()[1]);
+  return emitRows(context, [&](Row &row, Value column, int64_t lanes) {
+    Value index = loadIndex(context, row.getNumber()); // a row of the result is an index
+    return b.load(context.anchors[1], weight.getElementType(), b.add(b.mul(index, features), column), lanes);
+  });
+}
+
+FailureOr<Value> checkEmbedding(KernelContext &context, Value errorValues) {
+  KernelBuilder &b = context.b;
+  Value count = b.size(context.kernel.getAnchorType(0).getElements());
+  Value rows = b.size(context.kernel.getAnchorType(1).getSizes()[0]);
+  Value ok = b.integerConstant(b.getI32Type(), KILN_OK), wrong = b.integerConstant(b.getI32Type(), KILN_ERROR_INDEX_OUT_OF_RANGE);
+  // From the last to the first, so that the first one remains.
+  Values last = b.loop(b.constant(0), count, 1, {ok, b.constant(0)}, [&](Value i, ValueRange carried) {
+    Value index = loadIndex(context, b.sub(b.sub(count, b.constant(1)), i));
+    // Unsigned: a negative index is a huge one.
+    Value isWrong = arith::CmpIOp::create(b, arith::CmpIPredicate::uge, index, rows);
+    return Values{arith::SelectOp::create(b, isWrong, wrong, carried[0]), arith::SelectOp::create(b, isWrong, index, carried[1])};
+  });
+  b.store(last[1], errorValues, b.constant(0));
+  b.store(rows, errorValues, b.constant(1));
+  return last[0];
+}
+
+} // namespace kiln::codegen

@@ -1,0 +1,211 @@
+//===- Reduction.cpp - sums and means -------------------------------------===//
+//
+// Neighbouring dimensions that are both kept or both reduced are one, so the operand is an alternation of the two. If the last is reduced, its
+// elements are added lane by lane; if it is kept, lanes are neighbouring results. Floats are added in double precision, integers in the
+// result's type; so the order, which depends on the instruction set, hardly shows.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Kernels.h"
+
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+
+namespace kiln::codegen {
+
+namespace {
+
+class Reduction {
+public:
+  explicit Reduction(KernelContext &context);
+  LogicalResult emit();
+
+private:
+  struct Group {
+    DimExpr size;
+    bool isReduced;
+  };
+
+  void emitInnerReduced();
+  void emitInnerKept();
+  Value beginOf(Value keptNumber);
+  Value widen(Value element);
+  Values addAll(size_t reduced, Value begin, Values sums, function_ref<Values(Value, Values)> innermost);
+  void write(Value number, Value column, int64_t lanes, Value sum);
+
+  KernelContext &context;
+  KernelBuilder &b;
+  ResultWriter writer;
+  Value input;
+  Type element, accumulator;
+  SmallVector<Group> groups;
+  std::vector<DimExpr> strides;
+  /// Kept groups, with a last dimension of size 1 so that each index is a row.
+  Box kept;
+  std::vector<DimExpr> keptStrides;
+  SmallVector<size_t> reducedGroups;
+  DimExpr count = 1;
+  LogicalResult result = success();
+};
+
+Reduction::Reduction(KernelContext &context)
+    : context(context), b(context.b), writer(b, context.kernel, context.extras, context.results.front()),
+      input(context.anchors[0]) {
+  schedule::BufferType type = context.kernel.getAnchorType(0);
+  element = type.getElementType();
+  std::vector<DimExpr> sizes = type.getSizes();
+  std::vector<bool> isReduced(sizes.size(), false);
+  for (int64_t dim : cast<DenseI64ArrayAttr>(context.kernel.getAnchorAttribute("dims")).asArrayRef())
+    isReduced[dim] = true;
+  for (size_t d = 0; d < sizes.size(); ++d) {
+    if (isReduced[d])
+      count = count * sizes[d];
+    if (sizes[d] == DimExpr(1))
+      continue;
+    if (!groups.empty() && groups.back().isReduced == isReduced[d])
+      groups.back().size = groups.back().size * sizes[d];
+    else
+      groups.push_back({sizes[d], isReduced[d]});
+  }
+  if (groups.empty())
+    groups.push_back({DimExpr(1), false});
+
+  std::vector<DimExpr> groupSizes, keptSizes;
+  for (const Group &group : groups)
+    groupSizes.push_back(group.size);
+  strides = rowMajorStrides(groupSizes);
+  for (size_t g = 0; g < groups.size(); ++g)
+    if (groups[g].isReduced) {
+      reducedGroups.push_back(g);
+    } else {
+      keptSizes.push_back(groups[g].size);
+      keptStrides.push_back(strides[g]);
+    }
+  keptSizes.push_back(1);
+  keptStrides.push_back(0);
+  kept = Box::all(keptSizes);
+  bool isFloat = isa<FloatType>(element);
+  accumulator = isFloat ? Type(b.getF64Type()) : context.kernel.getBodyBlock().getArgument(0).getType();
+}
+
+/// Where the elements of a result begin.
+Value Reduction::beginOf(Value keptNumber) { return Row(kept, keptNumber).offset(b, keptStrides); }
+
+Value Reduction::widen(Value value) {
+  Type type = KernelBuilder::vectorOf(accumulator, KernelBuilder::lanesIn(value));
+  if (type == value.getType())
+    return value;
+  if (isa<FloatType>(accumulator))
+    return arith::ExtFOp::create(b, type, value);
+  bool isUnsigned = isBool(element) || element.isUnsignedInteger();
+  return isUnsigned ? Value(arith::ExtUIOp::create(b, type, value)) : Value(arith::ExtSIOp::create(b, type, value));
+}
+
+/// Loops over the reduced groups from number `reduced` on; `innermost` gets the offset of the innermost loop's iteration.
+Values Reduction::addAll(size_t reduced, Value begin, Values sums, function_ref<Values(Value, Values)> innermost) {
+  if (reduced == reducedGroups.size())
+    return innermost(begin, sums);
+  size_t group = reducedGroups[reduced];
+  return b.loop(b.constant(0), b.size(groups[group].size), 1, sums, [&](Value i, ValueRange carried) {
+    return addAll(reduced + 1, b.add(begin, b.mul(i, b.size(strides[group]))), Values(carried), innermost);
+  });
+}
+
+static Value plus(KernelBuilder &b, Value x, Value y) {
+  return isa<FloatType>(getElementTypeOrSelf(x.getType())) ? Value(arith::AddFOp::create(b, x, y)) : b.add(x, y);
+}
+
+void Reduction::emitInnerReduced() {
+  constexpr int64_t kSets = 4; // hides the latency of additions
+  int64_t lanes = b.lanesOf(accumulator);
+  Value inner = b.size(groups.back().size);
+  Value middle = b.roundDown(inner, kSets * lanes);
+  Type vector = KernelBuilder::vectorOf(accumulator, lanes);
+  reducedGroups.pop_back(); // the innermost is not one of the loops of addAll
+
+  b.loop(context.begin0, context.end0, 1, [&](Value number) {
+    Values zeros(kSets, b.constant(vector, 0));
+    zeros.push_back(b.constant(accumulator, 0));
+    Values sums = addAll(0, beginOf(number), zeros, [&](Value begin, Values sums) {
+      Value rest = sums.pop_back_val();
+      sums = b.loop(b.constant(0), middle, kSets * lanes, sums, [&](Value i, ValueRange carried) {
+        Values next;
+        for (int64_t set = 0; set < kSets; ++set)
+          next.push_back(plus(b, carried[set], widen(b.load(input, element, b.add(begin, b.add(i, set * lanes)), lanes))));
+        return next;
+      });
+      Values last = b.loop(middle, inner, 1, {rest}, [&](Value i, ValueRange carried) {
+        return Values{plus(b, carried[0], widen(b.load(input, element, b.add(begin, i))))};
+      });
+      sums.push_back(last[0]);
+      return sums;
+    });
+    Value pairs = plus(b, plus(b, sums[0], sums[1]), plus(b, sums[2], sums[3]));
+    Value sum = plus(b, b.sumOfLanes(pairs), sums[kSets]);
+    Value columns = b.size(writer.getBox().columns());
+    write(b.div(number, columns), b.rem(number, columns), 1, sum);
+  });
+}
+
+void Reduction::emitInnerKept() {
+  int64_t lanes = b.lanesOf(accumulator);
+  Value inner = b.size(groups.back().size);
+  // Results are numbered by the kept groups; a line is all of the last group.
+  Value firstLine = b.div(context.begin0, inner);
+  Value endLine = b.div(b.add(context.end0, b.sub(inner, b.constant(1))), inner);
+  b.loop(firstLine, endLine, 1, [&](Value line) {
+    Value lineBegin = b.mul(line, inner);
+    Value begin = b.maximum(b.sub(context.begin0, lineBegin), b.constant(0));
+    Value end = b.minimum(b.sub(context.end0, lineBegin), inner);
+    Value middle = b.add(begin, b.roundDown(b.sub(end, begin), lanes));
+    auto results = [&](Value column, int64_t width) {
+      Value number = b.add(lineBegin, column);
+      Values zero = {b.constant(KernelBuilder::vectorOf(accumulator, width), 0)};
+      Values sums = addAll(0, beginOf(number), zero, [&](Value at, Values sums) {
+        return Values{plus(b, sums[0], widen(b.load(input, element, at, width)))};
+      });
+      // Lanes may lie in several rows of the result (of shape [2, 1], say): then they are written one by one.
+      Value columns = b.size(writer.getBox().columns());
+      bool isOneRow = writer.getBox().columns() == groups.back().size;
+      if (isOneRow || width == 1) {
+        write(b.div(number, columns), b.rem(number, columns), width, sums[0]);
+        return;
+      }
+      for (int64_t lane = 0; lane < width; ++lane) {
+        Value position = b.add(number, lane);
+        write(b.div(position, columns), b.rem(position, columns), 1,
+              vector::ExtractOp::create(b, sums[0], ArrayRef<int64_t>{lane}));
+      }
+    };
+    b.loop(begin, middle, lanes, [&](Value column) { results(column, lanes); });
+    b.loop(middle, end, 1, [&](Value column) { results(column, 1); });
+  });
+}
+
+void Reduction::write(Value rowNumber, Value column, int64_t lanes, Value sum) {
+  if (*context.kernel.getAnchor() == "nn.mean") {
+    Value number = arith::SIToFPOp::create(b, accumulator, b.size(count));
+    sum = arith::DivFOp::create(b, sum, b.broadcast(number, lanes));
+  }
+  Type wanted = KernelBuilder::vectorOf(context.kernel.getBodyBlock().getArgument(0).getType(), lanes);
+  if (wanted != sum.getType())
+    sum = arith::TruncFOp::create(b, wanted, sum);
+  Row row(writer.getBox(), rowNumber);
+  if (failed(writer.write(row, column, lanes, sum)))
+    result = failure();
+}
+
+LogicalResult Reduction::emit() {
+  if (groups.back().isReduced)
+    emitInnerReduced();
+  else
+    emitInnerKept();
+  return result;
+}
+
+} // namespace
+
+LogicalResult emitReduction(KernelContext &context) { return Reduction(context).emit(); }
+
+} // namespace kiln::codegen

@@ -1,0 +1,83 @@
+//===- Artifact.h - What a compiled program is delivered as --------*- C++ -*-===//
+//
+// Defines Artifact: a planned schedule compiled to LLVM IR with its descriptor, and the files it can be written as: object, static and
+// shared library, executable, typed header, assembly, LLVM IR. Every file depends on the program and the options alone: the same input
+// gives the same bytes.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef KILN_CODEGEN_ARTIFACT_H
+#define KILN_CODEGEN_ARTIFACT_H
+
+#include "kiln/codegen/Cpu.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/Error.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace kiln::codegen {
+
+struct ArtifactOptions {
+  CpuOptions cpu;
+  /// Whether the artifact holds the initial values of the states. Without, the host loads them before the first call.
+  bool embedWeights = true;
+  /// The host compiler's driver, which links executables: a name on PATH or a path.
+  std::string hostCompiler = "c++";
+  /// Static libraries that an executable links, in link order: the generic main, then the runtime.
+  std::vector<std::string> runtimeLibraries;
+};
+
+/// A compiled program. Made once, written in any number of forms.
+class Artifact {
+public:
+  /// Compiles a module whose functions are `schedule.func`s with planned memory. Empty after a diagnostic at the op that can't be
+  /// compiled.
+  static std::optional<Artifact> compile(mlir::ModuleOp schedule, const ArtifactOptions &options);
+
+  Artifact(Artifact &&) = default;
+  Artifact &operator=(Artifact &&) = default;
+
+  /// "digits", of `kiln_program_digits`.
+  llvm::StringRef getProgramName() const { return programName; }
+
+  /// A relocatable object that exports the descriptor and needs no symbol.
+  llvm::Error writeObject(llvm::StringRef path);
+  /// An archive with that object.
+  llvm::Error writeStaticLibrary(llvm::StringRef path);
+  /// A shared library that exports the descriptor and needs no other library.
+  llvm::Error writeSharedLibrary(llvm::StringRef path);
+  /// A program that runs the functions from the command line.
+  llvm::Error writeExecutable(llvm::StringRef path);
+  llvm::Error writeAssembly(llvm::StringRef path);
+  /// Optimised LLVM IR as text.
+  llvm::Error writeLLVM(llvm::StringRef path);
+
+private:
+  Artifact() = default;
+  llvm::Expected<llvm::StringRef> getObject();
+
+  ArtifactOptions options;
+  std::string programName;
+  // The module lives in the context: destroyed first, so declared after.
+  std::unique_ptr<llvm::LLVMContext> context;
+  std::unique_ptr<llvm::Module> module;
+  llvm::SmallVector<char, 0> object; // made when first asked for
+};
+
+/// The typed C++ header of a module with `schedule.func`s; needs no compilation. `sourceName` is named in its first line.
+llvm::Error writeHeader(mlir::ModuleOp schedule, llvm::StringRef sourceName, llvm::StringRef path);
+
+/// 64 hexadecimal digits: SHA-256 over module paths, types and options, state names, shapes, dtypes and ties. Equal for models that can
+/// exchange checkpoints.
+std::string computeFingerprint(mlir::ModuleOp module);
+
+} // namespace kiln::codegen
+
+#endif // KILN_CODEGEN_ARTIFACT_H

@@ -1,0 +1,8 @@
+// Everything a model file needs.
+#pragma once
+
+#include "kiln/nn/functional.h"
+#include "kiln/nn/init.h"
+#include "kiln/nn/modules.h"
+#include "kiln/program.h"
+#include "kiln/tensor.h"

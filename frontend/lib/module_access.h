@@ -1,0 +1,39 @@
+// The inside of modules, for the recorder and the layers.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kiln/nn/module.h"
+#include "tensor_impl.h"
+
+namespace kiln::nn::detail {
+
+using kiln::detail::TensorSlot;
+
+struct ModuleAccess {
+  /// All modules of the process, in order of construction.
+  static std::vector<Module *> live_modules();
+  /// Order of construction.
+  static uint64_t sequence_number(const Module &module) { return module.sequence_number_; }
+  static void set_training(Module &module, bool on) { module.training_ = on; }
+  static bool training(const Module &module) { return module.training_; }
+
+  /// Own parameters, then own buffers, in order of registration, None included.
+  static std::vector<std::shared_ptr<TensorSlot>> slots(const Module &module);
+  /// Direct submodules, in order, those set to None left out.
+  static std::vector<std::pair<std::string, Module *>> children(const Module &module);
+};
+
+/// A module below a root and its path.
+struct PathModule {
+  std::string path;
+  Module *module;
+  int32_t parent; // index; -1 for the root
+  std::string name;
+};
+/// The tree in pre-order, each module once, under its first path.
+std::vector<PathModule> walk(const Module &root, const std::string &prefix = std::string());
+
+} // namespace kiln::nn::detail

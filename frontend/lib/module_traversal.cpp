@@ -1,0 +1,267 @@
+// Modules: finding parameters, buffers and submodules; state_dict; printing.
+#include <algorithm>
+#include <ostream>
+#include <unordered_set>
+
+#include "errors.h"
+#include "kiln/nn/module.h"
+#include "module_access.h"
+
+namespace kiln::nn {
+
+using kiln::detail::fail;
+using kiln::detail::TensorAccess;
+using kiln::detail::TensorImpl;
+using kiln::detail::TensorSlot;
+using runtime::KeyError;
+
+namespace {
+
+std::string joined(const std::string &prefix, const std::string &name) { return prefix.empty() ? name : prefix + "." + name; }
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// The tree
+//===----------------------------------------------------------------------===//
+
+namespace detail {
+
+std::vector<std::shared_ptr<TensorSlot>> ModuleAccess::slots(const Module &module) {
+  std::vector<std::shared_ptr<TensorSlot>> result;
+  for (const auto *table : {&module.parameters_, &module.buffers_})
+    for (const auto &[name, tensor] : *table)
+      result.push_back(TensorAccess::slot(*tensor));
+  return result;
+}
+
+std::vector<std::pair<std::string, Module *>> ModuleAccess::children(const Module &module) {
+  std::vector<std::pair<std::string, Module *>> result;
+  for (const auto &[name, child] : module.children_)
+    if (child)
+      result.emplace_back(name, child.get());
+  return result;
+}
+
+namespace {
+void walk_into(const Module &module, PathModule entry, std::vector<PathModule> &result, std::unordered_set<const Module *> *seen) {
+  if (seen && !seen->insert(&module).second)
+    return;
+  const auto index = static_cast<int32_t>(result.size());
+  const std::string path = entry.path;
+  result.push_back(std::move(entry));
+  for (const auto &[name, child] : ModuleAccess::children(module))
+    walk_into(*child, {joined(path, name), child, index, name}, result, seen);
+}
+// With duplicates: a module under each of its names.
+std::vector<PathModule> walk_all(const Module &root, const std::string &prefix) {
+  std::vector<PathModule> result;
+  walk_into(root, {prefix, const_cast<Module *>(&root), -1, prefix.substr(prefix.rfind('.') + 1)}, result, nullptr);
+  return result;
+}
+} // namespace
+
+std::vector<PathModule> walk(const Module &root, const std::string &prefix) {
+  std::vector<PathModule> result;
+  std::unordered_set<const Module *> seen;
+  walk_into(root, {prefix, const_cast<Module *>(&root), -1, prefix.substr(prefix.rfind('.') + 1)}, result, &seen);
+  return result;
+}
+
+} // namespace detail
+
+namespace {
+
+NamedTensors collect(const Module &root, bool parameters, const std::string &prefix, bool recurse, bool remove_duplicate) {
+  NamedTensors result(parameters ? "Parameter" : "Buffer");
+  std::unordered_set<const TensorImpl *> seen;
+  const std::vector<detail::PathModule> modules =
+      remove_duplicate ? detail::walk(root, prefix) : detail::walk_all(root, prefix);
+  for (const detail::PathModule &below : modules) {
+    for (const std::shared_ptr<TensorSlot> &slot : detail::ModuleAccess::slots(*below.module)) {
+      if (slot->is_parameter != parameters)
+        continue;
+      const Tensor tensor = TensorAccess::bound(slot);
+      const auto impl = TensorAccess::impl(tensor);
+      if (impl && (seen.insert(impl.get()).second || !remove_duplicate))
+        result.insert(joined(below.path, slot->name), tensor);
+    }
+    if (!recurse)
+      break;
+  }
+  return result;
+}
+
+std::shared_ptr<Module> shared(const Module &module) {
+  if (std::shared_ptr<const Module> pointer = module.weak_from_this().lock())
+    return std::const_pointer_cast<Module>(pointer);
+  fail("It looks like you attempted to retrieve your top-level module as a shared_ptr, but it is not stored in a shared_ptr. Use "
+       "std::make_shared<" +
+       module.name() + "> instead of creating your module on the stack, or alternatively do not try to access your top-level module at "
+       "all by passing /*include_self=*/false to modules() or named_modules()");
+}
+
+} // namespace
+
+NamedTensors Module::named_parameters(const std::string &prefix, bool recurse, bool remove_duplicate) const {
+  return collect(*this, true, prefix, recurse, remove_duplicate);
+}
+NamedTensors Module::named_buffers(const std::string &prefix, bool recurse, bool remove_duplicate) const {
+  return collect(*this, false, prefix, recurse, remove_duplicate);
+}
+std::vector<Tensor> Module::parameters(bool recurse) const { return named_parameters(recurse).values(); }
+std::vector<Tensor> Module::buffers(bool recurse) const { return named_buffers(recurse).values(); }
+
+NamedModules Module::named_children() const {
+  NamedModules result("Submodule");
+  std::unordered_set<const Module *> seen;
+  for (const auto &[name, child] : children_)
+    if (child && seen.insert(child.get()).second)
+      result.insert(name, child);
+  return result;
+}
+std::vector<std::shared_ptr<Module>> Module::children() const { return named_children().values(); }
+
+NamedModules Module::named_modules(const std::string &prefix, bool include_self, bool remove_duplicate) const {
+  NamedModules result("Submodule");
+  for (const detail::PathModule &below : remove_duplicate ? detail::walk(*this, prefix) : detail::walk_all(*this, prefix))
+    if (below.module != this || include_self)
+      result.insert(below.path, shared(*below.module));
+  return result;
+}
+std::vector<std::shared_ptr<Module>> Module::modules(bool include_self) const {
+  return named_modules(std::string(), include_self).values();
+}
+
+Module &Module::get_submodule(const std::string &path) {
+  Module *module = this;
+  std::size_t start = 0;
+  while (!path.empty() && start <= path.size()) {
+    const std::size_t dot = std::min(path.find('.', start), path.size());
+    const std::string name = path.substr(start, dot - start);
+    const std::shared_ptr<Module> *child = module->children_.find(name);
+    if (!child && !module->parameters_.contains(name) && !module->buffers_.contains(name))
+      fail<KeyError>(module->name() + " has no attribute `" + name + "`");
+    if (!child || !*child)
+      fail<KeyError>("`" + name + "` is not an nn.Module");
+    module = child->get();
+    start = dot + 1;
+  }
+  return *module;
+}
+const Module &Module::get_submodule(const std::string &path) const { return const_cast<Module *>(this)->get_submodule(path); }
+
+Tensor Module::get_parameter(const std::string &path) const {
+  const std::size_t dot = path.rfind('.');
+  const Module &module = get_submodule(dot == std::string::npos ? "" : path.substr(0, dot));
+  const std::string name = dot == std::string::npos ? path : path.substr(dot + 1);
+  if (const auto *tensor = module.parameters_.find(name); tensor && (*tensor)->defined())
+    return **tensor;
+  if (module.parameters_.contains(name) || module.buffers_.contains(name) || module.children_.contains(name))
+    fail<KeyError>("`" + name + "` is not an nn.Parameter");
+  fail<KeyError>(module.name() + " has no attribute `" + name + "`");
+}
+
+Tensor Module::get_buffer(const std::string &path) const {
+  const std::size_t dot = path.rfind('.');
+  const Module &module = get_submodule(dot == std::string::npos ? "" : path.substr(0, dot));
+  const std::string name = dot == std::string::npos ? path : path.substr(dot + 1);
+  if (const auto *tensor = module.buffers_.find(name))
+    return **tensor;
+  if (module.parameters_.contains(name) || module.children_.contains(name))
+    fail<KeyError>("`" + name + "` is not a buffer");
+  fail<KeyError>(module.name() + " has no attribute `" + name + "`");
+}
+
+void Module::exchange_tensor(const std::string &name, Tensor tensor) {
+  for (auto *table : {&parameters_, &buffers_})
+    if (auto *place = table->find(name)) {
+      **place = std::move(tensor);
+      return;
+    }
+  fail<KeyError>(this->name() + " has no attribute `" + name + "`");
+}
+
+//===----------------------------------------------------------------------===//
+// State
+//===----------------------------------------------------------------------===//
+
+runtime::StateDict Module::state_dict() const {
+  runtime::StateDict result;
+  for (const detail::PathModule &below : detail::walk_all(*this, std::string()))
+    for (const std::shared_ptr<TensorSlot> &slot : detail::ModuleAccess::slots(*below.module)) {
+      if (!slot->impl || !slot->persistent)
+        continue;
+      const std::string name = joined(below.path, slot->name);
+      if (slot->impl->uninitialized)
+        fail("'" + name + "' of a lazy module has no shape yet, so there is nothing to save\ncall the model once, for instance on "
+             "zeros of the right sizes, before state_dict()");
+      result.insert(name, slot->impl->value);
+    }
+  return result;
+}
+
+runtime::IncompatibleKeys Module::load_state_dict(const runtime::StateDict &source, bool strict) {
+  // A lazy parameter takes the shape of what is loaded into it.
+  std::vector<std::string> paths;
+  for (const detail::PathModule &below : detail::walk(*this))
+    paths.push_back(below.path);
+  std::vector<std::pair<kiln::detail::TensorImplPtr, runtime::Tensor>> lazy;
+  runtime::StateDict targets;
+  for (const detail::PathModule &below : detail::walk_all(*this, std::string()))
+    for (const std::shared_ptr<TensorSlot> &slot : detail::ModuleAccess::slots(*below.module)) {
+      if (!slot->impl || !slot->persistent)
+        continue;
+      const std::string name = joined(below.path, slot->name);
+      if (!slot->impl->uninitialized) {
+        targets.insert(name, slot->impl->value);
+      } else if (const runtime::Tensor *loaded = source.find(name)) {
+        const auto sizes = loaded->sizes();
+        lazy.emplace_back(slot->impl, runtime::Tensor({sizes.begin(), sizes.end()}, slot->impl->uninitialized_dtype));
+        targets.insert(name, lazy.back().second);
+      } else {
+        targets.insert(name, runtime::Tensor({0}, slot->impl->uninitialized_dtype)); // reported as missing
+      }
+    }
+  const runtime::IncompatibleKeys keys = kiln::detail::checked(
+      [&] { return runtime::copy_state_dict(name(), targets, source, strict, paths); });
+  for (auto &[impl, value] : lazy) {
+    impl->value = value;
+    impl->uninitialized = false;
+  }
+  return keys;
+}
+
+//===----------------------------------------------------------------------===//
+// Printing
+//===----------------------------------------------------------------------===//
+
+std::vector<runtime::ModuleEntry> module_entries(const Module &root, const std::string &prefix) {
+  std::vector<runtime::ModuleEntry> entries;
+  std::unordered_set<const TensorImpl *> counted;
+  for (const detail::PathModule &below : detail::walk_all(root, prefix)) {
+    runtime::ModuleEntry entry;
+    entry.parent = below.parent;
+    entry.name = below.name;
+    entry.path = below.path;
+    entry.type = below.module->name();
+    entry.extra_repr = below.module->extra_repr();
+    for (const std::shared_ptr<TensorSlot> &slot : detail::ModuleAccess::slots(*below.module))
+      if (slot->is_parameter && slot->impl && !slot->impl->uninitialized && counted.insert(slot->impl.get()).second) {
+        entry.parameters += slot->impl->value.numel();
+        entry.trainable_parameters += slot->impl->requires_grad ? slot->impl->value.numel() : 0;
+      }
+    entries.push_back(std::move(entry));
+  }
+  return entries;
+}
+
+std::string Module::text() const { return runtime::module_tree_text(module_entries(*this)); }
+void Module::pretty_print(std::ostream &stream) const { stream << text(); }
+
+std::ostream &operator<<(std::ostream &stream, const Module &module) {
+  module.pretty_print(stream);
+  return stream;
+}
+
+} // namespace kiln::nn

@@ -1,0 +1,382 @@
+// Recording operations, views and in-place writes.
+//
+// Values of the trace never change. A tensor that is written in place has a storage whose current value is replaced: the write goes
+// through the inverse of each view step down to the whole, and every other view computes its value anew when it is next read.
+#include "recorder.h"
+
+#include <algorithm>
+#include <atomic>
+
+#include "errors.h"
+#include "program_recorder.h"
+
+namespace kiln::detail {
+
+using semantics::Attributes;
+using semantics::DimExpr;
+using semantics::kAbsent;
+using semantics::TensorType;
+using semantics::ValueId;
+
+namespace {
+
+thread_local Recorder *current_recorder = nullptr;
+std::atomic<uint64_t> run_count{0};
+
+std::vector<DimExpr> dim_exprs(const std::vector<int64_t> &sizes) { return {sizes.begin(), sizes.end()}; }
+
+std::vector<int64_t> sizes_of(const TensorType &type) {
+  std::vector<int64_t> sizes;
+  for (const DimExpr &size : type.sizes)
+    sizes.push_back(*size.constant());
+  return sizes;
+}
+
+TensorType type_of(const Geometry &geometry, DType dtype) { return {dtype, dim_exprs(geometry.sizes)}; }
+
+std::string tensor_text(const TensorImpl &impl) {
+  return "a tensor " + sizes_text(geometry_of(impl).sizes) + " of " + std::string(runtime::name(dtype_of(impl)));
+}
+
+} // namespace
+
+Recorder *Recorder::current() { return current_recorder; }
+
+Recorder::Recorder(ProgramRecorder &program, std::map<std::string, int64_t> symbols)
+    : program_(program), run_(++run_count), previous_(current_recorder) {
+  trace_.symbols = std::move(symbols);
+  current_recorder = this;
+}
+
+Recorder::~Recorder() {
+  current_recorder = previous_;
+  for (const std::shared_ptr<TensorSlot> &slot : assigned_slots_)
+    slot->recorded = nullptr;
+}
+
+//===----------------------------------------------------------------------===//
+// Values
+//===----------------------------------------------------------------------===//
+
+const TensorType &Recorder::type(ValueId value) const { return trace_.function.values[static_cast<std::size_t>(value)]; }
+
+std::vector<ValueId> Recorder::emit(const std::string &operation, std::vector<ValueId> operands, Attributes attributes,
+                                    const std::vector<TensorType> &results) {
+  semantics::RecordedFunction &function = trace_.function;
+  semantics::RecordedOperation recorded{operation, std::move(operands), std::move(attributes), {}, "", capture_frames()};
+  if (nn::Module *module = running_module())
+    recorded.module_path = std::to_string(program_.module_index(*module));
+  for (const TensorType &result : results) {
+    recorded.results.push_back(static_cast<ValueId>(function.values.size()));
+    defined_by_[recorded.results.back()] = function.operations.size();
+    function.values.push_back(result);
+  }
+  std::vector<ValueId> ids = recorded.results;
+  function.operations.push_back(std::move(recorded));
+  return ids;
+}
+
+std::vector<ValueId> Recorder::emit_inferred(const std::string &operation, std::vector<ValueId> operands, Attributes attributes) {
+  std::vector<std::optional<TensorType>> types;
+  for (ValueId operand : operands)
+    types.push_back(operand == kAbsent ? std::nullopt : std::optional(type(operand)));
+  std::vector<TensorType> results;
+  try {
+    results = semantics::infer(operation, types, attributes);
+  } catch (const runtime::Error &error) {
+    rethrow_with(error, describe_failure(operation, operands, attributes, error.what()));
+  }
+  return emit(operation, std::move(operands), std::move(attributes), results);
+}
+
+Tensor Recorder::new_value(ValueId value) {
+  auto impl = std::make_shared<TensorImpl>();
+  auto node = std::make_shared<ViewNode>();
+  node->storage = std::make_shared<SymbolicStorage>();
+  node->storage->run = run_;
+  node->storage->value = value;
+  node->storage->dtype = type(value).dtype;
+  node->storage->geometry = node->geometry = Geometry::contiguous(sizes_of(type(value)));
+  impl->symbolic = std::move(node);
+  return TensorAccess::wrap(std::move(impl));
+}
+
+Tensor Recorder::add_input(const std::string &name, std::vector<int64_t> sizes, DType dtype) {
+  const auto value = static_cast<ValueId>(trace_.function.values.size());
+  trace_.function.values.push_back({dtype, dim_exprs(sizes)});
+  trace_.function.inputs.push_back({name, value});
+  return new_value(value);
+}
+
+void Recorder::add_output(const std::string &name, const Tensor &tensor) {
+  trace_.function.outputs.push_back({name, operand_value(tensor)});
+}
+
+ValueId Recorder::constant_value(const TensorImpl &impl) {
+  if (impl.origin && impl.origin->run != run_)
+    program_.report_baked_constant(impl, running_module());
+  const runtime::Tensor value = impl.value.clone();
+  return emit("nn.constant", {}, {{"value", value}}, {semantics::type_of(value)})[0];
+}
+
+ValueId Recorder::operand_value(const Tensor &tensor) {
+  const TensorImplPtr impl = TensorAccess::impl(tensor);
+  if (!impl)
+    return kAbsent;
+  if (impl->symbolic || is_recorded(impl))
+    return value_of(node_of(impl));
+  return constant_value(*impl);
+}
+
+std::vector<Tensor> Recorder::record(const char *operation, const std::vector<Tensor> &operands, const Attributes &attributes) {
+  std::vector<ValueId> values;
+  for (const Tensor &operand : operands)
+    values.push_back(operand_value(operand));
+  std::vector<Tensor> results;
+  for (ValueId value : emit_inferred(operation, std::move(values), attributes))
+    results.push_back(new_value(value));
+  return results;
+}
+
+int64_t Recorder::next_seed() { return ++seeds_; }
+
+//===----------------------------------------------------------------------===//
+// Views
+//===----------------------------------------------------------------------===//
+
+bool Recorder::is_recorded(const TensorImplPtr &impl) {
+  if (impl->symbolic)
+    return true;
+  if (!impl->value.defined())
+    return false;
+  const runtime::Storage *storage = impl->value.storage().get();
+  return roots_.count(storage) != 0 || program_.find_state(storage) >= 0;
+}
+
+void Recorder::check_run(const ViewNode &node) const {
+  if (node.storage->run != run_)
+    fail("a tensor " + sizes_text(node.geometry.sizes) + " of " + std::string(runtime::name(node.storage->dtype)) +
+         " that another recording made is used here\na value of one run of a function can't be kept for the next, for instance in a "
+         "member: register a buffer for what is to be remembered, and assign to it");
+}
+
+// The root of a state's storage, or of a concrete storage that a recorded operation wrote to.
+std::shared_ptr<ViewNode> Recorder::root_of(const TensorImplPtr &impl) {
+  const runtime::Storage *key = impl->value.storage().get();
+  std::shared_ptr<ViewNode> &root = roots_[key];
+  if (root)
+    return root;
+  const int32_t state = program_.find_state(key);
+  const TensorImplPtr &base = program_.state(state).impl;
+  root = std::make_shared<ViewNode>();
+  root->storage = std::make_shared<SymbolicStorage>();
+  root->storage->run = run_;
+  root->storage->dtype = base->value.dtype();
+  root->storage->geometry = root->geometry = geometry_of(*base);
+  root->storage->state = state;
+  kept_alive_.push_back(base);
+  return root;
+}
+
+// From now on the elements of this concrete tensor's storage are a value of the recording.
+std::shared_ptr<ViewNode> Recorder::adopt(TensorImplPtr impl) {
+  while (impl->view_of)
+    impl = impl->view_of;
+  auto root = std::make_shared<ViewNode>();
+  root->storage = std::make_shared<SymbolicStorage>();
+  root->storage->run = run_;
+  root->storage->dtype = impl->value.dtype();
+  root->storage->geometry = root->geometry = geometry_of(*impl);
+  root->storage->value = constant_value(*impl);
+  roots_[impl->value.storage().get()] = root;
+  nodes_[impl.get()] = root;
+  kept_alive_.push_back(impl);
+  return root;
+}
+
+std::shared_ptr<ViewNode> Recorder::node_of(const TensorImplPtr &impl) {
+  if (impl->symbolic) {
+    check_run(*impl->symbolic);
+    return impl->symbolic;
+  }
+  auto known = nodes_.find(impl.get());
+  if (known != nodes_.end())
+    return known->second;
+  std::shared_ptr<ViewNode> root = root_of(impl), node;
+  const Geometry geometry = geometry_of(*impl);
+  const Geometry &whole = root->geometry;
+  if (geometry.sizes == whole.sizes && geometry.strides == whole.strides && geometry.offset == whole.offset) {
+    node = root;
+  } else if (impl->view_of) {
+    node = std::make_shared<ViewNode>();
+    node->parent = node_of(impl->view_of);
+    node->storage = node->parent->storage;
+    node->step = impl->view_step;
+    node->geometry = geometry;
+  } else {
+    fail(tensor_text(*impl) + " shares the storage of a registered tensor " + sizes_text(whole.sizes) +
+         " in a way that Kiln can't follow\nregister the tensor that the other one is a view of, or clone() one of them");
+  }
+  if (node->storage->state >= 0)
+    program_.check_state_use(node->storage->state, call_stack_.empty() ? nullptr : call_stack_.front().module);
+  nodes_[impl.get()] = node;
+  kept_alive_.push_back(impl);
+  return node;
+}
+
+ValueId Recorder::value_of(const std::shared_ptr<ViewNode> &node) {
+  SymbolicStorage &storage = *node->storage;
+  if (!node->parent) {
+    if (storage.value == kAbsent)
+      storage.value = emit("nn.read", {}, {{"state", "#" + std::to_string(storage.state)}},
+                           {type_of(storage.geometry, storage.dtype)})[0];
+    return storage.value;
+  }
+  if (node->value != kAbsent && node->version == storage.version)
+    return node->value;
+  const ValueId parent = value_of(node->parent);
+  const ViewStep &step = node->step;
+  ValueId value = parent;
+  switch (step.kind) {
+  case ViewStep::Kind::Alias:
+    break;
+  case ViewStep::Kind::Reshape:
+    value = emit_inferred("nn.reshape", {parent}, {{"shape", dim_exprs(node->geometry.sizes)}})[0];
+    break;
+  case ViewStep::Kind::Permute:
+    value = emit_inferred("nn.permute", {parent}, {{"dims", step.dims}})[0];
+    break;
+  case ViewStep::Kind::Expand:
+    value = emit_inferred("nn.expand", {parent}, {{"shape", dim_exprs(node->geometry.sizes)}})[0];
+    break;
+  case ViewStep::Kind::Slice:
+    value = emit_inferred("nn.slice", {parent},
+                          {{"dim", step.dim}, {"start", DimExpr(step.start)}, {"end", DimExpr(step.end)}, {"step", step.step}})[0];
+    break;
+  case ViewStep::Kind::Dropout:
+    value = emit_inferred("nn.dropout", {parent}, {{"p", step.p}, {"training", false}, {"seed", int64_t{0}}})[0];
+    break;
+  }
+  node->value = value;
+  node->version = storage.version;
+  return value;
+}
+
+//===----------------------------------------------------------------------===//
+// Writes
+//===----------------------------------------------------------------------===//
+
+void Recorder::write_node(const std::shared_ptr<ViewNode> &node, ValueId value) {
+  SymbolicStorage &storage = *node->storage;
+  if (!node->parent) {
+    storage.value = value;
+    ++storage.version;
+    if (storage.state >= 0)
+      emit("nn.write", {value}, {{"state", "#" + std::to_string(storage.state)}}, {});
+    return;
+  }
+  const ViewStep &step = node->step;
+  ValueId whole = value;
+  switch (step.kind) {
+  case ViewStep::Kind::Alias:
+  case ViewStep::Kind::Dropout:
+    break;
+  case ViewStep::Kind::Reshape:
+    whole = emit_inferred("nn.reshape", {value}, {{"shape", dim_exprs(node->parent->geometry.sizes)}})[0];
+    break;
+  case ViewStep::Kind::Permute: {
+    std::vector<int64_t> inverse(step.dims.size());
+    for (std::size_t d = 0; d < step.dims.size(); ++d)
+      inverse[static_cast<std::size_t>(step.dims[d])] = static_cast<int64_t>(d);
+    whole = emit_inferred("nn.permute", {value}, {{"dims", inverse}})[0];
+    break;
+  }
+  case ViewStep::Kind::Expand:
+    fail("unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() "
+         "the tensor before performing the operation.");
+  case ViewStep::Kind::Slice:
+    whole = emit_inferred("nn.slice_scatter", {value_of(node->parent), value},
+                          {{"dim", step.dim}, {"start", DimExpr(step.start)}, {"end", DimExpr(step.end)}, {"step", step.step}})[0];
+    break;
+  }
+  write_node(node->parent, whole);
+  node->value = value;
+  node->version = storage.version;
+}
+
+void Recorder::write(const TensorImplPtr &target, const Tensor &value) {
+  if (!is_recorded(target)) {
+    if (target->origin && target->origin->run != run_)
+      fail(tensor_text(*target) +
+           " that is not registered is written in place while recording\nthe compiled function would not keep the new value: "
+           "register the tensor with register_buffer or register_parameter");
+    adopt(target);
+  }
+  const std::shared_ptr<ViewNode> node = node_of(target);
+  write_node(node, operand_value(value));
+}
+
+void Recorder::assign_buffer(const std::shared_ptr<TensorSlot> &slot, const Tensor &value) {
+  const int32_t state = slot->impl && slot->impl->value.defined() ? program_.find_state(slot->impl->value.storage().get()) : -1;
+  if (state < 0)
+    fail("buffer '" + slot->name + "' can't be assigned while recording: it had no tensor before\nregister it with a tensor of its shape");
+  const TensorImplPtr before = program_.state(state).impl;
+  const TensorImplPtr after = TensorAccess::impl(value);
+  const Geometry geometry = geometry_of(*after);
+  if (geometry.sizes != geometry_of(*before).sizes || dtype_of(*after) != before->value.dtype())
+    fail("buffer '" + slot->name + "' is " + std::string(runtime::name(before->value.dtype())) +
+         sizes_text(geometry_of(*before).sizes) + ", but is assigned " + std::string(runtime::name(dtype_of(*after))) +
+         sizes_text(geometry.sizes) + " while recording\na compiled model's state keeps its shape and type");
+  const ValueId written = operand_value(value);
+  // Whoever still holds the tensor that was in the buffer keeps its value; writes to it no longer reach the state.
+  const TensorImplPtr replaced = slot->recorded && slot->recorded_run == run_ ? slot->recorded : slot->impl;
+  node_of(replaced)->storage->state = -1;
+  emit("nn.write", {written}, {{"state", "#" + std::to_string(state)}}, {});
+  // The buffer now is the assigned tensor, so later writes to that one reach the state; a view of something else is copied.
+  TensorImplPtr recorded = after->symbolic && !after->symbolic->parent && after->symbolic->storage->state < 0
+                               ? after
+                               : TensorAccess::impl(new_value(written));
+  recorded->symbolic->storage->state = state;
+  slot->recorded = std::move(recorded);
+  slot->recorded_run = run_;
+  assigned_slots_.push_back(slot);
+}
+
+void Recorder::tensors_materialized() { program_.refresh_states(); }
+
+//===----------------------------------------------------------------------===//
+// Modules
+//===----------------------------------------------------------------------===//
+
+bool Recorder::enter_module(nn::Module &module) {
+  if (running_module() == &module)
+    return false;
+  if (!program_.check_module_call(module, call_stack_.empty() ? nullptr : call_stack_.front().module))
+    return false;
+  ModuleCall call;
+  call.module = &module;
+  call.module_key = std::to_string(program_.module_index(module));
+  call.first_operation = trace_.function.operations.size();
+  trace_.calls.push_back(std::move(call));
+  call_stack_.push_back({&module, trace_.calls.size() - 1});
+  return true;
+}
+
+void Recorder::module_returned(nn::Module &module, const std::vector<Tensor> &outputs) {
+  ModuleCall &call = trace_.calls[call_stack_.back().call];
+  for (const Tensor &output : outputs) {
+    const TensorImplPtr impl = TensorAccess::impl(output);
+    if (!impl)
+      continue;
+    call.output_sizes.push_back(geometry_of(*impl).sizes);
+    if (impl->symbolic && impl->symbolic->storage->value != kAbsent)
+      returned_by_.emplace(impl->symbolic->parent ? impl->symbolic->value : impl->symbolic->storage->value, &module);
+  }
+}
+
+void Recorder::leave_module() {
+  trace_.calls[call_stack_.back().call].last_operation = trace_.function.operations.size();
+  call_stack_.pop_back();
+}
+
+} // namespace kiln::detail

@@ -1,0 +1,116 @@
+// The recorder: turns what a model's code does with symbolic tensors into a trace.
+//
+// One Recorder runs one function once, with stand-in numbers for the named dimensions. It belongs to a ProgramRecorder
+// (program_recorder.h), which knows the program's state and modules and merges the traces of several runs.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "kiln/nn/module.h"
+#include "tensor_impl.h"
+
+namespace kiln::detail {
+
+class ProgramRecorder;
+
+/// A call of a module, as the trace keeps it.
+struct ModuleCall {
+  nn::Module *module = nullptr;
+  std::string module_key; // as in RecordedOperation::module_path
+  std::size_t first_operation = 0, last_operation = 0; // [first, last)
+  std::vector<std::vector<int64_t>> output_sizes;
+};
+
+/// What one run of a function recorded. Sizes in types and attributes are the run's stand-in numbers. Operations name states by index
+/// ("#3") and modules by index ("2"; "" for none) until the program's names are settled.
+struct Trace {
+  std::map<std::string, int64_t> symbols;
+  semantics::RecordedFunction function;
+  std::vector<ModuleCall> calls;
+};
+
+class Recorder {
+public:
+  /// The recording that runs on this thread; null when there is none.
+  static Recorder *current();
+
+  Recorder(ProgramRecorder &program, std::map<std::string, int64_t> symbols);
+  ~Recorder();
+  Recorder(const Recorder &) = delete;
+  Recorder &operator=(const Recorder &) = delete;
+
+  uint64_t run() const { return run_; }
+  const std::map<std::string, int64_t> &symbols() const { return trace_.symbols; }
+  Trace take_trace() { return std::move(trace_); }
+
+  Tensor add_input(const std::string &name, std::vector<int64_t> sizes, DType dtype);
+  void add_output(const std::string &name, const Tensor &tensor);
+
+  /// Whether operations on this tensor are recorded: symbolic, or state, or written with a symbolic value before.
+  bool is_recorded(const TensorImplPtr &impl);
+  /// Records an operation. Concrete operands become constants.
+  std::vector<Tensor> record(const char *operation, const std::vector<Tensor> &operands, const semantics::Attributes &attributes);
+  /// Makes `value` the elements of `target`.
+  void write(const TensorImplPtr &target, const Tensor &value);
+  /// Lets a buffer's slot stand for `value` from now on.
+  void assign_buffer(const std::shared_ptr<TensorSlot> &slot, const Tensor &value);
+  /// The next seed for a random operation; the same in every run.
+  int64_t next_seed();
+  /// Lazy parameters got their shapes.
+  void tensors_materialized();
+
+  // Modules.
+  /// False when the module is already the one that runs.
+  bool enter_module(nn::Module &module);
+  void module_returned(nn::Module &module, const std::vector<Tensor> &outputs);
+  void leave_module();
+  nn::Module *running_module() const { return call_stack_.empty() ? nullptr : call_stack_.back().module; }
+
+  // Names for stand-in numbers in messages.
+  std::string size_text(int64_t size) const;
+  std::optional<semantics::DimExpr> expression_of(int64_t size) const;
+
+private:
+  struct ActiveCall {
+    nn::Module *module;
+    std::size_t call; // index into trace_.calls
+  };
+  std::shared_ptr<ViewNode> node_of(const TensorImplPtr &impl);
+  std::shared_ptr<ViewNode> root_of(const TensorImplPtr &impl);
+  std::shared_ptr<ViewNode> adopt(TensorImplPtr impl);
+  semantics::ValueId value_of(const std::shared_ptr<ViewNode> &node);
+  semantics::ValueId operand_value(const Tensor &tensor);
+  semantics::ValueId constant_value(const TensorImpl &impl);
+  Tensor new_value(semantics::ValueId value);
+  void write_node(const std::shared_ptr<ViewNode> &node, semantics::ValueId value);
+  void check_run(const ViewNode &node) const;
+  std::vector<semantics::ValueId> emit(const std::string &operation, std::vector<semantics::ValueId> operands,
+                                       semantics::Attributes attributes, const std::vector<semantics::TensorType> &results);
+  std::vector<semantics::ValueId> emit_inferred(const std::string &operation, std::vector<semantics::ValueId> operands,
+                                                semantics::Attributes attributes);
+  const semantics::TensorType &type(semantics::ValueId value) const;
+  semantics::TensorType symbolic_type(const semantics::TensorType &type) const;
+  std::string describe_failure(const std::string &operation, const std::vector<semantics::ValueId> &operands,
+                               const semantics::Attributes &attributes, const std::string &message) const;
+  std::string source_of(semantics::ValueId value) const;
+
+  ProgramRecorder &program_;
+  uint64_t run_;
+  Trace trace_;
+  Recorder *previous_;
+  std::vector<ActiveCall> call_stack_;
+  std::unordered_map<const runtime::Storage *, std::shared_ptr<ViewNode>> roots_; // of state and of adopted storages
+  std::unordered_map<const TensorImpl *, std::shared_ptr<ViewNode>> nodes_;        // of concrete views of them
+  std::vector<TensorImplPtr> kept_alive_;
+  std::unordered_map<semantics::ValueId, nn::Module *> returned_by_;
+  std::unordered_map<semantics::ValueId, std::size_t> defined_by_; // operation
+  std::vector<std::shared_ptr<TensorSlot>> assigned_slots_;
+  int64_t seeds_ = 0;
+};
+
+} // namespace kiln::detail

@@ -1,0 +1,355 @@
+// From traces with numbers to one function with symbols.
+#include "trace_merge.h"
+
+#include <cstring>
+
+#include "errors.h"
+#include "kiln/semantics/operation.h"
+#include "python_text.h"
+
+namespace kiln::detail {
+
+using semantics::Attribute;
+using semantics::Attributes;
+using semantics::DimExpr;
+using semantics::kAbsent;
+using semantics::RecordedOperation;
+using semantics::TensorType;
+
+//===----------------------------------------------------------------------===//
+// Expressions for numbers
+//===----------------------------------------------------------------------===//
+
+SizeMatcher::SizeMatcher(std::map<std::string, int64_t> first, std::map<std::string, int64_t> second)
+    : first_(std::move(first)), second_(std::move(second)) {
+  for (const auto &[name, value] : first_)
+    add(DimExpr::symbol(name));
+}
+
+void SizeMatcher::add(const DimExpr &size) {
+  if (size.is_constant())
+    return;
+  const Candidate candidate{size, size.evaluate(first_), size.evaluate(second_)};
+  if (known_.emplace(std::pair(candidate.first, candidate.second), candidates_.size()).second)
+    candidates_.push_back(candidate);
+}
+
+std::optional<DimExpr> SizeMatcher::match(int64_t first, int64_t second) const {
+  if (first == second)
+    return DimExpr(first);
+  if (auto found = known_.find({first, second}); found != known_.end())
+    return candidates_[found->second].expression;
+  // A multiple of a candidate, or of a product of two.
+  auto multiple = [&](const DimExpr &expression, int64_t at_first, int64_t at_second) -> std::optional<DimExpr> {
+    if (at_first == 0 || at_second == 0 || first % at_first != 0 || second % at_second != 0 ||
+        first / at_first != second / at_second)
+      return std::nullopt;
+    return expression * (first / at_first);
+  };
+  for (const Candidate &candidate : candidates_)
+    if (auto result = multiple(candidate.expression, candidate.first, candidate.second))
+      return result;
+  for (const Candidate &a : candidates_)
+    for (const Candidate &b : candidates_)
+      if (auto result = multiple(a.expression * b.expression, a.first * b.first, a.second * b.second))
+        return result;
+  // k * candidate + m, with the smallest m.
+  std::optional<DimExpr> best;
+  int64_t best_offset = 0;
+  for (const Candidate &candidate : candidates_) {
+    const int64_t step = candidate.first - candidate.second;
+    if (step == 0 || (first - second) % step != 0)
+      continue;
+    const int64_t factor = (first - second) / step, offset = first - factor * candidate.first;
+    if (!best || std::abs(offset) < std::abs(best_offset)) {
+      best = candidate.expression * factor + offset;
+      best_offset = offset;
+    }
+  }
+  if (best)
+    return best;
+  // candidate / n, rounded down or up.
+  for (const Candidate &candidate : candidates_) {
+    if (first <= 0 || candidate.first <= first)
+      continue;
+    for (int64_t divisor = std::max<int64_t>(2, candidate.first / (first + 1)); divisor <= candidate.first / first + 1; ++divisor)
+      for (int64_t rounding : {int64_t{0}, divisor - 1})
+        if ((candidate.first + rounding) / divisor == first && (candidate.second + rounding) / divisor == second)
+          return (candidate.expression + rounding).floordiv(divisor);
+  }
+  return std::nullopt;
+}
+
+//===----------------------------------------------------------------------===//
+// Messages
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+std::string sizes_of_run(const Trace &trace) {
+  std::string text;
+  for (const auto &[name, value] : trace.symbols)
+    text += (text.empty() ? "" : ", ") + name + " = " + std::to_string(value);
+  return text;
+}
+
+std::string operation_name(const std::string &name) { return name.substr(name.find('.') + 1); }
+
+[[noreturn]] void fail_at(const semantics::Frames &frames, const std::string &message) {
+  runtime::ValueError error(message);
+  error.frames = frames;
+  throw error;
+}
+
+[[noreturn]] void fail_structure(const Trace &first, const Trace &second, std::size_t index) {
+  const auto &a = first.function.operations, &b = second.function.operations;
+  const RecordedOperation *left = index < a.size() ? &a[index] : nullptr, *right = index < b.size() ? &b[index] : nullptr;
+  auto text = [](const RecordedOperation *operation) {
+    return operation ? operation_name(operation->name) : std::string("nothing more");
+  };
+  fail_at(left ? left->frames : (right ? right->frames : first.function.frames),
+          "function '" + first.function.name + "' computes something else for other sizes of its inputs\nwith " +
+              sizes_of_run(first) + ": " + text(left) + "; with " + sizes_of_run(second) + ": " + text(right) +
+              "\na recorded function is compiled for all sizes: the code must not decide by a size that is known only at run time; "
+              "give the dimension a number, or compute without the decision");
+}
+
+[[noreturn]] void fail_number(const Trace &first, const Trace &second, const RecordedOperation &operation, const std::string &name,
+                              const std::string &a, const std::string &b) {
+  fail_at(operation.frames, "'" + name + "' of " + operation_name(operation.name) +
+                                " depends on a size that is known only at run time, in a way that can't be compiled\nwith " +
+                                sizes_of_run(first) + " it is " + a + "; with " + sizes_of_run(second) + " it is " + b +
+                                "\nshapes may be sums, products and quotients of sizes; numbers in arithmetic may not depend on them "
+                                "(a division by a size is what mean() is for)");
+}
+
+//===----------------------------------------------------------------------===//
+// Merging
+//===----------------------------------------------------------------------===//
+
+bool same_constant(const runtime::Tensor &a, const runtime::Tensor &b) {
+  return a.dtype() == b.dtype() && std::equal(a.sizes().begin(), a.sizes().end(), b.sizes().begin(), b.sizes().end()) &&
+         (a.nbytes() == 0 || std::memcmp(a.data(), b.data(), a.nbytes()) == 0); // contiguous copies
+}
+
+// NaN is the same number as NaN here.
+bool same_double(double a, double b) { return std::memcmp(&a, &b, sizeof(a)) == 0; }
+
+class Merger {
+public:
+  Merger(const Trace &first, const Trace &second)
+      : first_(first), second_(second), matcher_(first.symbols, second.symbols) {}
+
+  MergedFunction merge() {
+    MergedFunction result;
+    result.function = first_.function;
+    result.symbols = first_.symbols;
+    values_ = &result.function.values;
+    for (const semantics::RecordedArgument &input : result.function.inputs)
+      (*values_)[index(input.value)] = matched_type(input.value, first_.function.frames);
+    const std::size_t count = std::max(first_.function.operations.size(), second_.function.operations.size());
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!same_structure(i))
+        fail_structure(first_, second_, i);
+      merge_operation(result.function.operations[i], second_.function.operations[i]);
+    }
+    if (!same_outputs())
+      fail_structure(first_, second_, count);
+    merge_calls(result);
+    return result;
+  }
+
+private:
+  static std::size_t index(semantics::ValueId value) { return static_cast<std::size_t>(value); }
+
+  bool same_structure(std::size_t i) const {
+    const auto &a = first_.function.operations, &b = second_.function.operations;
+    return i < a.size() && i < b.size() && a[i].name == b[i].name && a[i].operands == b[i].operands &&
+           a[i].results == b[i].results && a[i].module_path == b[i].module_path &&
+           a[i].attributes.size() == b[i].attributes.size();
+  }
+  bool same_outputs() const {
+    const auto &a = first_.function.outputs, &b = second_.function.outputs;
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto &x, const auto &y) {
+      return x.name == y.name && x.value == y.value;
+    });
+  }
+
+  int64_t number(const Trace &trace, semantics::ValueId value, std::size_t dim) const {
+    return *trace.function.values[index(value)].sizes[dim].constant();
+  }
+
+  // The type that the numbers of both traces show.
+  TensorType matched_type(semantics::ValueId value, const semantics::Frames &frames) {
+    TensorType type = first_.function.values[index(value)];
+    for (std::size_t d = 0; d < type.sizes.size(); ++d) {
+      const std::optional<DimExpr> size = matcher_.match(number(first_, value, d), number(second_, value, d));
+      if (!size)
+        fail_at(frames, "a size of " + first_.function.values[index(value)].shape_text() + " is no expression of the named dimensions");
+      type.sizes[d] = *size;
+      matcher_.add(*size);
+    }
+    return type;
+  }
+
+  DimExpr merged_size(const RecordedOperation &operation, const std::string &name, const DimExpr &a, const DimExpr &b) {
+    const std::optional<DimExpr> size = matcher_.match(*a.constant(), *b.constant());
+    if (!size)
+      fail_number(first_, second_, operation, name, a.text(), b.text());
+    return *size;
+  }
+
+  Attribute merged_attribute(const RecordedOperation &operation, const std::string &name, const Attribute &a, const Attribute &b) {
+    if (const auto *size = std::get_if<DimExpr>(&a))
+      return merged_size(operation, name, *size, std::get<DimExpr>(b));
+    if (const auto *sizes = std::get_if<std::vector<DimExpr>>(&a)) {
+      const auto &others = std::get<std::vector<DimExpr>>(b);
+      std::vector<DimExpr> merged;
+      for (std::size_t i = 0; i < sizes->size() && i < others.size(); ++i)
+        merged.push_back(merged_size(operation, name, (*sizes)[i], others[i]));
+      return merged;
+    }
+    if (const auto *value = std::get_if<runtime::Tensor>(&a)) {
+      const auto &other = std::get<runtime::Tensor>(b);
+      if (!same_constant(*value, other))
+        fail_number(first_, second_, operation, "value", "a tensor " + value->shape_text(),
+                    other.shape_text() == value->shape_text() ? "one with other elements" : "a tensor " + other.shape_text());
+    } else if (const auto *real = std::get_if<double>(&a)) {
+      if (!same_double(*real, std::get<double>(b)))
+        fail_number(first_, second_, operation, name, float_text(*real), float_text(std::get<double>(b)));
+    } else if (const auto *integer = std::get_if<int64_t>(&a)) {
+      if (*integer != std::get<int64_t>(b))
+        fail_number(first_, second_, operation, name, std::to_string(*integer), std::to_string(std::get<int64_t>(b)));
+    } else if (const auto *integers = std::get_if<std::vector<int64_t>>(&a)) {
+      if (*integers != std::get<std::vector<int64_t>>(b))
+        fail_number(first_, second_, operation, name, tuple_text(*integers), tuple_text(std::get<std::vector<int64_t>>(b)));
+    }
+    return a;
+  }
+
+  void merge_operation(RecordedOperation &operation, const RecordedOperation &other) {
+    for (const auto &[name, attribute] : Attributes(operation.attributes)) {
+      if (!other.attributes.has(name))
+        fail_structure(first_, second_, static_cast<std::size_t>(&other - second_.function.operations.data()));
+      const Attribute *counterpart = nullptr;
+      for (const auto &[other_name, other_attribute] : other.attributes)
+        if (other_name == name)
+          counterpart = &other_attribute;
+      if (counterpart->index() != attribute.index())
+        fail_structure(first_, second_, static_cast<std::size_t>(&other - second_.function.operations.data()));
+      operation.attributes.set(name, merged_attribute(operation, name, attribute, *counterpart));
+    }
+    if (operation.name == "nn.read" || operation.name == "nn.write")
+      return; // state has a fixed type
+    std::vector<std::optional<TensorType>> types;
+    for (semantics::ValueId operand : operation.operands)
+      types.push_back(operand == kAbsent ? std::nullopt : std::optional((*values_)[index(operand)]));
+    std::vector<TensorType> results;
+    try {
+      results = semantics::infer(operation.name, types, operation.attributes);
+    } catch (runtime::Error &error) {
+      if (error.frames.empty())
+        error.frames = operation.frames;
+      throw;
+    }
+    for (std::size_t r = 0; r < operation.results.size(); ++r)
+      settle_result(operation, operation.results[r], results[r]);
+  }
+
+  // The inferred type must give the numbers that were recorded.
+  void settle_result(const RecordedOperation &operation, semantics::ValueId value, const TensorType &type) {
+    for (std::size_t d = 0; d < type.sizes.size(); ++d) {
+      if (type.sizes[d].evaluate(first_.symbols) != number(first_, value, d) ||
+          type.sizes[d].evaluate(second_.symbols) != number(second_, value, d))
+        fail_number(first_, second_, operation, "result", first_.function.values[index(value)].shape_text(),
+                    second_.function.values[index(value)].shape_text());
+      matcher_.add(type.sizes[d]);
+    }
+    (*values_)[index(value)] = type;
+  }
+
+  void merge_calls(MergedFunction &result) {
+    result.calls = first_.calls;
+    for (std::size_t c = 0; c < first_.calls.size(); ++c) {
+      const ModuleCall &a = first_.calls[c];
+      std::vector<std::vector<DimExpr>> shapes;
+      if (c < second_.calls.size() && second_.calls[c].output_sizes.size() == a.output_sizes.size())
+        for (std::size_t o = 0; o < a.output_sizes.size(); ++o)
+          shapes.push_back(matched_shape(a.output_sizes[o], second_.calls[c].output_sizes[o]));
+      result.call_shapes.push_back(std::move(shapes));
+      result.call_multiply_adds.push_back(multiply_adds(result.function, a));
+    }
+  }
+  std::vector<DimExpr> matched_shape(const std::vector<int64_t> &a, const std::vector<int64_t> &b) const {
+    std::vector<DimExpr> shape;
+    for (std::size_t d = 0; d < a.size() && d < b.size(); ++d)
+      shape.push_back(matcher_.match(a[d], b[d]).value_or(DimExpr(a[d])));
+    return shape;
+  }
+  // Of the operations that the called module ran itself.
+  DimExpr multiply_adds(const semantics::RecordedFunction &function, const ModuleCall &call) const {
+    DimExpr total = 0;
+    for (std::size_t i = call.first_operation; i < call.last_operation; ++i) {
+      const RecordedOperation &recorded = function.operations[i];
+      const semantics::Operation *operation = semantics::find_operation(recorded.name);
+      if (recorded.module_path != call.module_key || !operation || !operation->multiply_adds)
+        continue;
+      std::vector<std::optional<TensorType>> types;
+      for (semantics::ValueId operand : recorded.operands)
+        types.push_back(operand == kAbsent ? std::nullopt : std::optional(function.values[index(operand)]));
+      total = total + operation->multiply_adds(types, recorded.attributes);
+    }
+    return total;
+  }
+
+  const Trace &first_, &second_;
+  SizeMatcher matcher_;
+  std::vector<TensorType> *values_ = nullptr;
+};
+
+} // namespace
+
+MergedFunction merge_traces(const Trace &first, const Trace &second) { return Merger(first, second).merge(); }
+
+void check_trace(const MergedFunction &merged, const Trace &third) {
+  const auto &expected = merged.function.operations, &found = third.function.operations;
+  Trace reference; // for messages
+  reference.function = merged.function;
+  reference.symbols = merged.symbols;
+  auto fail_size = [&](const RecordedOperation &operation, const std::string &what, const DimExpr &expression, int64_t number) {
+    fail_at(operation.frames, what + " of " + operation_name(operation.name) +
+                                  " depends on a size that is known only at run time, in a way that can't be compiled\nit looks like " +
+                                  expression.text() + ", but with " + sizes_of_run(third) + " it is " + std::to_string(number) +
+                                  "\na part that is cut out must fit for every size, also small ones: the code must not clamp to, or "
+                                  "decide by, a size that is known only at run time");
+  };
+  for (std::size_t i = 0; i < std::max(expected.size(), found.size()); ++i) {
+    const bool same = i < expected.size() && i < found.size() && expected[i].name == found[i].name &&
+                      expected[i].operands == found[i].operands && expected[i].results == found[i].results;
+    if (!same)
+      fail_structure(reference, third, i);
+    for (const auto &[name, attribute] : expected[i].attributes) {
+      if (const auto *size = std::get_if<DimExpr>(&attribute)) {
+        const int64_t number = *found[i].attributes.get<DimExpr>(name).constant();
+        if (size->evaluate(third.symbols) != number)
+          fail_size(expected[i], "'" + name + "'", *size, number);
+      } else if (const auto *real = std::get_if<double>(&attribute)) {
+        if (!same_double(*real, found[i].attributes.get<double>(name)))
+          fail_structure(reference, third, i);
+      } else if (const auto *constant = std::get_if<runtime::Tensor>(&attribute)) {
+        if (!same_constant(*constant, found[i].attributes.get<runtime::Tensor>(name)))
+          fail_structure(reference, third, i);
+      }
+    }
+    for (semantics::ValueId result : expected[i].results) {
+      const TensorType &type = merged.function.values[static_cast<std::size_t>(result)];
+      const TensorType &numbers = third.function.values[static_cast<std::size_t>(result)];
+      for (std::size_t d = 0; d < type.sizes.size(); ++d)
+        if (d >= numbers.sizes.size() || type.sizes[d].evaluate(third.symbols) != *numbers.sizes[d].constant())
+          fail_size(expected[i], "the shape of the result", type.sizes[d],
+                    d < numbers.sizes.size() ? *numbers.sizes[d].constant() : 0);
+    }
+  }
+}
+
+} // namespace kiln::detail

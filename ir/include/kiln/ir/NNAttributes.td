@@ -1,0 +1,79 @@
+//===- NNAttributes.td - Symbolic sizes as attributes ------*- tablegen -*-===//
+//
+// Defines #nn.dim and #nn.shape: size expressions in named symbols, kept as the canonical text of kiln::semantics::DimExpr, so that
+// equal expressions are equal attributes.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef KILN_IR_NNATTRIBUTES
+#define KILN_IR_NNATTRIBUTES
+
+include "kiln/ir/NNBase.td"
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/TensorEncoding.td"
+
+class NN_Attr<string name, string attrMnemonic, list<Trait> traits = []> : AttrDef<NN_Dialect, name, traits> {
+  let mnemonic = attrMnemonic;
+}
+
+def NN_DimAttr : NN_Attr<"Dim", "dim"> {
+  let summary = "a size: a number, or an expression in named symbols";
+  let description = [{
+    A polynomial with integer coefficients over symbols and `floordiv` by positive constants. Printed in canonical form: two
+    expressions that are equal as polynomials are the same attribute.
+
+    ```mlir
+    #nn.dim<784>
+    #nn.dim<2 * batch + 1>
+    #nn.dim<(length + 1) floordiv 2>
+    ```
+
+    Constraints:
+    - dim_c1: an expression has at most 256 tokens, parentheses are nested at most 32 deep, and no product has more than 4096 terms.
+  }];
+  let parameters = (ins StringRefParameter<"canonical text of the expression">:$text);
+  let builders = [AttrBuilder<(ins "const ::kiln::semantics::DimExpr &":$expression), [{
+    return $_get($_ctxt, ::llvm::StringRef(expression.text()));
+  }]>];
+  let hasCustomAssemblyFormat = 1;
+  let extraClassDeclaration = [{
+    /// The expression; reads the canonical text.
+    ::kiln::semantics::DimExpr getExpression() const;
+    /// The value of a constant; empty otherwise.
+    ::std::optional<int64_t> getConstant() const;
+  }];
+}
+
+def NN_ShapeAttr : NN_Attr<"Shape", "shape",
+    [DeclareAttrInterfaceMethods<VerifiableTensorEncoding, ["verifyEncoding"]>]> {
+  let summary = "the sizes of a tensor, as expressions in named symbols";
+  let description = [{
+    The encoding of every tensor type that has a dynamic size, and the value of attributes that are shapes.
+
+    ```mlir
+    tensor<?x784xf32, #nn.shape<batch, 784>>
+    ```
+
+    Constraints, as an encoding:
+    - shape_c1: as many sizes as the tensor has dimensions.
+    - shape_c2: a dimension is `?` exactly where its size is not a constant; elsewhere both are the same number.
+    - shape_c3: at least one size is not a constant (a static tensor has no encoding).
+  }];
+  let parameters = (ins ArrayRefParameter<"::kiln::ir::DimAttr">:$dims);
+  let builders = [AttrBuilder<(ins "::llvm::ArrayRef<::kiln::semantics::DimExpr>":$sizes), [{
+    ::llvm::SmallVector<DimAttr> dims;
+    for (const auto &size : sizes)
+      dims.push_back(DimAttr::get($_ctxt, size));
+    return $_get($_ctxt, ::llvm::ArrayRef<DimAttr>(dims));
+  }]>];
+  let hasCustomAssemblyFormat = 1;
+  let extraClassDeclaration = [{
+    int64_t getRank() const { return static_cast<int64_t>(getDims().size()); }
+    /// The sizes as expressions; reads the canonical texts.
+    ::std::vector<::kiln::semantics::DimExpr> getSizes() const;
+    /// "batch, 784".
+    ::std::string getText() const;
+  }];
+}
+
+#endif // KILN_IR_NNATTRIBUTES

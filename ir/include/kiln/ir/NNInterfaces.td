@@ -1,0 +1,68 @@
+//===- NNInterfaces.td - Op interfaces of the nn dialect ---*- tablegen -*-===//
+//
+// Defines the interfaces through which passes ask an op for its meaning, so that no pass has a switch over all ops.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef KILN_IR_NNINTERFACES
+#define KILN_IR_NNINTERFACES
+
+include "mlir/IR/OpBase.td"
+
+def SemanticOpInterface : OpInterface<"SemanticOpInterface"> {
+  let cppNamespace = "::kiln::ir";
+  let description = [{
+    An op whose meaning is the entry of the same name in the table of `kiln::semantics`. Everything here has a default that asks
+    that table; an op whose only optional operand is the last one gives `getSemanticOperandCount` itself.
+  }];
+  let methods = [
+    StaticInterfaceMethod<[{
+        Number of operands of the semantics entry, absent optional ones included; -1 when all operands are always there.
+      }], "int64_t", "getSemanticOperandCount", (ins), [{}], [{
+        return ::kiln::ir::detail::semanticOperandCount<ConcreteOp>();
+      }]>,
+    InterfaceMethod<"Operands in the order of the semantics entry; an absent optional operand is a null Value.",
+      "::llvm::SmallVector<::mlir::Value>", "getSemanticOperands", (ins), [{}], [{
+        return ::kiln::ir::detail::semanticOperands($_op.getOperation());
+      }]>,
+    InterfaceMethod<"Attributes as the semantics entry takes them. Throws runtime::Error for a value that has no counterpart.",
+      "::kiln::semantics::Attributes", "getSemanticAttributes", (ins), [{}], [{
+        return ::kiln::ir::detail::semanticAttributes($_op.getOperation());
+      }]>,
+    InterfaceMethod<[{
+        Runs the reference kernel. An absent optional operand is an undefined Tensor. Symbols in attributes are replaced by their
+        values in `symbols`. Throws runtime::Error for operands or values that do not fit.
+      }], "::std::vector<::kiln::runtime::Tensor>", "evaluate",
+      (ins "::llvm::ArrayRef<::kiln::runtime::Tensor>":$operands,
+           "const ::std::map<::std::string, int64_t> &":$symbols), [{}], [{
+        return ::kiln::ir::detail::evaluateSemanticOp($_op.getOperation(), operands, symbols);
+      }]>,
+    InterfaceMethod<"Multiply-adds of one execution, an expression in the sizes; empty where there are none worth counting.",
+      "::std::optional<::kiln::semantics::DimExpr>", "multiplyAdds", (ins), [{}], [{
+        return ::kiln::ir::detail::multiplyAdds($_op.getOperation());
+      }]>,
+  ];
+}
+
+def ScalarBodyInterface : OpInterface<"ScalarBodyInterface"> {
+  let cppNamespace = "::kiln::ir";
+  let description = [{
+    An op that computes each element of its result from one element of each operand (after broadcasting), and can say how in ops of
+    `arith` and `math`. NaN, signed zeros and conversions behave as in PyTorch.
+  }];
+  let methods = [
+    InterfaceMethod<[{
+        Whether `buildScalarBody` may be called: `arith` has no arithmetic on ui8, and some ops have a scalar form only for some
+        attributes.
+      }], "bool", "hasScalarBody", (ins), [{}], [{
+        return ::kiln::ir::detail::hasScalarTypes($_op.getOperation());
+      }]>,
+    InterfaceMethod<[{
+        Builds the scalar form at the builder's insertion point. `scalars` holds one value of the operand's element type for each
+        operand, in the op's own order. Returns a value of the result's element type.
+      }], "::mlir::Value", "buildScalarBody",
+      (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$location, "::mlir::ValueRange":$scalars)>,
+  ];
+}
+
+#endif // KILN_IR_NNINTERFACES

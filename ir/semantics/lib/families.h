@@ -1,0 +1,25 @@
+// The families of operations: one function a family, listed once in operation.cpp.
+//
+// A function returning a span, not an object that registers itself: a linker drops unreferenced objects of a static library, and with
+// them such registrations.
+#pragma once
+
+#include <span>
+
+#include "kiln/semantics/operation.h"
+
+namespace kiln::semantics {
+
+std::span<const Operation> elementwise_unary_operations();
+std::span<const Operation> elementwise_binary_operations();
+std::span<const Operation> linear_operations();
+std::span<const Operation> matmul_operations();
+std::span<const Operation> normalization_operations();
+std::span<const Operation> dropout_operations();
+std::span<const Operation> embedding_operations();
+std::span<const Operation> shape_operations();
+std::span<const Operation> cast_operations();
+std::span<const Operation> creation_operations();
+std::span<const Operation> reduction_operations();
+
+} // namespace kiln::semantics

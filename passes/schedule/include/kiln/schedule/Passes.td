@@ -1,0 +1,56 @@
+//===- Passes.td - passes of the schedule ------------------*- tablegen -*-===//
+//
+// The lowering from the nn dialect to the schedule, and the planning of memory.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef KILN_SCHEDULE_PASSES_TD
+#define KILN_SCHEDULE_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def NnToSchedulePass : Pass<"nn-to-schedule", "::mlir::ModuleOp"> {
+  let summary = "Lowers functions of the nn dialect to kernels and launches";
+  let description = [{
+    Every function becomes a `schedule.func`; every op that computes becomes a launch of a kernel. Kernels are shared between launches
+    that differ in symbols and places only, and are named after what they compute.
+
+    * A reshape is a view of its operand's memory.
+    * Dimensions that all operands of a kernel walk through alike are merged, so that a map over contiguous buffers is one flat loop.
+    * A permutation, an expansion or a cast is a map: it becomes part of no other kernel here (that is fusion's work), but costs one
+      pass over the data and no kernel of its own kind.
+    * A value that a function returns is computed in the caller's memory directly. It is copied where it is returned twice, or is
+      an input, a state or a constant.
+    * A state's value is read in place; if the function writes the state before the value's last use, the value is copied first.
+
+    Run-time sizes of inputs must be symbols or constants. Arena buffers have no place yet: `schedule-plan-memory` gives them one.
+  }];
+  let dependentDialects = ["::kiln::schedule::ScheduleDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+  let statistics = [
+    Statistic<"numKernels", "kernels", "Number of kernels made">,
+    Statistic<"numLaunches", "launches", "Number of launches, of which each names a kernel">,
+    Statistic<"numCopies", "copies", "Number of launches that only copy">,
+  ];
+}
+
+def SchedulePlanMemoryPass : Pass<"schedule-plan-memory", "::kiln::schedule::FuncOp"> {
+  let summary = "Gives each temporary its place in the arena";
+  let description = [{
+    First fit by lifetime. A temporary lives from the launch that writes it first to the last launch that touches it, views included;
+    two whose lives do not overlap may share bytes.
+
+    Sizes are expressions, so offsets are too. Temporaries whose sizes are constant multiples of one expression (`2048 * batch`,
+    `1024 * batch`) are packed together as numbers, in units of that expression; those of different expressions get regions of their
+    own, because nothing is known about their order. A size that is not a multiple of 64 bytes is rounded up. All offsets are
+    multiples of 64 for any value of the symbols.
+  }];
+  let statistics = [
+    Statistic<"numTemporaries", "temporaries", "Number of temporaries placed">,
+    Statistic<"numShared", "shared", "Number of temporaries that use bytes another one used before">,
+  ];
+  let options = [
+    Option<"share", "share", "bool", /*default=*/"true", "Let temporaries that are not alive together share bytes">,
+  ];
+}
+
+#endif // KILN_SCHEDULE_PASSES_TD

@@ -1,0 +1,41 @@
+//===- AnchorTraits.h - what the schedule knows of anchors --------*- C++ -*-===//
+//
+// The schedule treats all anchors alike but for three questions: how they are split, what they cost, and how they are called. The answers are in one
+// table, by the anchor's name; an anchor that is not in it is run as rows of its result.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef KILN_SCHEDULE_LIB_ANCHORTRAITS_H
+#define KILN_SCHEDULE_LIB_ANCHORTRAITS_H
+
+#include "kiln/schedule/Schedule.h"
+
+#include <string>
+
+namespace kiln::schedule {
+
+/// The independent units of a launch, on one or two axes.
+using Grid = llvm::SmallVector<semantics::DimExpr, 2>;
+
+struct AnchorTraits {
+  /// [..., in] to [..., out], the leading dimensions all alike.
+  bool rowsOfFeatures = false;
+  Grid (*grid)(KernelOp) = nullptr;
+  /// Nanoseconds on one core, body excluded.
+  semantics::DimExpr (*cost)(KernelOp) = nullptr;
+  /// What is part of the kernel's name beside the anchor's: "784x512". May be null.
+  std::string (*shapeName)(KernelOp) = nullptr;
+};
+
+/// The traits of an anchor, or of a map for an empty name.
+const AnchorTraits &anchorTraits(llvm::StringRef anchor);
+
+/// The whole launch: the anchor's cost and the body's.
+semantics::DimExpr costOf(KernelOp kernel);
+
+/// "f32_packed_linear_784x512_bias_relu". Not unique.
+std::string kernelName(KernelOp kernel);
+
+} // namespace kiln::schedule
+
+#endif // KILN_SCHEDULE_LIB_ANCHORTRAITS_H

@@ -1,0 +1,151 @@
+// A compiled program: the checked, readable form of an artifact's descriptor.
+//
+// A Program is a handle: copying one shares the artifact, which stays loaded as long as a Program or a Model of it lives. All that it
+// returns (text, sizes, initial values) lies in the artifact or in the handle's shared part and lives as long. A Program is immutable
+// and may be used by any number of threads. To run one, make a Model.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kiln/runtime/abi.h"
+#include "kiln/runtime/dtype.h"
+#include "kiln/runtime/error.h"
+#include "kiln/runtime/export.h"
+#include "kiln/runtime/module_tree.h"
+
+namespace kiln::runtime {
+
+struct ProgramParts;
+
+/// Instruction sets that an artifact can hold code for, in ascending order; the numbers are those of abi.h.
+enum class InstructionSet : uint8_t {
+  X86_64_V2 = KILN_ISA_X86_64_V2,
+  X86_64_V3 = KILN_ISA_X86_64_V3,
+  X86_64_V4 = KILN_ISA_X86_64_V4,
+};
+
+/// "v2", "v3", "v4": the spelling of KILN_ISA.
+KILN_API std::string_view name(InstructionSet set);
+/// The best set that this processor and its operating system support. Throws Error on a processor below x86-64-v2.
+KILN_API InstructionSet cpu_instruction_set();
+/// cpu_instruction_set(), or the lower one that the environment variable KILN_ISA names. Throws ValueError when that is no
+/// instruction set or one that the processor lacks.
+KILN_API InstructionSet requested_instruction_set();
+
+/// An input or output of a function.
+struct KILN_API Argument {
+  std::string_view name;
+  DType dtype;
+  int64_t rank;
+  std::span<const kiln_dim> dims; ///< of an input; empty for an output, whose sizes follow from the inputs'
+  std::string_view shape_text;    ///< "[batch, 784]"
+
+  /// "float32 [batch, 784]".
+  std::string type_text() const;
+};
+
+/// A function of the program.
+struct KILN_API Function {
+  std::string_view name;
+  std::vector<std::string_view> symbols; ///< named dimensions: "batch"
+  std::vector<Argument> inputs, outputs;
+  std::span<const uint32_t> reads, writes; ///< indices into states()
+  std::span<const uint32_t> prepared;      ///< indices into prepared_values()
+  const kiln_function *descriptor;
+
+  /// "predict(x: float32 [batch, 784]) -> (output: float32 [batch, 10])".
+  std::string declaration() const;
+};
+
+enum class StateKind : uint8_t {
+  Parameter = KILN_STATE_PARAMETER,
+  Buffer = KILN_STATE_BUFFER,
+  Optimizer = KILN_STATE_OPTIMIZER,
+};
+
+/// One storage: a parameter, a buffer, or a value that an optimizer keeps.
+struct State {
+  std::string_view path;
+  StateKind kind;
+  DType dtype;
+  bool trainable;
+  std::span<const int64_t> sizes;
+  const void *initial; ///< contiguous; null when the weights are kept outside the artifact
+  std::size_t bytes;
+};
+
+/// A name in the module tree; several may name one state (tied weights).
+struct StateName {
+  std::string_view name;
+  uint32_t state;  ///< index into states()
+  bool persistent; ///< part of state_dict()
+};
+
+/// A value derived from state alone, such as a packed weight.
+struct PreparedValue {
+  std::string_view name;
+  uint32_t prepare; ///< index into prepares()
+  std::size_t bytes;
+};
+
+/// Computes prepared values from state and from values that earlier entries prepared. `sources` holds every state that they depend
+/// on, also by way of other prepared values.
+struct Prepare {
+  std::string_view name;
+  std::span<const uint32_t> sources; ///< indices into states()
+  std::span<const uint32_t> targets; ///< indices into prepared_values()
+  std::size_t arena_bytes;
+  const kiln_prepare *descriptor;
+};
+
+/// A place in the model's source that an error of compiled code can name.
+struct Site {
+  std::string_view module, source, operation;
+};
+
+class KILN_API Program {
+public:
+  /// Loads an artifact (a shared library). Throws FileError when there is no such file, when it is cut short, no shared library, made
+  /// for another processor, when it exports no program or several, or when its descriptor breaks a rule of abi.h.
+  static Program load(const std::string &path);
+  /// A program that is linked into this one. The descriptor must outlive every handle. Throws FileError as `load` does.
+  static Program from(const kiln_program *descriptor);
+
+  std::string_view name() const;
+  /// 64 hexadecimal digits over module paths, types, options, state names, shapes, dtypes and ties.
+  std::string_view fingerprint() const;
+  std::string_view target() const; ///< "x86_64"
+  /// Where the program came from: the path given to `load`, or the descriptor's symbol.
+  const std::string &origin() const;
+
+  std::span<const Function> functions() const;
+  std::span<const State> states() const;
+  /// In the order of state_dict().
+  std::span<const StateName> state_names() const;
+  std::span<const PreparedValue> prepared_values() const;
+  std::span<const Prepare> prepares() const;
+  /// The module tree in pre-order.
+  std::span<const ModuleEntry> modules() const;
+  std::span<const Site> sites() const;
+
+  /// Index of a function. Throws KeyError, listing the functions there are.
+  std::size_t function_index(std::string_view name) const;
+  /// Type of the model's root module, for messages: "DeepMLP"; the program's name where it has no module.
+  std::string_view model_type() const;
+
+  /// The instruction sets that the artifact holds complete code for, ascending.
+  std::vector<InstructionSet> instruction_sets() const;
+  /// The best of them that is not above `wanted`. Throws Error when there is none.
+  InstructionSet select_instruction_set(InstructionSet wanted) const;
+
+private:
+  explicit Program(std::shared_ptr<const ProgramParts> parts) : parts_(std::move(parts)) {}
+  std::shared_ptr<const ProgramParts> parts_;
+};
+
+} // namespace kiln::runtime

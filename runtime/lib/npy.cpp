@@ -1,0 +1,234 @@
+// NumPy's .npy format: a magic string, a version, a Python dict literal that describes the array, then its bytes.
+//
+// The literal is parsed by a grammar of just what numpy.save writes: three known keys, in any order, with a string, a boolean and a
+// tuple of integers.
+#include <algorithm>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "file_io.h"
+#include "kiln/runtime/files.h"
+
+namespace kiln::runtime {
+
+namespace {
+
+constexpr std::string_view kMagic = "\x93NUMPY";
+constexpr std::size_t kAlignment = 64;      // numpy aligns the data so
+constexpr std::size_t kMaxHeader = 10'000;  // numpy.load's own limit
+constexpr std::size_t kGrowthDigits = 21;   // numpy leaves room for the growing size to become this wide
+
+struct TypeCode {
+  std::string_view code; // kind and bytes
+  DType dtype;
+};
+constexpr TypeCode kTypeCodes[] = {
+    {"b1", DType::Bool},  {"u1", DType::UInt8}, {"i1", DType::Int8},    {"i2", DType::Int16},   {"i4", DType::Int32},
+    {"i8", DType::Int64}, {"f2", DType::Float16}, {"f4", DType::Float32}, {"f8", DType::Float64},
+};
+
+//===----------------------------------------------------------------------===//
+// Header
+//===----------------------------------------------------------------------===//
+
+struct Header {
+  std::optional<std::string> descr;
+  std::optional<bool> fortran_order;
+  std::optional<std::vector<int64_t>> shape;
+};
+
+class HeaderParser {
+public:
+  HeaderParser(const std::string &path, std::string_view text, std::size_t offset)
+      : path_(path), text_(text), offset_(offset) {}
+
+  Header parse() {
+    Header header;
+    expect('{');
+    while (!accept('}')) {
+      const std::size_t at = position_;
+      const std::string key = string();
+      expect(':');
+      if (key == "descr" && !header.descr)
+        header.descr = string();
+      else if (key == "fortran_order" && !header.fortran_order)
+        header.fortran_order = boolean();
+      else if (key == "shape" && !header.shape)
+        header.shape = tuple();
+      else
+        fail(at, fmt::format("the key '{}' is unknown or appears twice; expected descr, fortran_order and shape", key));
+      if (!accept(',')) {
+        expect('}');
+        break;
+      }
+    }
+    skip_spaces();
+    if (position_ != text_.size())
+      fail(position_, "expected nothing after the header's dict");
+    if (!header.descr || !header.fortran_order || !header.shape)
+      fail(0, fmt::format("the key '{}' is missing", !header.descr           ? "descr"
+                                                     : !header.fortran_order ? "fortran_order"
+                                                                             : "shape"));
+    return header;
+  }
+
+private:
+  [[noreturn]] void fail(std::size_t position, const std::string &rule) const {
+    throw FileError(path_, fmt::format("offset {}", offset_ + position), rule);
+  }
+  void skip_spaces() {
+    while (position_ < text_.size() && (text_[position_] == ' ' || text_[position_] == '\n'))
+      ++position_;
+  }
+  bool accept(char c) {
+    skip_spaces();
+    if (position_ == text_.size() || text_[position_] != c)
+      return false;
+    ++position_;
+    return true;
+  }
+  void expect(char c) {
+    if (!accept(c))
+      fail(position_, fmt::format("expected '{}' in the header", c));
+  }
+  std::string string() {
+    skip_spaces();
+    const std::size_t begin = position_;
+    const char quote = begin < text_.size() ? text_[begin] : '\0';
+    const std::size_t end = quote == '\'' || quote == '"' ? text_.find(quote, begin + 1) : text_.npos;
+    if (end == text_.npos)
+      fail(begin, "expected a string in the header; arrays of records are not supported");
+    position_ = end + 1;
+    return std::string(text_.substr(begin + 1, end - begin - 1));
+  }
+  bool boolean() {
+    skip_spaces();
+    for (bool value : {true, false}) {
+      const std::string_view word = value ? "True" : "False";
+      if (text_.substr(position_).starts_with(word)) {
+        position_ += word.size();
+        return value;
+      }
+    }
+    fail(position_, "expected True or False");
+  }
+  std::vector<int64_t> tuple() {
+    std::vector<int64_t> values;
+    expect('(');
+    while (!accept(')')) {
+      skip_spaces();
+      const std::size_t begin = position_;
+      int64_t value = 0;
+      for (; position_ < text_.size() && text_[position_] >= '0' && text_[position_] <= '9'; ++position_)
+        if (__builtin_mul_overflow(value, int64_t(10), &value) ||
+            __builtin_add_overflow(value, text_[position_] - '0', &value))
+          fail(begin, "a size does not fit 63 bits");
+      if (position_ == begin)
+        fail(begin, "expected a size of 0 or more");
+      values.push_back(value);
+      if (accept(','))
+        continue;
+      if (values.size() == 1)
+        fail(position_, "expected ','; a tuple of one size is written (3,)");
+      expect(')');
+      break;
+    }
+    return values;
+  }
+
+  const std::string &path_;
+  std::string_view text_;
+  std::size_t offset_, position_ = 0;
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Reading and writing
+//===----------------------------------------------------------------------===//
+
+Tensor load_npy(const std::string &path) {
+  const auto file = MappedFile::open(path);
+  const std::size_t fixed = kMagic.size() + 2;
+  if (file->size() < fixed + 2 || file->text(0, kMagic.size()) != kMagic)
+    throw FileError(path, "offset 0", "no .npy file: it must begin with \\x93NUMPY");
+  const auto major = file->number<uint8_t>(kMagic.size()), minor = file->number<uint8_t>(kMagic.size() + 1);
+  if (major < 1 || major > 3 || minor != 0)
+    throw FileError(path, "offset 6", fmt::format("format version {}.{} is not supported; expected 1.0, 2.0 or 3.0", major, minor));
+  const std::size_t length_bytes = major == 1 ? 2 : 4, begin = fixed + length_bytes;
+  if (file->size() < begin)
+    throw FileError(path, "offset 8", "the file ends in its header; it is truncated");
+  const std::size_t length = major == 1 ? file->number<uint16_t>(fixed) : file->number<uint32_t>(fixed);
+  if (length > kMaxHeader)
+    throw FileError(path, "offset 8", fmt::format("the header is {} bytes long, above the limit of {}", length, kMaxHeader));
+  if (length > file->size() - begin)
+    throw FileError(path, "offset 8", fmt::format("the header is {} bytes long, but only {} follow; the file is truncated",
+                                                  length, file->size() - begin));
+  Header header = HeaderParser(path, file->text(begin, length), begin).parse();
+
+  const std::string &descr = *header.descr;
+  const char order = descr.empty() ? '\0' : descr[0];
+  const auto *code = std::ranges::find(kTypeCodes, std::string_view(descr).substr(descr.empty() ? 0 : 1), &TypeCode::code);
+  if (code == std::end(kTypeCodes) || !(order == '<' || order == '>' || (order == '|' && element_size(code->dtype) == 1)))
+    throw FileError(path, "descr", fmt::format("element type '{}' is not supported; expected b1, u1, i1, i2, i4, i8, f2, f4 or "
+                                               "f8, after '<', '>' or '|'", descr));
+  const DType dtype = code->dtype;
+  const std::size_t item_bytes = element_size(dtype), data_begin = begin + length;
+  std::vector<int64_t> &shape = *header.shape;
+  uint64_t bytes = item_bytes;
+  bool overflowed = false;
+  if (std::ranges::find(shape, 0) != shape.end())
+    bytes = 0;
+  for (int64_t size : shape)
+    overflowed |= __builtin_mul_overflow(bytes, static_cast<uint64_t>(size), &bytes);
+  if (overflowed || bytes != file->size() - data_begin)
+    throw FileError(path, fmt::format("offset {}", data_begin),
+                    overflowed ? fmt::format("shape {} is too large", shape_text(shape))
+                               : fmt::format("shape {} of '{}' needs {} bytes, but {} follow", shape_text(shape), descr, bytes,
+                                             file->size() - data_begin));
+
+  auto storage = mapped_storage(file, data_begin, bytes, dtype);
+  if (order == '>')
+    swap_byte_order(storage->data(), storage->bytes(), item_bytes);
+  if (!*header.fortran_order) {
+    auto strides = contiguous_strides(shape);
+    return Tensor(std::move(storage), std::move(shape), std::move(strides), 0, dtype);
+  }
+  // Fortran order is the C order of the reversed sizes.
+  std::vector<int64_t> reversed(shape.rbegin(), shape.rend()), strides = contiguous_strides(reversed);
+  std::ranges::reverse(strides);
+  return Tensor(std::move(storage), std::move(shape), std::move(strides), 0, dtype);
+}
+
+void save_npy(const std::string &path, const Tensor &tensor) {
+  const auto *code = std::ranges::find(kTypeCodes, tensor.dtype(), &TypeCode::dtype);
+  if (code == std::end(kTypeCodes))
+    throw TypeError(fmt::format("Got unsupported ScalarType {}\nNumPy has no such element type; convert to float32 before "
+                                "saving {}", scalar_type_name(tensor.dtype()), path));
+  std::string shape;
+  for (int64_t size : tensor.sizes())
+    shape += fmt::format("{}{}", shape.empty() ? "" : ", ", size);
+  std::string header = fmt::format("{{'descr': '{}{}', 'fortran_order': False, 'shape': ({}{}), }}",
+                                   element_size(tensor.dtype()) == 1 ? '|' : '<', code->code, shape,
+                                   tensor.dim() == 1 ? "," : "");
+  if (tensor.dim() > 0)
+    header.append(kGrowthDigits - std::to_string(tensor.sizes()[0]).size(), ' ');
+  const bool wide = header.size() + 1 + kAlignment > UINT16_MAX;
+  const std::size_t before = kMagic.size() + 2 + (wide ? 4 : 2);
+  header.append(kAlignment - (before + header.size() + 1) % kAlignment, ' ');
+  header += '\n';
+  const Tensor contiguous = tensor.contiguous();
+
+  AtomicFile file(path);
+  file.write(kMagic);
+  const uint8_t version[2] = {static_cast<uint8_t>(wide ? 2 : 1), 0};
+  file.write(version, sizeof(version));
+  const auto length = static_cast<uint32_t>(header.size());
+  file.write(&length, wide ? 4 : 2); // little-endian: the low bytes come first
+  file.write(header);
+  file.write(contiguous.data(), contiguous.nbytes());
+  file.commit();
+}
+
+} // namespace kiln::runtime

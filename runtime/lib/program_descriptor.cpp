@@ -1,0 +1,321 @@
+// Checking a descriptor: every rule of abi.h that can be checked is, once, so that nothing after this asks again.
+//
+// A descriptor comes from our own compiler, but perhaps from another version of it, or from a damaged file. Structs are read with the
+// artifact's own struct_size as stride: an artifact of an earlier minor version has shorter ones.
+#include <algorithm>
+#include <climits>
+#include <set>
+
+#include "program_parts.h"
+
+namespace kiln::runtime {
+
+namespace {
+
+constexpr uint32_t kMaxStructSize = 4096; // far above any version's; a larger one is garbage
+constexpr uint32_t kMaxRank = 64;         // as many dimensions as PyTorch's tensors have
+
+class DescriptorReader {
+public:
+  explicit DescriptorReader(ProgramParts &parts) : parts_(parts), program_(*parts.descriptor) {}
+
+  void read() {
+    // The version first: with another one, nothing else need make sense.
+    if (program_.abi_major != KILN_ABI_MAJOR || program_.abi_minor > KILN_ABI_MINOR)
+      fail("", "was built for version " + version(program_.abi_major, program_.abi_minor) +
+                   " of the program interface, and this runtime has version " + version(KILN_ABI_MAJOR, KILN_ABI_MINOR) +
+                   ": build it again with a Kiln of this runtime's version");
+    check_struct_size(program_, "program");
+    text(program_.name, "name");
+    check_fingerprint();
+    if (std::string_view target = text(program_.target, "target"); target != "x86_64")
+      fail("target", "is '" + std::string(target) + "': expected 'x86_64'");
+    read_states();
+    read_state_names();
+    read_prepared();
+    read_prepares();
+    read_functions();
+    read_modules();
+    read_sites();
+    read_instruction_sets();
+  }
+
+private:
+  [[noreturn]] void fail(const std::string &where, const std::string &rule) const {
+    throw FileError(parts_.origin, where, rule);
+  }
+
+  static std::string version(unsigned major, unsigned minor) {
+    return std::to_string(major) + "." + std::to_string(minor);
+  }
+  static std::string at(const std::string &array, std::size_t index) {
+    return array + "[" + std::to_string(index) + "]";
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Structs, text, indices
+  //===--------------------------------------------------------------------===//
+
+  template <class T> void check_struct_size(const T &value, const std::string &where) const {
+    if (value.struct_size < sizeof(T) || value.struct_size > kMaxStructSize || value.struct_size % alignof(T) != 0)
+      fail(where, "has struct_size " + std::to_string(value.struct_size) + ": expected at least " +
+                      std::to_string(sizeof(T)));
+  }
+
+  /// Calls visit(element, where) for each struct of an array.
+  template <class T, class Visit>
+  void for_each(const T *array, uint32_t count, const std::string &where, Visit visit) const {
+    if (count != 0 && array == nullptr)
+      fail(where, "is null: expected " + std::to_string(count) + " entries");
+    for (uint32_t i = 0; i < count; ++i) {
+      const auto *base = reinterpret_cast<const char *>(array);
+      const T &element = *reinterpret_cast<const T *>(base + std::size_t{i} * array->struct_size);
+      check_struct_size(element, at(where, i));
+      if (element.struct_size != array->struct_size)
+        fail(at(where, i), "has another struct_size than the first entry");
+      visit(element, at(where, i));
+    }
+  }
+
+  std::string_view text(const char *value, const std::string &where) const {
+    if (value == nullptr)
+      fail(where, "is null: expected text");
+    return value;
+  }
+  std::string_view unique_name(const char *value, const std::string &where, std::set<std::string_view> &taken) const {
+    const std::string_view name = text(value, where);
+    if (name.empty())
+      fail(where, "is empty");
+    if (!taken.insert(name).second)
+      fail(where, "'" + std::string(name) + "' is there twice");
+    return name;
+  }
+
+  template <class T> std::span<const T> array(const T *values, uint32_t count, const std::string &where) const {
+    if (count != 0 && values == nullptr)
+      fail(where, "is null: expected " + std::to_string(count) + " entries");
+    return {values, count};
+  }
+  std::span<const uint32_t> indices(const uint32_t *values, uint32_t count, std::size_t limit,
+                                    const std::string &where) const {
+    const auto result = array(values, count, where);
+    for (std::size_t i = 0; i < result.size(); ++i)
+      if (result[i] >= limit)
+        fail(at(where, i), "is " + std::to_string(result[i]) + ", and there are " + std::to_string(limit));
+    return result;
+  }
+
+  DType dtype(uint32_t value, const std::string &where) const {
+    if (value > static_cast<uint32_t>(DType::Float64))
+      fail(where, "has the unknown dtype " + std::to_string(value));
+    return static_cast<DType>(value);
+  }
+  void check_rank(uint32_t rank, const std::string &where) const {
+    if (rank > kMaxRank)
+      fail(where, "has " + std::to_string(rank) + " dimensions: expected at most " + std::to_string(kMaxRank));
+  }
+
+  void check_fingerprint() const {
+    const std::string_view fingerprint = text(program_.fingerprint, "fingerprint");
+    if (fingerprint.size() != 64 || fingerprint.find_first_not_of("0123456789abcdef") != std::string_view::npos)
+      fail("fingerprint", "is '" + std::string(fingerprint) + "': expected 64 hexadecimal digits");
+  }
+
+  //===--------------------------------------------------------------------===//
+  // State and prepared values
+  //===--------------------------------------------------------------------===//
+
+  void read_states() {
+    std::set<std::string_view> paths;
+    for_each(program_.states, program_.state_count, "states", [&](const kiln_state &state, const std::string &where) {
+      if (state.kind > KILN_STATE_OPTIMIZER)
+        fail(where, "is of the unknown kind " + std::to_string(state.kind));
+      check_rank(state.rank, where);
+      State result{unique_name(state.path, where + ".path", paths), static_cast<StateKind>(state.kind),
+                   dtype(state.dtype, where), state.trainable != 0, array(state.sizes, state.rank, where + ".sizes"),
+                   state.initial, 0};
+      int64_t bytes = static_cast<int64_t>(element_size(result.dtype));
+      for (int64_t size : result.sizes)
+        if (size < 0 || __builtin_mul_overflow(bytes, size, &bytes))
+          fail(where + ".sizes", "hold a negative size, or more bytes than there can be");
+      result.bytes = static_cast<std::size_t>(bytes);
+      parts_.states.push_back(result);
+    });
+  }
+
+  void read_state_names() {
+    std::set<std::string_view> names;
+    for_each(program_.state_names, program_.state_name_count, "state_names",
+             [&](const kiln_state_name &name, const std::string &where) {
+               if (name.state >= parts_.states.size())
+                 fail(where + ".state", "is " + std::to_string(name.state) + ", and there are " +
+                                            std::to_string(parts_.states.size()));
+               parts_.state_names.push_back(
+                   {unique_name(name.name, where + ".name", names), name.state, name.persistent != 0});
+             });
+  }
+
+  void read_prepared() {
+    for_each(program_.prepared, program_.prepared_count, "prepared",
+             [&](const kiln_prepared &prepared, const std::string &where) {
+               if (prepared.prepare >= program_.prepare_count)
+                 fail(where + ".prepare", "is " + std::to_string(prepared.prepare) + ", and there are " +
+                                              std::to_string(program_.prepare_count));
+               if (prepared.bytes > LLONG_MAX)
+                 fail(where + ".bytes", "is more than there can be");
+               parts_.prepared.push_back({text(prepared.name, where + ".name"), prepared.prepare,
+                                          static_cast<std::size_t>(prepared.bytes)});
+             });
+  }
+
+  void read_prepares() {
+    std::vector<bool> made(parts_.prepared.size());
+    for_each(program_.prepares, program_.prepare_count, "prepares",
+             [&](const kiln_prepare &prepare, const std::string &where) {
+               if (prepare.arena_bytes > LLONG_MAX)
+                 fail(where + ".arena_bytes", "is more than there can be");
+               Prepare result{text(prepare.name, where + ".name"),
+                              indices(prepare.sources, prepare.source_count, parts_.states.size(), where + ".sources"),
+                              indices(prepare.targets, prepare.target_count, parts_.prepared.size(), where + ".targets"),
+                              static_cast<std::size_t>(prepare.arena_bytes), &prepare};
+               for (uint32_t target : result.targets) {
+                 if (parts_.prepared[target].prepare != parts_.prepares.size())
+                   fail(where + ".targets", "name a value that another prepare function computes");
+                 made[target] = true;
+               }
+               parts_.prepares.push_back(result);
+             });
+    for (std::size_t i = 0; i < made.size(); ++i)
+      if (!made[i])
+        fail(at("prepared", i), "is the target of no prepare function");
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Functions
+  //===--------------------------------------------------------------------===//
+
+  void read_functions() {
+    std::set<std::string_view> names;
+    for_each(program_.functions, program_.function_count, "functions",
+             [&](const kiln_function &function, const std::string &where) {
+               Function result;
+               result.name = unique_name(function.name, where + ".name", names);
+               std::set<std::string_view> symbols;
+               for (const char *symbol : array(function.symbols, function.symbol_count, where + ".symbols"))
+                 result.symbols.push_back(unique_name(symbol, where + ".symbols", symbols));
+               result.inputs = read_arguments(function.inputs, function.input_count, where + ".inputs");
+               result.outputs = read_arguments(function.outputs, function.output_count, where + ".outputs");
+               read_dims(function, result, where);
+               const std::size_t states = parts_.states.size();
+               result.reads = indices(function.reads, function.read_count, states, where + ".reads");
+               result.writes = indices(function.writes, function.write_count, states, where + ".writes");
+               result.prepared =
+                   indices(function.prepared, function.prepared_count, parts_.prepared.size(), where + ".prepared");
+               if (function.measure == nullptr)
+                 fail(where + ".measure", "is null");
+               result.descriptor = &function;
+               parts_.functions.push_back(std::move(result));
+             });
+  }
+
+  std::vector<Argument> read_arguments(const kiln_argument *arguments, uint32_t count, const std::string &where) const {
+    std::vector<Argument> result;
+    std::set<std::string_view> names;
+    for_each(arguments, count, where, [&](const kiln_argument &argument, const std::string &place) {
+      check_rank(argument.rank, place);
+      result.push_back({unique_name(argument.name, place + ".name", names), dtype(argument.dtype, place),
+                        static_cast<int64_t>(argument.rank), {argument.dims, argument.dims ? argument.rank : 0},
+                        text(argument.shape_text, place + ".shape_text")});
+    });
+    return result;
+  }
+
+  /// A symbol's value is that of the input dimensions that carry it, so each must be one of some input.
+  void read_dims(const kiln_function &function, const Function &result, const std::string &where) const {
+    std::vector<bool> bound(function.symbol_count);
+    for (std::size_t i = 0; i < result.inputs.size(); ++i) {
+      const Argument &input = result.inputs[i];
+      const std::string place = at(where + ".inputs", i) + ".dims";
+      if (static_cast<int64_t>(input.dims.size()) != input.rank)
+        fail(place, "is null: expected " + std::to_string(input.rank) + " entries");
+      for (const kiln_dim &dim : input.dims) {
+        if (dim.symbol >= static_cast<int64_t>(function.symbol_count) || (dim.symbol < 0 && dim.value < 0))
+          fail(place, "hold a negative size or an unknown symbol");
+        if (dim.symbol >= 0)
+          bound[static_cast<std::size_t>(dim.symbol)] = true;
+      }
+    }
+    for (std::size_t i = 0; i < bound.size(); ++i)
+      if (!bound[i])
+        fail(where + ".symbols", "'" + std::string(result.symbols[i]) + "' is a dimension of no input");
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Modules, sites, instruction sets
+  //===--------------------------------------------------------------------===//
+
+  void read_modules() {
+    for_each(program_.modules, program_.module_count, "modules", [&](const kiln_module &module, const std::string &where) {
+      if (module.parent < -1 || module.parent >= static_cast<int64_t>(parts_.modules.size()))
+        fail(where + ".parent", "is " + std::to_string(module.parent) + ": expected an earlier module, or -1");
+      ModuleEntry entry;
+      entry.parent = module.parent;
+      entry.name = text(module.name, where + ".name");
+      entry.path = text(module.path, where + ".path");
+      entry.type = text(module.type, where + ".type");
+      entry.extra_repr = text(module.extra_repr, where + ".extra_repr");
+      entry.output_shape = text(module.output_shape, where + ".output_shape");
+      entry.multiply_adds = text(module.multiply_adds, where + ".multiply_adds");
+      parts_.modules.push_back(std::move(entry));
+    });
+    count_parameters();
+  }
+
+  /// A tied parameter counts for the module that names it first, as in PyTorch's parameters().
+  void count_parameters() {
+    std::vector<bool> counted(parts_.states.size());
+    for (const StateName &name : parts_.state_names) {
+      const State &state = parts_.states[name.state];
+      if (state.kind != StateKind::Parameter || counted[name.state])
+        continue;
+      counted[name.state] = true;
+      const std::size_t dot = name.name.rfind('.');
+      const std::string_view path = dot == std::string_view::npos ? "" : name.name.substr(0, dot);
+      const auto module = std::find_if(parts_.modules.begin(), parts_.modules.end(),
+                                       [&](const ModuleEntry &entry) { return entry.path == path; });
+      if (module == parts_.modules.end())
+        continue;
+      const auto elements = static_cast<int64_t>(state.bytes / element_size(state.dtype));
+      module->parameters += elements;
+      module->trainable_parameters += state.trainable ? elements : 0;
+    }
+  }
+
+  void read_sites() {
+    for_each(program_.sites, program_.site_count, "sites", [&](const kiln_site &site, const std::string &where) {
+      parts_.sites.push_back({text(site.module, where + ".module"), text(site.source, where + ".source"),
+                              text(site.operation, where + ".operation")});
+    });
+  }
+
+  /// A set counts only when every function has code for it: results of one program come from one set.
+  void read_instruction_sets() {
+    for (int set = 0; set < KILN_ISA_COUNT; ++set) {
+      auto has_code = [set](const auto &entry) { return entry.descriptor->run[set] != nullptr; };
+      if (std::all_of(parts_.functions.begin(), parts_.functions.end(), has_code) &&
+          std::all_of(parts_.prepares.begin(), parts_.prepares.end(), has_code))
+        parts_.instruction_sets.push_back(static_cast<InstructionSet>(set));
+    }
+    if (parts_.instruction_sets.empty())
+      fail("functions", "have no instruction set that all of them hold code for");
+  }
+
+  ProgramParts &parts_;
+  const kiln_program &program_;
+};
+
+} // namespace
+
+void read_descriptor(ProgramParts &parts) { DescriptorReader(parts).read(); }
+
+} // namespace kiln::runtime

@@ -1,0 +1,341 @@
+// The safetensors format: an 8-byte length, a JSON header of that length, then the tensors' bytes without holes.
+//
+// The header is read as a stream of JSON events, not as a tree: nothing is kept but the entries, a key that appears twice is seen,
+// and the nesting is bounded by the state machine, which knows the only shape that a header may have.
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "file_io.h"
+#include "kiln/runtime/files.h"
+
+namespace kiln::runtime {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kLengthBytes = 8;
+constexpr uint64_t kMaxHeaderBytes = 100'000'000; // the format's limit
+
+struct DTypeName {
+  std::string_view name;
+  DType dtype;
+};
+constexpr DTypeName kDTypes[] = {
+    {"F64", DType::Float64}, {"F32", DType::Float32}, {"F16", DType::Float16}, {"BF16", DType::BFloat16},
+    {"I64", DType::Int64},   {"I32", DType::Int32},   {"I16", DType::Int16},   {"I8", DType::Int8},
+    {"U8", DType::UInt8},    {"BOOL", DType::Bool},
+};
+
+std::string_view dtype_name(DType dtype) {
+  return std::ranges::find(kDTypes, dtype, &DTypeName::dtype)->name;
+}
+
+struct Entry {
+  std::string name;
+  std::optional<DType> dtype;
+  std::optional<std::vector<int64_t>> shape;
+  std::optional<std::vector<uint64_t>> offsets; // begin, end, from the start of the data
+};
+
+//===----------------------------------------------------------------------===//
+// Header
+//===----------------------------------------------------------------------===//
+
+// Receives JSON events and builds the entries. Throws FileError at the first rule that is broken.
+class HeaderReader : public nlohmann::json_sax<json> {
+public:
+  explicit HeaderReader(const std::string &path) : path_(path) {}
+
+  std::vector<Entry> entries;
+  std::map<std::string, std::string> metadata;
+
+  bool start_object(std::size_t) override {
+    switch (state_) {
+    case State::Start:
+      state_ = State::Header;
+      return true;
+    case State::Value:
+      state_ = name_ == "__metadata__" ? State::Metadata : State::Entry;
+      return true;
+    default:
+      return unexpected("an object");
+    }
+  }
+
+  bool key(std::string &text) override {
+    if (state_ == State::Header) {
+      if (!names_.insert(text).second)
+        fail(text, "the key appears twice");
+      name_ = text;
+      if (name_ != "__metadata__")
+        entries.push_back({name_, {}, {}, {}});
+      state_ = State::Value;
+      return true;
+    }
+    field_ = text;
+    if (state_ == State::Metadata) {
+      if (metadata.count(field_))
+        fail(name_, fmt::format("the key '{}' appears twice", field_));
+      state_ = State::MetadataValue;
+      return true;
+    }
+    const Entry &entry = entries.back();
+    const bool known = field_ == "dtype" || field_ == "shape" || field_ == "data_offsets";
+    if (!known)
+      fail(name_, fmt::format("has a field '{}'; a tensor has dtype, shape and data_offsets", field_));
+    if (field_ == "dtype" ? entry.dtype.has_value() : field_ == "shape" ? entry.shape.has_value() : entry.offsets.has_value())
+      fail(name_, fmt::format("the field '{}' appears twice", field_));
+    state_ = State::Field;
+    return true;
+  }
+
+  bool end_object() override {
+    if (state_ == State::Header) {
+      state_ = State::End;
+      return true;
+    }
+    if (state_ == State::Entry) {
+      const Entry &entry = entries.back();
+      const char *missing = !entry.dtype ? "dtype" : !entry.shape ? "shape" : !entry.offsets ? "data_offsets" : nullptr;
+      if (missing)
+        fail(name_, fmt::format("the field '{}' is missing", missing));
+    }
+    state_ = State::Header;
+    return true;
+  }
+
+  bool start_array(std::size_t) override {
+    if (state_ != State::Field || field_ == "dtype")
+      return unexpected("an array");
+    numbers_.clear();
+    state_ = State::Numbers;
+    return true;
+  }
+
+  bool end_array() override {
+    Entry &entry = entries.back();
+    if (field_ == "shape") {
+      entry.shape.emplace();
+      for (uint64_t size : numbers_) {
+        if (size > static_cast<uint64_t>(INT64_MAX))
+          fail(name_, fmt::format("the size {} in its shape does not fit 63 bits", size));
+        entry.shape->push_back(static_cast<int64_t>(size));
+      }
+    } else {
+      if (numbers_.size() != 2)
+        fail(name_, fmt::format("data_offsets has {} numbers, expected 2", numbers_.size()));
+      entry.offsets = numbers_;
+    }
+    state_ = State::Entry;
+    return true;
+  }
+
+  bool string(std::string &text) override {
+    if (state_ == State::MetadataValue) {
+      metadata[field_] = text;
+      state_ = State::Metadata;
+      return true;
+    }
+    if (state_ != State::Field || field_ != "dtype")
+      return unexpected("a string");
+    const auto *found = std::ranges::find(kDTypes, std::string_view(text), &DTypeName::name);
+    if (found == std::end(kDTypes))
+      fail(name_, fmt::format("dtype '{}' is not supported; expected F64, F32, F16, BF16, I64, I32, I16, I8, U8 or BOOL", text));
+    entries.back().dtype = found->dtype;
+    state_ = State::Entry;
+    return true;
+  }
+
+  bool number_unsigned(uint64_t number) override {
+    if (state_ != State::Numbers)
+      return unexpected("a number");
+    numbers_.push_back(number);
+    return true;
+  }
+  bool number_integer(int64_t) override { return unexpected("a negative number"); }
+  bool number_float(double, const std::string &) override { return unexpected("a number that is no 64-bit integer"); }
+  bool boolean(bool) override { return unexpected("a boolean"); }
+  bool null() override { return unexpected("null"); }
+  bool binary(json::binary_t &) override { return unexpected("binary data"); }
+  bool parse_error(std::size_t position, const std::string &, const nlohmann::detail::exception &) override {
+    // The parser counts from 1, and its own text repeats the position.
+    throw FileError(path_, fmt::format("offset {}", kLengthBytes + (position ? position - 1 : 0)),
+                    "the header is not valid JSON (UTF-8)");
+  }
+
+private:
+  enum class State { Start, Header, Value, Metadata, MetadataValue, Entry, Field, Numbers, End };
+
+  [[noreturn]] void fail(const std::string &name, const std::string &rule) const {
+    throw FileError(path_, "'" + name + "'", rule);
+  }
+
+  [[noreturn]] bool unexpected(const char *found) const {
+    switch (state_) {
+    case State::Value:
+      fail(name_, fmt::format("expected an object, found {}", found));
+    case State::MetadataValue:
+      fail(name_, fmt::format("expected a string for '{}', found {}", field_, found));
+    case State::Field:
+      fail(name_, fmt::format("expected {} for {}, found {}", field_ == "dtype" ? "a string" : "an array of integers",
+                              field_, found));
+    case State::Numbers:
+      fail(name_, fmt::format("expected an integer of 0 or more in {}, found {}", field_, found));
+    default:
+      throw FileError(path_, "header", fmt::format("expected an object, found {}", found));
+    }
+  }
+
+  const std::string &path_;
+  State state_ = State::Start;
+  std::set<std::string> names_;
+  std::string name_, field_;
+  std::vector<uint64_t> numbers_;
+};
+
+//===----------------------------------------------------------------------===//
+// Layout
+//===----------------------------------------------------------------------===//
+
+uint64_t checked_bytes(const std::string &path, const Entry &entry) {
+  uint64_t bytes = element_size(*entry.dtype);
+  bool overflowed = false;
+  if (std::ranges::find(*entry.shape, 0) != entry.shape->end())
+    return 0;
+  for (int64_t size : *entry.shape)
+    overflowed |= __builtin_mul_overflow(bytes, static_cast<uint64_t>(size), &bytes);
+  if (overflowed || bytes > static_cast<uint64_t>(INT64_MAX))
+    throw FileError(path, "'" + entry.name + "'", fmt::format("shape {} is too large", shape_text(*entry.shape)));
+  return bytes;
+}
+
+// Every byte of the data belongs to exactly one tensor, and every tensor has the bytes that its shape and dtype need.
+void check_layout(const std::string &path, const std::vector<Entry> &entries, uint64_t data_bytes) {
+  std::vector<const Entry *> order;
+  for (const Entry &entry : entries)
+    order.push_back(&entry);
+  std::ranges::sort(order, {}, [](const Entry *entry) { return std::pair((*entry->offsets)[0], (*entry->offsets)[1]); });
+  uint64_t position = 0;
+  for (const Entry *entry : order) {
+    const uint64_t begin = (*entry->offsets)[0], end = (*entry->offsets)[1];
+    const std::string where = "'" + entry->name + "'", offsets = fmt::format("data_offsets [{}, {}]", begin, end);
+    if (end < begin)
+      throw FileError(path, where, offsets + " end before they begin");
+    if (end > data_bytes)
+      throw FileError(path, where, fmt::format("{} lie outside the data of {} bytes; the file is truncated or damaged",
+                                               offsets, data_bytes));
+    if (begin < position)
+      throw FileError(path, where, fmt::format("{} overlap the tensor before, which ends at {}", offsets, position));
+    if (begin > position)
+      throw FileError(path, where, fmt::format("{} leave a hole after the tensor before, which ends at {}", offsets, position));
+    const uint64_t bytes = checked_bytes(path, *entry);
+    if (end - begin != bytes)
+      throw FileError(path, where, fmt::format("{} hold {} bytes, but shape {} of {} needs {}", offsets, end - begin,
+                                               shape_text(*entry->shape), dtype_name(*entry->dtype), bytes));
+    position = end;
+  }
+  if (position != data_bytes)
+    throw FileError(path, "", fmt::format("the tensors end at byte {} of the data, but there are {}", position, data_bytes));
+}
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Reading and writing
+//===----------------------------------------------------------------------===//
+
+StateDict load_safetensors(const std::string &path, std::map<std::string, std::string> *metadata) {
+  const auto file = MappedFile::open(path);
+  if (file->size() < kLengthBytes)
+    throw FileError(path, "", fmt::format("the file has {} bytes, too few for a safetensors header; it is truncated or of "
+                                          "another kind", file->size()));
+  const auto header_bytes = file->number<uint64_t>(0);
+  if (header_bytes > kMaxHeaderBytes)
+    throw FileError(path, "offset 0", fmt::format("the header is {} bytes long, above the format's limit of {}; the file is "
+                                                  "damaged or no safetensors file", header_bytes, kMaxHeaderBytes));
+  if (header_bytes > file->size() - kLengthBytes)
+    throw FileError(path, "offset 0", fmt::format("the header is {} bytes long, but only {} follow; the file is truncated",
+                                                  header_bytes, file->size() - kLengthBytes));
+  const std::string_view header = file->text(kLengthBytes, header_bytes);
+  if (!header.starts_with('{'))
+    throw FileError(path, "offset 8", "the header must begin with '{'");
+  // The JSON parser takes a null byte for the end of its input: what follows would go unread.
+  if (const std::size_t null = header.find('\0'); null != header.npos)
+    throw FileError(path, fmt::format("offset {}", kLengthBytes + null), "the header is not valid JSON (UTF-8)");
+
+  HeaderReader reader(path);
+  json::sax_parse(header, &reader);
+  const std::size_t data_begin = kLengthBytes + header_bytes;
+  check_layout(path, reader.entries, file->size() - data_begin);
+
+  StateDict tensors;
+  for (Entry &entry : reader.entries) {
+    const std::size_t begin = data_begin + (*entry.offsets)[0], bytes = (*entry.offsets)[1] - (*entry.offsets)[0];
+    auto strides = contiguous_strides(*entry.shape);
+    tensors.insert(std::move(entry.name), Tensor(mapped_storage(file, begin, bytes, *entry.dtype), std::move(*entry.shape),
+                                                 std::move(strides), 0, *entry.dtype));
+  }
+  if (metadata)
+    *metadata = std::move(reader.metadata);
+  return tensors;
+}
+
+void save_safetensors(const std::string &path, const StateDict &tensors, const std::map<std::string, std::string> &metadata) {
+  // The header keeps the order of the dict; the data is sorted by element size, so that each tensor is aligned.
+  std::vector<const StateDict::value_type *> layout;
+  for (const auto &entry : tensors) {
+    if (entry.first == "__metadata__")
+      throw FileError(path, "'__metadata__'", "the format keeps this name for itself");
+    if (!entry.second.defined())
+      throw FileError(path, "'" + entry.first + "'", "the tensor is undefined");
+    layout.push_back(&entry);
+  }
+  std::ranges::sort(layout, {}, [&](const StateDict::value_type *entry) {
+    // The address is the place in the dict: the sort keeps the order of equal sizes.
+    return std::pair(-static_cast<int>(element_size(entry->second.dtype())), entry);
+  });
+  std::map<const StateDict::value_type *, uint64_t> begins;
+  uint64_t position = 0;
+  for (const StateDict::value_type *entry : layout) {
+    begins[entry] = position;
+    if (__builtin_add_overflow(position, entry->second.nbytes(), &position))
+      throw FileError(path, "'" + entry->first + "'", "the tensors do not fit a file");
+  }
+
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  std::string text;
+  try {
+    if (!metadata.empty())
+      header["__metadata__"] = metadata;
+    for (const auto &entry : tensors) {
+      const Tensor &tensor = entry.second;
+      const uint64_t begin = begins[&entry];
+      header[entry.first] = {{"dtype", dtype_name(tensor.dtype())},
+                             {"shape", std::vector<int64_t>(tensor.sizes().begin(), tensor.sizes().end())},
+                             {"data_offsets", {begin, begin + tensor.nbytes()}}};
+    }
+    text = header.dump();
+  } catch (const json::type_error &) {
+    throw FileError(path, "", "a name or a piece of metadata is not valid UTF-8");
+  }
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  if (text.size() > kMaxHeaderBytes)
+    throw FileError(path, "", fmt::format("the header would be {} bytes long, above the format's limit of {}", text.size(),
+                                          kMaxHeaderBytes));
+
+  AtomicFile file(path);
+  const uint64_t length = text.size();
+  file.write(&length, sizeof(length));
+  file.write(text);
+  for (const StateDict::value_type *entry : layout) {
+    const Tensor contiguous = entry->second.contiguous();
+    file.write(contiguous.data(), contiguous.nbytes());
+  }
+  file.commit();
+}
+
+} // namespace kiln::runtime

@@ -1,0 +1,49 @@
+// Services for compiled code, and its errors as exceptions.
+#include "services.h"
+
+namespace kiln::runtime {
+
+namespace {
+
+void parallel_for(void *executor, void (*task)(void *argument, int64_t index), void *argument, int64_t count) {
+  static_cast<Executor *>(executor)->parallel_for(count, TaskRef(task, argument));
+}
+
+constexpr kiln_services kServices = {sizeof(kiln_services), parallel_for};
+
+/// The place that compiled code reports, a line for each thing that is known of it.
+std::string site_text(const Program &program, uint32_t index) {
+  if (index >= program.sites().size())
+    return "";
+  const Site &site = program.sites()[index];
+  std::string text;
+  auto line = [&](const char *label, std::string_view value) {
+    if (!value.empty())
+      text.append("\n  ").append(label).append(": ").append(value);
+  };
+  line("module", site.module);
+  line("operation", site.operation);
+  line("source", site.source);
+  return text;
+}
+
+} // namespace
+
+kiln_call make_call(Executor &executor) {
+  kiln_call call{};
+  call.struct_size = sizeof call;
+  call.services = &kServices;
+  call.executor = &executor;
+  return call;
+}
+
+void throw_status(const Program &program, const std::string &function, int32_t status, const kiln_call &call) {
+  if (status == KILN_ERROR_INDEX_OUT_OF_RANGE)
+    throw IndexError("index out of range in self" + site_text(program, call.error_site) +
+                     "\n  index: " + std::to_string(call.error_values[0]) +
+                     "\n  size: " + std::to_string(call.error_values[1]));
+  throw Error(function + ": compiled code returned the unknown status " + std::to_string(status) +
+              site_text(program, call.error_site));
+}
+
+} // namespace kiln::runtime

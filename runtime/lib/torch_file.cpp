@@ -1,0 +1,218 @@
+// PyTorch's .pt files: a zip archive with a pickle and one entry a storage; and `load`, which tells file kinds apart.
+//
+//   <name>/data.pkl      the pickled object; its persistent ids name storages
+//   <name>/data/<key>    the bytes of a storage
+//   <name>/byteorder     "little" or "big"; absent in files of older versions, which are little-endian
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "kiln/runtime/files.h"
+#include "unpickler.h"
+#include "zip_archive.h"
+
+namespace kiln::runtime {
+
+namespace {
+
+using pickle::Dict;
+using pickle::Pickle;
+using pickle::ValueId;
+
+constexpr std::string_view kPickleName = "/data.pkl";
+constexpr std::size_t kListed = 20; // keys that an error message lists at most
+
+//===----------------------------------------------------------------------===//
+// Storages
+//===----------------------------------------------------------------------===//
+
+class Storages {
+public:
+  Storages(const ZipArchive &archive, std::string prefix) : archive_(archive), prefix_(std::move(prefix)) {
+    const ZipEntry *entry = archive.find(prefix_ + "byteorder");
+    if (!entry)
+      return;
+    const auto bytes = archive.data(*entry);
+    const std::string_view order(reinterpret_cast<const char *>(bytes.data()), bytes.size());
+    if (order != "little" && order != "big")
+      throw FileError(path(), "'" + entry->name + "'", fmt::format("expected little or big, found '{}'", order));
+    swap_ = order == "big";
+  }
+
+  // The storage `key`; the same object each time, so that tensors which shared a storage share it again.
+  std::shared_ptr<Storage> load(const std::string &key, DType dtype, int64_t numel) {
+    const std::string name = prefix_ + "data/" + key, where = "'" + name + "'";
+    const ZipEntry *entry = archive_.find(name);
+    if (!entry)
+      throw FileError(path(), where, "a tensor refers to this entry, but it is not in the archive");
+    uint64_t bytes;
+    if (numel < 0 || __builtin_mul_overflow(static_cast<uint64_t>(numel), element_size(dtype), &bytes) || bytes != entry->size)
+      throw FileError(path(), where, fmt::format("a storage of {} elements of {} expected, found {} bytes", numel,
+                                                 runtime::name(dtype), entry->size));
+    auto [place, added] = loaded_.try_emplace(key);
+    if (!added) {
+      if (place->second.dtype != dtype)
+        throw FileError(path(), where, fmt::format("the storage is used as {} and as {}", runtime::name(place->second.dtype),
+                                                   runtime::name(dtype)));
+      return place->second.storage;
+    }
+    archive_.data(*entry); // checks the CRC
+    place->second = {mapped_storage(archive_.file(), entry->offset, entry->size, dtype), dtype};
+    if (swap_)
+      swap_byte_order(place->second.storage->data(), entry->size, element_size(dtype));
+    return place->second.storage;
+  }
+
+private:
+  const std::string &path() const { return archive_.file()->path(); }
+  const ZipArchive &archive_;
+  std::string prefix_;
+  bool swap_ = false;
+  std::map<std::string, pickle::StorageRef> loaded_;
+};
+
+//===----------------------------------------------------------------------===//
+// From the pickle to a state_dict
+//===----------------------------------------------------------------------===//
+
+const std::string *key_text(const Pickle &pickle, ValueId key) { return std::get_if<std::string>(&pickle[key]); }
+
+bool is_tensor(const Pickle &pickle, ValueId id) { return std::holds_alternative<std::unique_ptr<Tensor>>(pickle[id]); }
+
+bool is_state_dict(const Pickle &pickle, const Dict &dict) {
+  return std::ranges::all_of(dict.items, [&](const auto &item) {
+    return key_text(pickle, item.first) && is_tensor(pickle, item.second);
+  });
+}
+
+// The value under `key`; the last one where a key was set twice, as in Python.
+const Dict *find_dict(const Pickle &pickle, const Dict &dict, std::string_view key) {
+  for (auto item = dict.items.rbegin(); item != dict.items.rend(); ++item)
+    if (const std::string *text = key_text(pickle, item->first); text && *text == key)
+      return std::get_if<Dict>(&pickle[item->second]);
+  return nullptr;
+}
+
+// Follows "model.state" from `dict`. A key may itself contain dots, so each split is tried, the longest first part first.
+const Dict *follow(const Pickle &pickle, const Dict &dict, std::string_view path) {
+  for (std::size_t end = path.size(); end != path.npos && end > 0; end = path.rfind('.', end - 1)) {
+    const Dict *next = find_dict(pickle, dict, path.substr(0, end));
+    if (next && end < path.size())
+      next = follow(pickle, *next, path.substr(end + 1));
+    if (next)
+      return next;
+  }
+  return nullptr;
+}
+
+// "'model' (a state_dict of 4 tensors), 'optimizer' (other things)"
+std::string list_of_dicts(const Pickle &pickle, const Dict &dict, const std::string &key) {
+  std::string text;
+  std::size_t count = 0;
+  for (const auto &[item_key, item] : dict.items) {
+    const Dict *inner = std::get_if<Dict>(&pickle[item]);
+    const std::string *name = key_text(pickle, item_key);
+    if (!inner || !name || ++count > kListed)
+      continue;
+    text += fmt::format("{}'{}{}{}' ({})", text.empty() ? "" : ", ", key, key.empty() ? "" : ".", *name,
+                        !inner->items.empty() && is_state_dict(pickle, *inner)
+                            ? fmt::format("a state_dict of {} tensors", inner->items.size())
+                            : "no state_dict");
+  }
+  return count > kListed ? text + fmt::format(" and {} more", count - kListed) : text;
+}
+
+void read_versions(const Pickle &pickle, const Dict &dict, StateDict &result) {
+  const auto *attributes = dict.attributes == pickle::kNoValue ? nullptr : std::get_if<Dict>(&pickle[dict.attributes]);
+  const Dict *metadata = attributes ? find_dict(pickle, *attributes, "_metadata") : nullptr;
+  if (!metadata)
+    return;
+  for (const auto &[module, facts] : metadata->items) {
+    const std::string *path = key_text(pickle, module);
+    const Dict *entries = std::get_if<Dict>(&pickle[facts]);
+    if (!path || !entries)
+      continue;
+    for (const auto &[fact, value] : entries->items)
+      if (const std::string *name = key_text(pickle, fact); name && *name == "version")
+        if (const auto *version = std::get_if<int64_t>(&pickle[value]))
+          result.set_module_version(*path, *version);
+  }
+}
+
+StateDict state_dict_of(const std::string &path, const Pickle &pickle, const std::string &key) {
+  const Dict *dict = std::get_if<Dict>(&pickle[pickle.root]);
+  if (!dict)
+    throw FileError(path, "", fmt::format("expected a state_dict (a dict of tensors), found {}",
+                                          pickle::type_name(pickle[pickle.root])));
+  if (!key.empty()) {
+    const Dict *picked = follow(pickle, *dict, key);
+    if (!picked) {
+      const std::string dicts = list_of_dicts(pickle, *dict, "");
+      throw FileError(path, "'" + key + "'", dicts.empty() ? "there is no dict under this key; the file holds none"
+                                                           : "there is no dict under this key; there are: " + dicts);
+    }
+    dict = picked;
+  }
+  if (!is_state_dict(pickle, *dict))
+    if (const std::string dicts = list_of_dicts(pickle, *dict, key); !dicts.empty())
+      throw FileError(path, key.empty() ? "" : "'" + key + "'",
+                      "this is a checkpoint with a state_dict inside, not a state_dict; pick one by its key: " + dicts);
+  StateDict result;
+  for (const auto &[item_key, item] : dict->items) {
+    const std::string *name = key_text(pickle, item_key);
+    if (!name)
+      throw FileError(path, "", fmt::format("a key of the state_dict is of type {}, expected str",
+                                            pickle::type_name(pickle[item_key])));
+    const auto *tensor = std::get_if<std::unique_ptr<Tensor>>(&pickle[item]);
+    if (!tensor)
+      throw FileError(path, "'" + *name + "'", fmt::format("expected a tensor, found {}", pickle::type_name(pickle[item])));
+    if (result.contains(*name))
+      throw FileError(path, "'" + *name + "'", "the key appears twice");
+    result.insert(*name, **tensor);
+  }
+  read_versions(pickle, *dict, result);
+  return result;
+}
+
+bool is_zip(const MappedFile &file) { return file.size() >= 4 && file.text(0, 4) == "PK\x03\x04"; }
+
+// What torch.save wrote before version 1.6: a pickle of this number comes first.
+bool is_legacy(const MappedFile &file) {
+  return file.size() >= 14 && file.text(0, 14) == std::string_view("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 14);
+}
+
+} // namespace
+
+StateDict load_torch(const std::string &path, const std::string &key) {
+  const auto file = MappedFile::open(path);
+  if (is_legacy(*file))
+    throw FileError(path, "", "the file is in PyTorch's format from before version 1.6; load it with torch.load and save it again "
+                              "with torch.save");
+  if (!is_zip(*file))
+    throw FileError(path, "offset 0", "no .pt file: it must begin with a zip archive's PK\\x03\\x04");
+  const ZipArchive archive(file);
+  const ZipEntry *data = nullptr;
+  for (const ZipEntry &entry : archive.entries()) {
+    const bool is_pickle = entry.name.ends_with(kPickleName) && entry.name.find('/') == entry.name.size() - kPickleName.size();
+    if (is_pickle && data)
+      throw FileError(path, "'" + entry.name + "'", fmt::format("the archive has another pickle, '{}'", data->name));
+    if (is_pickle)
+      data = &entry;
+  }
+  if (!data)
+    throw FileError(path, "", "the archive has no data.pkl; it was not written by torch.save");
+  const std::string prefix = data->name.substr(0, data->name.size() - kPickleName.size() + 1);
+
+  Storages storages(archive, prefix);
+  const Pickle pickle = pickle::read(path, data->name, archive.data(*data), [&](const std::string &name, DType dtype, int64_t numel) {
+    return storages.load(name, dtype, numel);
+  });
+  return state_dict_of(path, pickle, key);
+}
+
+StateDict load(const std::string &path) {
+  const auto file = MappedFile::open(path);
+  return is_zip(*file) || is_legacy(*file) ? load_torch(path) : load_safetensors(path);
+}
+
+} // namespace kiln::runtime

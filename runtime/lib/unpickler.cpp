@@ -1,0 +1,369 @@
+// The stack machine of pickle protocol 2, as far as torch.save uses it.
+#include "unpickler.h"
+
+#include <bit>
+#include <cstring>
+#include <unordered_map>
+
+#include <fmt/format.h>
+
+namespace kiln::runtime::pickle {
+
+namespace {
+
+constexpr std::size_t kMaxValues = 16'000'000; // some hundred thousand tensors; bounds the arena of a hostile file
+constexpr std::size_t kMaxMarks = 1'000;       // nesting of tuples, lists and dicts under construction
+
+// Python's names, from pickletools.
+enum class Op : uint8_t {
+  Mark = '(', Stop = '.', None = 'N', NewTrue = 0x88, NewFalse = 0x89, BinInt = 'J', BinInt1 = 'K', BinInt2 = 'M', Long1 = 0x8a,
+  BinFloat = 'G', BinUnicode = 'X', EmptyList = ']', Append = 'a', Appends = 'e', EmptyTuple = ')', Tuple1 = 0x85,
+  Tuple2 = 0x86, Tuple3 = 0x87, Tuple = 't', EmptyDict = '}', SetItem = 's', SetItems = 'u', BinPut = 'q', LongBinPut = 'r',
+  BinGet = 'h', LongBinGet = 'j', Global = 'c', Reduce = 'R', Build = 'b', BinPersId = 'Q', Proto = 0x80,
+};
+
+struct KnownGlobal {
+  std::string_view name;
+  GlobalName global;
+};
+constexpr KnownGlobal kGlobals[] = {
+    {"collections.OrderedDict", {Global::OrderedDict, DType::Float32}},
+    {"torch._utils._rebuild_tensor", {Global::RebuildTensor, DType::Float32}},
+    {"torch._utils._rebuild_tensor_v2", {Global::RebuildTensorV2, DType::Float32}},
+    {"torch._utils._rebuild_parameter", {Global::RebuildParameter, DType::Float32}},
+    {"torch.storage.UntypedStorage", {Global::UntypedStorage, DType::UInt8}},
+    {"torch.DoubleStorage", {Global::TypedStorage, DType::Float64}},
+    {"torch.FloatStorage", {Global::TypedStorage, DType::Float32}},
+    {"torch.HalfStorage", {Global::TypedStorage, DType::Float16}},
+    {"torch.BFloat16Storage", {Global::TypedStorage, DType::BFloat16}},
+    {"torch.LongStorage", {Global::TypedStorage, DType::Int64}},
+    {"torch.IntStorage", {Global::TypedStorage, DType::Int32}},
+    {"torch.ShortStorage", {Global::TypedStorage, DType::Int16}},
+    {"torch.CharStorage", {Global::TypedStorage, DType::Int8}},
+    {"torch.ByteStorage", {Global::TypedStorage, DType::UInt8}},
+    {"torch.BoolStorage", {Global::TypedStorage, DType::Bool}},
+};
+
+class Machine {
+public:
+  Machine(const std::string &path, const std::string &entry, std::span<const std::byte> data,
+          const StorageLoader &load_storage)
+      : path_(path), entry_(entry), data_(data), load_storage_(load_storage) {}
+
+  Pickle run() {
+    if (data_.size() < 2 || data_[0] != std::byte{0x80})
+      fail("a pickle must begin with its protocol");
+    if (data_[1] != std::byte{2})
+      fail(fmt::format("pickle protocol {} is not supported; torch.save writes 2 unless pickle_protocol is given",
+                       static_cast<int>(data_[1])));
+    position_ = 2;
+    while (!stopped_) {
+      at_ = position_;
+      execute(static_cast<Op>(byte()));
+    }
+    at_ = position_;
+    if (position_ != data_.size())
+      fail("expected nothing after the pickle's end");
+    return std::move(pickle_);
+  }
+
+private:
+  [[noreturn]] void fail(const std::string &rule) const {
+    throw FileError(path_, fmt::format("{} offset {}", entry_, at_), rule);
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Input
+  //===--------------------------------------------------------------------===//
+
+  std::span<const std::byte> take(std::size_t count) {
+    if (data_.size() - position_ < count)
+      fail("the pickle ends in the middle of an instruction");
+    const auto part = data_.subspan(position_, count);
+    position_ += count;
+    return part;
+  }
+  template <class T> T number() {
+    T value;
+    std::memcpy(&value, take(sizeof(T)).data(), sizeof(T));
+    return value;
+  }
+  uint8_t byte() { return number<uint8_t>(); }
+  std::string text(std::size_t count) {
+    const auto bytes = take(count);
+    return std::string(reinterpret_cast<const char *>(bytes.data()), count);
+  }
+  std::string line() {
+    const auto rest = data_.subspan(position_);
+    const void *end = std::memchr(rest.data(), '\n', rest.size());
+    if (!end)
+      fail("the pickle ends in the middle of an instruction");
+    std::string result = text(static_cast<std::size_t>(static_cast<const std::byte *>(end) - rest.data()));
+    ++position_;
+    return result;
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Stack, memo and arena
+  //===--------------------------------------------------------------------===//
+
+  std::size_t floor() const { return marks_.empty() ? 0 : marks_.back(); }
+  void push_id(ValueId id) { stack_.push_back(id); }
+  void push(Value value) {
+    if (pickle_.values.size() >= kMaxValues)
+      fail(fmt::format("the pickle makes more than {} values", kMaxValues));
+    pickle_.values.push_back(std::move(value));
+    push_id(static_cast<ValueId>(pickle_.values.size() - 1));
+  }
+  ValueId pop() {
+    if (stack_.size() <= floor())
+      fail("the pickle takes a value from an empty stack");
+    const ValueId id = stack_.back();
+    stack_.pop_back();
+    return id;
+  }
+  ValueId top() {
+    const ValueId id = pop();
+    push_id(id);
+    return id;
+  }
+  // Everything above the last mark, in order.
+  std::vector<ValueId> pop_mark() {
+    if (marks_.empty())
+      fail("the pickle refers to a mark that is not there");
+    std::vector<ValueId> ids(stack_.begin() + static_cast<std::ptrdiff_t>(marks_.back()), stack_.end());
+    stack_.resize(marks_.back());
+    marks_.pop_back();
+    return ids;
+  }
+  void get(uint32_t index) {
+    auto found = memo_.find(index);
+    if (found == memo_.end())
+      fail(fmt::format("the memo has no entry {}", index));
+    push_id(found->second);
+  }
+  Value &value(ValueId id) { return pickle_.values[id]; }
+  template <class T> T *as(ValueId id) { return std::get_if<T>(&value(id)); }
+  // The value as a T, which `what` must be.
+  template <class T> T &require(ValueId id, const char *what, const char *expected) {
+    if (T *result = as<T>(id))
+      return *result;
+    fail(fmt::format("{} must be {}, found {}", what, expected, type_name(value(id))));
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Instructions
+  //===--------------------------------------------------------------------===//
+
+  void execute(Op op) {
+    switch (op) {
+    case Op::Mark:
+      if (marks_.size() >= kMaxMarks)
+        fail(fmt::format("values are nested more than {} deep", kMaxMarks));
+      return marks_.push_back(stack_.size());
+    case Op::Stop:
+      pickle_.root = pop();
+      if (!stack_.empty() || !marks_.empty())
+        fail("the pickle ends with values left on its stack");
+      stopped_ = true;
+      return;
+    case Op::None: return push(pickle::None());
+    case Op::NewTrue: return push(true);
+    case Op::NewFalse: return push(false);
+    case Op::BinInt: return push(int64_t(number<int32_t>()));
+    case Op::BinInt1: return push(int64_t(number<uint8_t>()));
+    case Op::BinInt2: return push(int64_t(number<uint16_t>()));
+    case Op::Long1: return push(long1());
+    case Op::BinFloat: return push(std::bit_cast<double>(__builtin_bswap64(number<uint64_t>()))); // big-endian, as no other
+    case Op::BinUnicode: return push(text(number<uint32_t>()));
+    case Op::EmptyList: return push(List());
+    case Op::EmptyTuple: return push(pickle::Tuple());
+    case Op::EmptyDict: return push(Dict());
+    case Op::Tuple1: return tuple(1);
+    case Op::Tuple2: return tuple(2);
+    case Op::Tuple3: return tuple(3);
+    case Op::Tuple: return push(pickle::Tuple{pop_mark()});
+    case Op::Append: {
+      const ValueId item = pop();
+      return append({item});
+    }
+    case Op::Appends: return append(pop_mark());
+    case Op::SetItem: {
+      const ValueId item = pop(), key = pop();
+      return set_items({key, item});
+    }
+    case Op::SetItems: return set_items(pop_mark());
+    case Op::BinPut: {
+      const uint8_t index = byte();
+      memo_[index] = top();
+      return;
+    }
+    case Op::LongBinPut: {
+      const auto index = number<uint32_t>();
+      memo_[index] = top();
+      return;
+    }
+    case Op::BinGet: return get(byte());
+    case Op::LongBinGet: return get(number<uint32_t>());
+    case Op::Global: return global();
+    case Op::Reduce: return reduce();
+    case Op::Build: return build();
+    case Op::BinPersId: return persistent_id();
+    case Op::Proto: break;
+    }
+    fail(fmt::format("the instruction {:#04x} is not one that torch.save writes", static_cast<unsigned>(op)));
+  }
+
+  int64_t long1() {
+    const std::size_t count = byte();
+    if (count > sizeof(int64_t))
+      fail("an integer does not fit 64 bits");
+    int64_t result = 0;
+    const auto bytes = take(count);
+    std::memcpy(&result, bytes.data(), count);
+    if (count > 0 && count < 8 && (bytes[count - 1] & std::byte{0x80}) != std::byte{0})
+      result -= int64_t(1) << (8 * count);
+    return result;
+  }
+
+  void tuple(std::size_t count) {
+    pickle::Tuple result;
+    result.items.resize(count);
+    while (count-- > 0)
+      result.items[count] = pop();
+    push(std::move(result));
+  }
+
+  void append(const std::vector<ValueId> &items) {
+    List &list = require<List>(top(), "the target of an append", "a list");
+    list.items.insert(list.items.end(), items.begin(), items.end());
+  }
+
+  void set_items(const std::vector<ValueId> &items) {
+    Dict &dict = require<Dict>(top(), "the target of an item assignment", "a dict");
+    if (items.size() % 2 != 0)
+      fail("a key is without its value");
+    for (std::size_t i = 0; i < items.size(); i += 2)
+      dict.items.emplace_back(items[i], items[i + 1]);
+  }
+
+  void global() {
+    const std::string module = line(), name = module + "." + line();
+    for (const KnownGlobal &known : kGlobals)
+      if (known.name == name)
+        return push(known.global);
+    if (module == "torch" && name.ends_with("Storage"))
+      fail(fmt::format("the element type of {} is not supported", name));
+    fail(fmt::format("{} is not part of a state_dict and is refused: loading it could run code. Save model.state_dict(), not "
+                     "the model", name));
+  }
+
+  void reduce() {
+    const ValueId arguments_id = pop(), function_id = pop();
+    const auto &function = require<GlobalName>(function_id, "what is called", "a known function");
+    const auto &arguments = require<pickle::Tuple>(arguments_id, "the arguments of a call", "a tuple").items;
+    switch (function.global) {
+    case Global::OrderedDict: {
+      if (!arguments.empty())
+        fail("collections.OrderedDict must be called without arguments");
+      Dict dict;
+      dict.ordered = true;
+      return push(std::move(dict));
+    }
+    case Global::RebuildTensor:
+      if (arguments.size() != 4)
+        fail(fmt::format("_rebuild_tensor has {} arguments, expected 4", arguments.size()));
+      return rebuild_tensor(arguments);
+    case Global::RebuildTensorV2:
+      if (arguments.size() != 6 && arguments.size() != 7)
+        fail(fmt::format("_rebuild_tensor_v2 has {} arguments, expected 6 or 7", arguments.size()));
+      // The last argument holds bits of a tensor (conjugate, negative) that change its values.
+      if (arguments.size() == 7 && !as<pickle::None>(arguments[6]) &&
+          !require<Dict>(arguments[6], "a tensor's metadata", "a dict").items.empty())
+        fail("a tensor with metadata (a conjugate or negative view) is not supported");
+      return rebuild_tensor(arguments);
+    case Global::RebuildParameter:
+      if (arguments.size() != 3)
+        fail(fmt::format("_rebuild_parameter has {} arguments, expected 3", arguments.size()));
+      require<std::unique_ptr<Tensor>>(arguments[0], "the data of a parameter", "a tensor");
+      return push_id(arguments[0]);
+    case Global::TypedStorage:
+    case Global::UntypedStorage:
+      fail("a storage type is called");
+    }
+  }
+
+  std::vector<int64_t> integers(ValueId id, const char *what) {
+    std::vector<int64_t> result;
+    for (ValueId item : require<pickle::Tuple>(id, what, "a tuple").items)
+      result.push_back(require<int64_t>(item, what, "a tuple of integers"));
+    return result;
+  }
+
+  void rebuild_tensor(const std::vector<ValueId> &arguments) {
+    const auto &storage = require<StorageRef>(arguments[0], "the storage of a tensor", "a storage");
+    const int64_t offset = require<int64_t>(arguments[1], "the offset of a tensor", "an integer");
+    auto sizes = integers(arguments[2], "the size of a tensor"), strides = integers(arguments[3], "the stride of a tensor");
+    std::unique_ptr<Tensor> tensor;
+    try {
+      tensor = std::make_unique<Tensor>(storage.storage, std::move(sizes), std::move(strides), offset, storage.dtype);
+    } catch (const ValueError &error) {
+      fail(error.what());
+    }
+    push(std::move(tensor));
+  }
+
+  // An object's attributes. Of all objects here only a state_dict has any.
+  void build() {
+    const ValueId attributes = pop();
+    require<Dict>(attributes, "the attributes of an object", "a dict");
+    Dict &object = require<Dict>(top(), "an object with attributes", "an OrderedDict");
+    if (!object.ordered)
+      fail("an object with attributes must be an OrderedDict, found dict");
+    object.attributes = attributes;
+  }
+
+  // ('storage', type, key, location, numel)
+  void persistent_id() {
+    const auto &items = require<pickle::Tuple>(pop(), "a persistent id", "a tuple").items;
+    const std::string *kind = items.size() == 5 ? as<std::string>(items[0]) : nullptr;
+    if (!kind || *kind != "storage")
+      fail("a persistent id must be ('storage', type, key, location, number of elements)");
+    const auto &type = require<GlobalName>(items[1], "the type of a storage", "a storage type");
+    if (type.global == Global::UntypedStorage)
+      fail("a storage without an element type is not supported");
+    if (type.global != Global::TypedStorage)
+      fail("the type of a storage must be a storage type");
+    const auto &key = require<std::string>(items[2], "the key of a storage", "a string");
+    require<std::string>(items[3], "the location of a storage", "a string"); // whatever device it was: here it is memory
+    const int64_t numel = require<int64_t>(items[4], "the number of elements of a storage", "an integer");
+    const DType dtype = type.dtype;
+    push(StorageRef{load_storage_(key, dtype, numel), dtype});
+  }
+
+  const std::string &path_, &entry_;
+  std::span<const std::byte> data_;
+  const StorageLoader &load_storage_;
+  std::size_t position_ = 0, at_ = 0; // `at_`: where the current instruction begins
+  bool stopped_ = false;
+  std::vector<ValueId> stack_;
+  std::vector<std::size_t> marks_; // heights of the stack
+  std::unordered_map<uint32_t, ValueId> memo_;
+  Pickle pickle_;
+};
+
+} // namespace
+
+const char *type_name(const Value &value) {
+  static constexpr const char *kNames[] = {"NoneType", "bool", "int",  "float", "str",   "tuple",
+                                           "list",     "dict", "type", "storage", "Tensor"};
+  static_assert(std::size(kNames) == std::variant_size_v<Value>);
+  return kNames[value.index()];
+}
+
+Pickle read(const std::string &path, const std::string &entry, std::span<const std::byte> data,
+            const StorageLoader &load_storage) {
+  return Machine(path, entry, data, load_storage).run();
+}
+
+} // namespace kiln::runtime::pickle

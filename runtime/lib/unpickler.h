@@ -1,0 +1,63 @@
+// A reader of the pickles that torch.save writes. It builds plain values and tensors; it never runs anything. Internal.
+//
+// A pickle is a program for a stack machine. Of its instructions only those that torch.save emits are known (protocol 2), and of the
+// functions and classes it may name only those of a state_dict, each built in here. Values live in one arena and refer to each other
+// by index: a value may contain itself, nesting costs no recursion, and memory is bounded by the pickle's length.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "kiln/runtime/tensor.h"
+
+namespace kiln::runtime::pickle {
+
+using ValueId = uint32_t;
+constexpr ValueId kNoValue = UINT32_MAX;
+
+struct None {};
+struct Tuple { std::vector<ValueId> items; };
+struct List { std::vector<ValueId> items; };
+struct Dict {
+  std::vector<std::pair<ValueId, ValueId>> items;
+  bool ordered = false;          // collections.OrderedDict
+  ValueId attributes = kNoValue; // a dict, of an OrderedDict that had attributes
+};
+/// Functions and classes that a pickle may name.
+enum class Global : uint8_t { OrderedDict, RebuildTensor, RebuildTensorV2, RebuildParameter, TypedStorage, UntypedStorage };
+struct GlobalName {
+  Global global;
+  DType dtype; // of a TypedStorage
+};
+struct StorageRef {
+  std::shared_ptr<Storage> storage;
+  DType dtype;
+};
+
+using Value = std::variant<None, bool, int64_t, double, std::string, Tuple, List, Dict, GlobalName, StorageRef,
+                           std::unique_ptr<Tensor>>;
+
+/// Python's name of a value's type: "dict", "int", "Tensor", ...
+const char *type_name(const Value &value);
+
+/// All values of one pickle.
+struct Pickle {
+  std::vector<Value> values;
+  ValueId root = kNoValue;
+  const Value &operator[](ValueId id) const { return values[id]; }
+};
+
+/// Finds the storage `key` with `numel` elements of `dtype`. Throws FileError.
+using StorageLoader = std::function<std::shared_ptr<Storage>(const std::string &key, DType dtype, int64_t numel)>;
+
+/// Reads `data`, an entry named `entry` of the file `path`. Throws FileError naming the offset in the entry and the rule.
+Pickle read(const std::string &path, const std::string &entry, std::span<const std::byte> data,
+            const StorageLoader &load_storage);
+
+} // namespace kiln::runtime::pickle

@@ -1,0 +1,239 @@
+// The zip container: PKWARE's APPNOTE, of which stored entries, zip64 and data descriptors are read.
+#include "zip_archive.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+namespace kiln::runtime {
+
+namespace {
+
+constexpr uint32_t kLocalSignature = 0x04034b50, kCentralSignature = 0x02014b50, kEndSignature = 0x06054b50,
+                   kEnd64Signature = 0x06064b50, kLocator64Signature = 0x07064b50;
+constexpr std::size_t kLocalBytes = 30, kCentralBytes = 46, kEndBytes = 22, kEnd64Bytes = 56, kLocator64Bytes = 20;
+constexpr std::size_t kMaxComment = 0xffff;
+constexpr uint16_t kSaturated16 = 0xffff;
+constexpr uint32_t kSaturated32 = 0xffffffff; // the value stands in the zip64 record
+constexpr uint16_t kDataDescriptor = 1 << 3, kUtf8 = 1 << 11;
+constexpr uint16_t kZip64Extra = 1;
+
+//===----------------------------------------------------------------------===//
+// CRC-32, eight bytes at a time
+//===----------------------------------------------------------------------===//
+
+using CrcTables = std::array<std::array<uint32_t, 256>, 8>;
+
+constexpr CrcTables make_crc_tables() {
+  CrcTables tables{};
+  for (uint32_t byte = 0; byte < 256; ++byte) {
+    uint32_t crc = byte;
+    for (int bit = 0; bit < 8; ++bit)
+      crc = (crc >> 1) ^ (crc & 1 ? 0xedb88320u : 0);
+    tables[0][byte] = crc;
+  }
+  for (std::size_t t = 1; t < tables.size(); ++t)
+    for (std::size_t byte = 0; byte < 256; ++byte)
+      tables[t][byte] = (tables[t - 1][byte] >> 8) ^ tables[0][tables[t - 1][byte] & 0xff];
+  return tables;
+}
+
+uint32_t crc32(std::span<const std::byte> data) {
+  static constexpr CrcTables kTables = make_crc_tables();
+  uint32_t crc = 0xffffffff;
+  std::size_t i = 0;
+  for (; i + 8 <= data.size(); i += 8) {
+    uint64_t word;
+    std::memcpy(&word, data.data() + i, sizeof(word));
+    word ^= crc;
+    crc = 0;
+    for (std::size_t t = 0; t < 8; ++t)
+      crc ^= kTables[7 - t][(word >> (8 * t)) & 0xff];
+  }
+  for (; i < data.size(); ++i)
+    crc = (crc >> 8) ^ kTables[0][(crc ^ static_cast<uint32_t>(data[i])) & 0xff];
+  return ~crc;
+}
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// The end records
+//===----------------------------------------------------------------------===//
+
+ZipArchive::ZipArchive(std::shared_ptr<MappedFile> file) : file_(std::move(file)) {
+  read_directory(find_directory());
+  check_overlap();
+}
+
+void ZipArchive::fail(std::size_t offset, const std::string &rule) const {
+  throw FileError(file_->path(), fmt::format("offset {}", offset), rule);
+}
+
+ZipArchive::Directory ZipArchive::find_directory() const {
+  const MappedFile &file = *file_;
+  const std::size_t size = file.size();
+  std::size_t end = size; // offset of the end record; `size` while not found
+  for (std::size_t back = kEndBytes; back <= std::min(size, kEndBytes + kMaxComment); ++back)
+    if (file.number<uint32_t>(size - back) == kEndSignature && file.number<uint16_t>(size - back + 20) == back - kEndBytes) {
+      end = size - back;
+      break;
+    }
+  if (end == size)
+    throw FileError(file.path(), "", "the zip archive has no end record; the file is truncated");
+
+  Directory directory;
+  const auto count = file.number<uint16_t>(end + 10);
+  const auto bytes = file.number<uint32_t>(end + 12), offset = file.number<uint32_t>(end + 16);
+  if (file.number<uint16_t>(end + 4) != 0 || file.number<uint16_t>(end + 6) != 0 || file.number<uint16_t>(end + 8) != count)
+    fail(end, "zip archives of several disks are not supported");
+  directory = {offset, bytes, end, count};
+
+  const bool has_locator = end >= kLocator64Bytes && file.number<uint32_t>(end - kLocator64Bytes) == kLocator64Signature;
+  if (!has_locator && (count == kSaturated16 || bytes == kSaturated32 || offset == kSaturated32))
+    fail(end, "the zip64 record that the end record points to is missing");
+  if (has_locator) {
+    const std::size_t locator = end - kLocator64Bytes;
+    const auto end64 = file.number<uint64_t>(locator + 8);
+    if (file.number<uint32_t>(locator + 4) != 0 || file.number<uint32_t>(locator + 16) != 1)
+      fail(locator, "zip archives of several disks are not supported");
+    if (locator < kEnd64Bytes || end64 > locator - kEnd64Bytes || file.number<uint32_t>(end64) != kEnd64Signature ||
+        file.number<uint64_t>(end64 + 4) != locator - end64 - 12)
+      fail(locator, "the zip64 end record is not where its locator says");
+    if (file.number<uint32_t>(end64 + 16) != 0 || file.number<uint32_t>(end64 + 20) != 0 ||
+        file.number<uint64_t>(end64 + 24) != file.number<uint64_t>(end64 + 32))
+      fail(end64, "zip archives of several disks are not supported");
+    directory = {file.number<uint64_t>(end64 + 48), file.number<uint64_t>(end64 + 40), end64,
+                 file.number<uint64_t>(end64 + 32)};
+    if ((count != kSaturated16 && count != directory.count) || (bytes != kSaturated32 && bytes != directory.size) ||
+        (offset != kSaturated32 && offset != directory.offset))
+      fail(end64, "the zip64 end record contradicts the end record");
+  }
+  if (directory.size > directory.end || directory.offset != directory.end - directory.size)
+    fail(directory.end, "the central directory must end where the end record begins");
+  if (directory.count > directory.size / kCentralBytes)
+    fail(directory.end, fmt::format("{} entries do not fit a central directory of {} bytes", directory.count, directory.size));
+  return directory;
+}
+
+//===----------------------------------------------------------------------===//
+// The central directory and the local headers
+//===----------------------------------------------------------------------===//
+
+// Sizes and offsets of 4 GiB and more stand in the zip64 extra field, in order, each only where the plain one is saturated.
+void ZipArchive::resolve_zip64(const std::string &name, std::size_t extra, std::size_t extra_bytes,
+                               std::span<uint64_t> values) const {
+  const MappedFile &file = *file_;
+  const std::size_t extra_end = extra + extra_bytes;
+  bool seen = false;
+  while (extra_end - extra >= 4) {
+    const std::size_t begin = extra + 4;
+    const auto kind = file.number<uint16_t>(extra), bytes = file.number<uint16_t>(extra + 2);
+    if (extra_end - begin < bytes)
+      fail(extra, fmt::format("an extra field of '{}' reaches beyond its end", name));
+    if (kind == kZip64Extra) {
+      if (seen)
+        fail(extra, fmt::format("'{}' has two zip64 fields", name));
+      seen = true;
+      std::size_t at = begin;
+      for (uint64_t &value : values)
+        if (value == kSaturated32) {
+          if (begin + bytes - at < 8)
+            fail(extra, fmt::format("the zip64 field of '{}' is too short", name));
+          value = file.number<uint64_t>(at);
+          at += 8;
+        }
+    }
+    extra = begin + bytes;
+  }
+}
+
+void ZipArchive::read_directory(const Directory &directory) {
+  const MappedFile &file = *file_;
+  std::size_t at = directory.offset;
+  for (uint64_t i = 0; i < directory.count; ++i) {
+    if (directory.end - at < kCentralBytes || file.number<uint32_t>(at) != kCentralSignature)
+      fail(at, "expected an entry of the central directory");
+    const auto flags = file.number<uint16_t>(at + 8), method = file.number<uint16_t>(at + 10);
+    const std::size_t name_bytes = file.number<uint16_t>(at + 28), extra_bytes = file.number<uint16_t>(at + 30),
+                      comment_bytes = file.number<uint16_t>(at + 32);
+    if (directory.end - at - kCentralBytes < name_bytes + extra_bytes + comment_bytes)
+      fail(at, "an entry reaches beyond the central directory");
+    ZipEntry entry;
+    entry.name = file.text(at + kCentralBytes, name_bytes);
+    entry.crc = file.number<uint32_t>(at + 16);
+    if (entry.name.empty() || entry.name.find('\0') != std::string::npos)
+      fail(at, "an entry's name is empty or has a null byte");
+    if (flags & ~(kDataDescriptor | kUtf8))
+      fail(at, fmt::format("'{}' is encrypted or uses an unknown feature (flags {:#06x})", entry.name, flags));
+    if (method != 0)
+      fail(at, fmt::format("'{}' is compressed (method {}); torch.save stores its entries. If torch.jit.save wrote the file, save "
+                           "the model's state_dict() with torch.save", entry.name, method));
+
+    uint64_t values[3] = {file.number<uint32_t>(at + 24), file.number<uint32_t>(at + 20), file.number<uint32_t>(at + 42)};
+    resolve_zip64(entry.name, at + kCentralBytes + name_bytes, extra_bytes, values);
+    if (values[0] != values[1])
+      fail(at, fmt::format("'{}' is stored, but its two sizes differ: {} and {}", entry.name, values[0], values[1]));
+    if (file.number<uint16_t>(at + 34) != 0)
+      fail(at, "zip archives of several disks are not supported");
+    entry.size = values[0];
+    entry.header = values[2];
+    check_local_header(entry, flags, directory.offset);
+    if (!index_.emplace(entry.name, entries_.size()).second)
+      fail(at, fmt::format("the entry '{}' is there twice", entry.name));
+    entries_.push_back(std::move(entry));
+    at += kCentralBytes + name_bytes + extra_bytes + comment_bytes;
+  }
+  if (at != directory.end)
+    fail(at, "the central directory goes on after its last entry");
+}
+
+// Two readers must never see two different files in one archive: the local header says what the central directory says.
+void ZipArchive::check_local_header(ZipEntry &entry, uint16_t flags, std::size_t directory_offset) const {
+  const MappedFile &file = *file_;
+  const std::size_t at = entry.header;
+  if (at > directory_offset || directory_offset - at < kLocalBytes || file.number<uint32_t>(at) != kLocalSignature)
+    fail(at, fmt::format("expected the local header of '{}'", entry.name));
+  const std::size_t name_bytes = file.number<uint16_t>(at + 26), extra_bytes = file.number<uint16_t>(at + 28);
+  if (directory_offset - at - kLocalBytes < name_bytes + extra_bytes)
+    fail(at, fmt::format("the local header of '{}' reaches into the central directory", entry.name));
+  const auto crc = file.number<uint32_t>(at + 14);
+  uint64_t sizes[2] = {file.number<uint32_t>(at + 22), file.number<uint32_t>(at + 18)};
+  resolve_zip64(entry.name, at + kLocalBytes + name_bytes, extra_bytes, sizes);
+  // With a data descriptor behind the data, the writer did not know sizes and CRC yet.
+  const bool later = (flags & kDataDescriptor) != 0;
+  auto agrees = [&](uint64_t local, uint64_t central) { return local == central || (later && local == 0); };
+  if (file.text(at + kLocalBytes, name_bytes) != entry.name || file.number<uint16_t>(at + 6) != flags ||
+      file.number<uint16_t>(at + 8) != 0 || !agrees(sizes[0], entry.size) || !agrees(sizes[1], entry.size) ||
+      !agrees(crc, entry.crc))
+    fail(at, fmt::format("the local header of '{}' contradicts the central directory", entry.name));
+  entry.offset = at + kLocalBytes + name_bytes + extra_bytes;
+  if (entry.size > directory_offset - entry.offset)
+    fail(at, fmt::format("'{}' reaches into the central directory", entry.name));
+}
+
+void ZipArchive::check_overlap() const {
+  std::vector<const ZipEntry *> order;
+  for (const ZipEntry &entry : entries_)
+    order.push_back(&entry);
+  std::ranges::sort(order, {}, &ZipEntry::header);
+  for (std::size_t i = 1; i < order.size(); ++i)
+    if (order[i]->header < order[i - 1]->offset + order[i - 1]->size)
+      fail(order[i]->header, fmt::format("'{}' and '{}' overlap", order[i - 1]->name, order[i]->name));
+}
+
+const ZipEntry *ZipArchive::find(std::string_view name) const {
+  auto found = index_.find(name);
+  return found == index_.end() ? nullptr : &entries_[found->second];
+}
+
+std::span<std::byte> ZipArchive::data(const ZipEntry &entry) const {
+  const std::span<std::byte> bytes = file_->bytes().subspan(entry.offset, entry.size);
+  if (const uint32_t crc = crc32(bytes); crc != entry.crc)
+    fail(entry.offset, fmt::format("the CRC-32 of '{}' is {:08x}, but {:08x} is recorded; the file is damaged", entry.name, crc,
+                                   entry.crc));
+  return bytes;
+}
+
+} // namespace kiln::runtime

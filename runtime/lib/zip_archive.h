@@ -1,0 +1,56 @@
+// Reader of zip archives whose entries are stored, not compressed: the container of PyTorch's .pt files. Internal.
+//
+// The archive is checked as a whole when it is opened: the central directory agrees with every local header, entries lie inside the
+// file and don't overlap, names are unique. An entry's CRC-32 is checked when its data is asked for.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "file_io.h"
+
+namespace kiln::runtime {
+
+struct ZipEntry {
+  std::string name;
+  std::size_t header = 0; // offset of the local header
+  std::size_t offset = 0; // of the data
+  std::size_t size = 0;
+  uint32_t crc = 0;
+};
+
+class ZipArchive {
+public:
+  /// Throws FileError naming the offset and the rule.
+  explicit ZipArchive(std::shared_ptr<MappedFile> file);
+
+  const std::shared_ptr<MappedFile> &file() const { return file_; }
+  /// In the order of the central directory.
+  const std::vector<ZipEntry> &entries() const { return entries_; }
+  /// Null when there is no such entry.
+  const ZipEntry *find(std::string_view name) const;
+  /// The entry's bytes. Throws FileError when their CRC-32 is not the recorded one.
+  std::span<std::byte> data(const ZipEntry &entry) const;
+
+private:
+  struct Directory {
+    std::size_t offset, size, end; // `end`: where the records after the directory begin
+    uint64_t count;
+  };
+  Directory find_directory() const;
+  void read_directory(const Directory &directory);
+  void resolve_zip64(const std::string &name, std::size_t extra, std::size_t extra_bytes, std::span<uint64_t> values) const;
+  void check_local_header(ZipEntry &entry, uint16_t flags, std::size_t directory_offset) const;
+  void check_overlap() const;
+  [[noreturn]] void fail(std::size_t offset, const std::string &rule) const;
+
+  std::shared_ptr<MappedFile> file_;
+  std::vector<ZipEntry> entries_;
+  std::map<std::string, std::size_t, std::less<>> index_;
+};
+
+} // namespace kiln::runtime

@@ -1,0 +1,353 @@
+// Program: what a descriptor says, what it must not say, loading artifacts, instruction sets.
+#include "kiln/runtime/program.h"
+
+#include <cstdlib>
+#include <elf.h>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "error_text.h"
+#include "kiln/runtime/model.h"
+#include "program_parts.h"
+#include "test_program.h"
+
+namespace kiln::runtime {
+namespace {
+
+using test::TestProgram;
+using test::text_of;
+
+//===----------------------------------------------------------------------===//
+// Reading a descriptor
+//===----------------------------------------------------------------------===//
+
+TEST(Program, SaysWhatItHolds) {
+  TestProgram test;
+  const Program program = test.program();
+  EXPECT_EQ(program.name(), "test");
+  EXPECT_EQ(program.target(), "x86_64");
+  EXPECT_EQ(program.fingerprint().size(), 64u);
+  EXPECT_EQ(program.model_type(), "TestNet");
+  ASSERT_EQ(program.functions().size(), 6u);
+  EXPECT_EQ(program.functions()[0].declaration(), "affine(x: float32 [batch, 2]) -> (output: float32 [batch, 3])");
+  EXPECT_EQ(program.functions()[4].declaration(), "pair(x: float32 [n, m], y: float32 [n], z: float32 [m, m]) -> "
+                                                  "(sum: float32 [n], first: float32 [m])");
+  EXPECT_EQ(program.functions()[3].declaration(), "set_weight(value: float32 [3, 2]) -> ()");
+  EXPECT_EQ(program.function_index("pick"), 5u);
+  ASSERT_EQ(program.states().size(), 5u);
+  EXPECT_EQ(program.states()[0].path, "weight");
+  EXPECT_EQ(program.states()[0].kind, StateKind::Parameter);
+  EXPECT_TRUE(program.states()[0].trainable);
+  EXPECT_EQ(program.states()[0].bytes, 24u);
+  EXPECT_EQ(program.states()[2].dtype, DType::Int64);
+  EXPECT_EQ(program.states()[2].bytes, 8u);
+  ASSERT_EQ(program.state_names().size(), 6u);
+  EXPECT_FALSE(program.state_names()[3].persistent);
+  ASSERT_EQ(program.prepares().size(), 2u);
+  EXPECT_EQ(program.prepared_values()[1].name, "doubled");
+  EXPECT_EQ(program.sites()[0].source, "model.cpp:12");
+}
+
+TEST(Program, TreeOfModulesCountsParametersOnce) {
+  TestProgram test;
+  const Program program = test.program();
+  ASSERT_EQ(program.modules().size(), 2u);
+  EXPECT_EQ(program.modules()[0].type, "TestNet");
+  EXPECT_EQ(program.modules()[0].parameters, 0);
+  EXPECT_EQ(program.modules()[1].path, "head");
+  EXPECT_EQ(program.modules()[1].parameters, 9); // weight and bias; the tied name adds nothing
+  EXPECT_EQ(program.modules()[1].trainable_parameters, 9);
+  EXPECT_EQ(module_tree_text(program.modules()),
+            "TestNet(\n  (head): Linear(in_features=2, out_features=3, bias=True)\n)");
+}
+
+TEST(Program, UnknownFunction) {
+  TestProgram test;
+  EXPECT_EQ(text_of<KeyError>([&] { test.program().function_index("predict"); }),
+            "program 'test' has no function 'predict'; it has affine, doubled, increment, set_weight, pair, pick");
+}
+
+TEST(Program, OlderMinorVersionsHaveShorterStructs) {
+  // Structs of a later version are longer; an array's stride is what its entries say.
+  struct Longer {
+    kiln_state_name name;
+    uint64_t more;
+  };
+  TestProgram test;
+  Longer longer[6];
+  for (std::size_t i = 0; i < 6; ++i) {
+    longer[i] = {test.state_names[i], ~uint64_t{0}};
+    longer[i].name.struct_size = sizeof(Longer);
+  }
+  test.descriptor.state_names = &longer[0].name;
+  EXPECT_EQ(test.program().state_names()[4].name, "tied.weight");
+}
+
+/// A descriptor with one thing wrong.
+struct Damage {
+  const char *name;
+  void (*damage)(TestProgram &);
+  const char *message;
+};
+
+class DamagedDescriptor : public testing::TestWithParam<Damage> {};
+
+TEST_P(DamagedDescriptor, IsRefused) {
+  TestProgram test;
+  GetParam().damage(test);
+  EXPECT_EQ(text_of<FileError>([&] { test.program(); }), std::string("linked program: ") + GetParam().message);
+}
+
+constexpr uint32_t kFar[] = {9};
+constexpr int64_t kNegative[] = {-1}, kHuge[] = {int64_t{1} << 62};
+constexpr kiln_dim kUnknownSymbol[] = {{0, 4, 0}, {2, -1, 0}}, kNoSymbol[] = {{3, -1, 0}, {2, -1, 0}};
+
+const Damage kDamages[] = {
+    {"major", [](TestProgram &t) { t.descriptor.abi_major = 2; },
+     "was built for version 2.0 of the program interface, and this runtime has version 1.0: build it again with a Kiln of "
+     "this runtime's version"},
+    {"minor", [](TestProgram &t) { t.descriptor.abi_minor = 1; },
+     "was built for version 1.1 of the program interface, and this runtime has version 1.0: build it again with a Kiln of "
+     "this runtime's version"},
+    {"program_size", [](TestProgram &t) { t.descriptor.struct_size = 8; }, "program: has struct_size 8: expected at least 120"},
+    {"target", [](TestProgram &t) { t.descriptor.target = "aarch64"; }, "target: is 'aarch64': expected 'x86_64'"},
+    {"name", [](TestProgram &t) { t.descriptor.name = nullptr; }, "name: is null: expected text"},
+    {"fingerprint", [](TestProgram &t) { t.descriptor.fingerprint = "12"; },
+     "fingerprint: is '12': expected 64 hexadecimal digits"},
+    {"functions", [](TestProgram &t) { t.descriptor.functions = nullptr; }, "functions: is null: expected 6 entries"},
+    {"state_size", [](TestProgram &t) { t.states[1].struct_size = 0; }, "states[1]: has struct_size 0: expected at least 48"},
+    {"other_state_size", [](TestProgram &t) { t.states[1].struct_size += 8; },
+     "states[1]: has another struct_size than the first entry"},
+    {"state_kind", [](TestProgram &t) { t.states[0].kind = 3; }, "states[0]: is of the unknown kind 3"},
+    {"state_dtype", [](TestProgram &t) { t.states[0].dtype = 10; }, "states[0]: has the unknown dtype 10"},
+    {"state_rank", [](TestProgram &t) { t.states[0].rank = 65; }, "states[0]: has 65 dimensions: expected at most 64"},
+    {"state_sizes", [](TestProgram &t) { t.states[1].sizes = kNegative; },
+     "states[1].sizes: hold a negative size, or more bytes than there can be"},
+    {"state_bytes", [](TestProgram &t) { t.states[1].sizes = kHuge; },
+     "states[1].sizes: hold a negative size, or more bytes than there can be"},
+    {"state_path", [](TestProgram &t) { t.states[1].path = "weight"; }, "states[1].path: 'weight' is there twice"},
+    {"state_name", [](TestProgram &t) { t.state_names[1].state = 5; }, "state_names[1].state: is 5, and there are 5"},
+    {"prepared", [](TestProgram &t) { t.prepared[0].prepare = 2; }, "prepared[0].prepare: is 2, and there are 2"},
+    {"prepared_twice", [](TestProgram &t) { t.prepared[0].prepare = 1; },
+     "prepares[0].targets: name a value that another prepare function computes"},
+    {"prepared_never", [](TestProgram &t) { t.prepares[1].target_count = 0; },
+     "prepared[1]: is the target of no prepare function"},
+    {"sources", [](TestProgram &t) { t.prepares[0].sources = kFar; }, "prepares[0].sources[0]: is 9, and there are 5"},
+    {"reads", [](TestProgram &t) { t.functions[0].reads = kFar; }, "functions[0].reads[0]: is 9, and there are 5"},
+    {"writes", [](TestProgram &t) { t.functions[2].writes = nullptr; }, "functions[2].writes: is null: expected 1 entries"},
+    {"used", [](TestProgram &t) { t.functions[1].prepared = kFar; }, "functions[1].prepared[0]: is 9, and there are 2"},
+    {"measure", [](TestProgram &t) { t.functions[1].measure = nullptr; }, "functions[1].measure: is null"},
+    {"function_name", [](TestProgram &t) { t.functions[1].name = "affine"; }, "functions[1].name: 'affine' is there twice"},
+    {"input_name", [](TestProgram &t) { t.inputs[2].name = ""; }, "functions[4].inputs[1].name: is empty"},
+    {"dims", [](TestProgram &t) { t.inputs[0].dims = nullptr; }, "functions[0].inputs[0].dims: is null: expected 2 entries"},
+    {"symbol", [](TestProgram &t) { t.inputs[0].dims = kUnknownSymbol; },
+     "functions[0].inputs[0].dims: hold a negative size or an unknown symbol"},
+    {"unbound", [](TestProgram &t) { t.inputs[0].dims = kNoSymbol; }, "functions[0].symbols: 'batch' is a dimension of no input"},
+    {"parent", [](TestProgram &t) { t.modules[1].parent = 1; }, "modules[1].parent: is 1: expected an earlier module, or -1"},
+    {"site", [](TestProgram &t) { t.sites[0].module = nullptr; }, "sites[0].module: is null: expected text"},
+    {"no_code",
+     [](TestProgram &t) {
+       t.functions[0].run[0] = nullptr;
+       t.functions[1].run[1] = nullptr;
+       t.prepares[1].run[2] = nullptr;
+     },
+     "functions: have no instruction set that all of them hold code for"},
+};
+
+INSTANTIATE_TEST_SUITE_P(Program, DamagedDescriptor, testing::ValuesIn(kDamages),
+                         [](const testing::TestParamInfo<Damage> &info) { return info.param.name; });
+
+TEST(Program, NullDescriptor) {
+  EXPECT_EQ(text_of<FileError>([] { Program::from(nullptr); }), "linked program: the descriptor is null");
+}
+
+//===----------------------------------------------------------------------===//
+// Artifacts
+//===----------------------------------------------------------------------===//
+
+std::string artifact(const std::string &name) { return std::string(KILN_TEST_ARTIFACTS) + "/" + name + ".so"; }
+
+/// A file made from an artifact's bytes, gone after the test.
+class ChangedArtifact {
+public:
+  explicit ChangedArtifact(const char *name)
+      : path_((std::filesystem::temp_directory_path() / ("kiln-" + std::to_string(getpid()) + "-" + name)).string()) {
+    std::ifstream file(artifact("affine"), std::ios::binary);
+    bytes_.assign(std::istreambuf_iterator<char>(file), {});
+  }
+  ~ChangedArtifact() { std::filesystem::remove(path_); }
+
+  std::string &bytes() { return bytes_; }
+  Elf64_Ehdr &header() { return *reinterpret_cast<Elf64_Ehdr *>(bytes_.data()); }
+  /// Writes the bytes and returns what loading says about the file, without its name.
+  std::string error() {
+    std::ofstream(path_, std::ios::binary) << bytes_;
+    const std::string text = text_of<FileError>([this] { Program::load(path_); });
+    EXPECT_EQ(text.substr(0, path_.size() + 2), path_ + ": ");
+    return text.substr(std::min(text.size(), path_.size() + 2));
+  }
+
+private:
+  std::string path_, bytes_;
+};
+
+TEST(ProgramLoad, Artifact) {
+  const Program program = Program::load(artifact("affine"));
+  EXPECT_EQ(program.name(), "affine");
+  EXPECT_EQ(program.origin(), artifact("affine"));
+  Model model(program, {1, nullptr});
+  const float values[] = {1, 2, 3, 4};
+  const std::vector<Tensor> y = model.call("predict", {Tensor::from<float>(values, {2, 2})});
+  EXPECT_EQ(y[0].data<float>()[3], 9);
+}
+
+TEST(ProgramLoad, OutlivesEveryOtherHandle) {
+  std::unique_ptr<Model> model;
+  {
+    model = std::make_unique<Model>(Program::load(artifact("affine")), ModelOptions{1, nullptr});
+  }
+  EXPECT_EQ(model->call("predict", {Tensor({1, 2}, DType::Float32)})[0].data<float>()[0], 1);
+}
+
+TEST(ProgramLoad, PathWithoutSlash) {
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(KILN_TEST_ARTIFACTS);
+  EXPECT_EQ(Program::load("affine.so").name(), "affine");
+  std::filesystem::current_path(before);
+}
+
+TEST(ProgramLoad, MissingFile) {
+  EXPECT_EQ(text_of<FileError>([] { Program::load("/no/such/file.so"); }), "/no/such/file.so: No such file or directory");
+  EXPECT_EQ(text_of<FileError>([] { Program::load("/tmp"); }), "/tmp: Is a directory");
+}
+
+TEST(ProgramLoad, WrongArtifacts) {
+  auto error = [](const std::string &name) {
+    const std::string path = artifact(name);
+    return text_of<FileError>([&] { Program::load(path); }).substr(path.size() + 2);
+  };
+  EXPECT_EQ(error("later_major"), "was built for version 2.0 of the program interface, and this runtime has version 1.0: "
+                                  "build it again with a Kiln of this runtime's version");
+  EXPECT_EQ(error("later_minor"), "was built for version 1.1 of the program interface, and this runtime has version 1.0: "
+                                  "build it again with a Kiln of this runtime's version");
+  EXPECT_EQ(error("no_program"), "exports no symbol kiln_program_*: expected a shared library that kiln built");
+  EXPECT_TRUE(error("two_programs") ==
+                  "exports several programs (kiln_program_affine, kiln_program_again): expected one" ||
+              error("two_programs") == "exports several programs (kiln_program_again, kiln_program_affine): expected one")
+      << error("two_programs");
+}
+
+TEST(ProgramLoad, OtherFiles) {
+  ChangedArtifact file("other");
+  file.bytes() = "";
+  EXPECT_EQ(file.error(), "is empty: expected a shared library that kiln built");
+  file.bytes() = "hello";
+  EXPECT_EQ(file.error(), "is not an ELF file: expected a shared library that kiln built");
+  file.bytes() = "!<arch>\nsomething";
+  EXPECT_EQ(file.error(), "is a static library: link it into a program; only a shared library (.so) can be loaded");
+}
+
+TEST(ProgramLoad, OtherKindsOfElf) {
+  ChangedArtifact file("kind");
+  const Elf64_Ehdr original = file.header();
+  file.header().e_machine = EM_AARCH64;
+  EXPECT_EQ(file.error(), "ELF header: is for another processor (machine 183): expected x86-64, machine 62");
+  file.header() = original;
+  file.header().e_ident[EI_CLASS] = ELFCLASS32;
+  EXPECT_EQ(file.error(), "ELF header: is for another processor (machine 62): expected x86-64, machine 62");
+  file.header() = original;
+  file.header().e_type = ET_REL;
+  EXPECT_EQ(file.error(), "ELF header: is an object file: link it into a program; only a shared library (.so) can be loaded");
+  file.header().e_type = ET_EXEC;
+  EXPECT_EQ(file.error(), "ELF header: is an executable: run it; only a shared library (.so) can be loaded");
+  file.header().e_type = ET_CORE;
+  EXPECT_EQ(file.error(), "ELF header: is no shared library (ELF type 4)");
+}
+
+TEST(ProgramLoad, CutShort) {
+  ChangedArtifact file("short");
+  const std::string whole = file.bytes();
+  file.bytes() = whole.substr(0, 40);
+  EXPECT_EQ(file.error(), "ELF header: the file is cut short: it has 40 bytes, and this ends at byte 64");
+  // Wherever it is cut, one of the file's own tables says so; nothing is loaded.
+  for (std::size_t length = 64; length < whole.size(); length += 97) {
+    file.bytes() = whole.substr(0, length);
+    EXPECT_NE(file.error().find("the file is cut short: it has " + std::to_string(length) + " bytes"), std::string::npos)
+        << length;
+  }
+}
+
+TEST(ProgramLoad, GarbageInHeadersIsAnErrorAndNoCrash) {
+  // Every byte of the ELF header's tables and the program headers, set to two values; loading either works or says what is wrong.
+  ChangedArtifact file("garbage");
+  const std::string whole = file.bytes();
+  const std::size_t end = file.header().e_phoff + file.header().e_phnum * sizeof(Elf64_Phdr);
+  const std::string path = (std::filesystem::temp_directory_path() / ("kiln-garbage-" + std::to_string(getpid()))).string();
+  for (std::size_t place = 16; place < end; ++place)
+    for (char value : {'\xff', '\x7f'}) {
+      std::string bytes = whole;
+      bytes[place] = value;
+      std::ofstream(path, std::ios::binary) << bytes;
+      try {
+        find_program_symbol(path);
+      } catch (const FileError &) {
+      }
+    }
+  std::filesystem::remove(path);
+}
+
+//===----------------------------------------------------------------------===//
+// Instruction sets
+//===----------------------------------------------------------------------===//
+
+class InstructionSets : public testing::Test {
+protected:
+  ~InstructionSets() override { unsetenv("KILN_ISA"); }
+};
+
+TEST_F(InstructionSets, RequestedByEnvironment) {
+  unsetenv("KILN_ISA");
+  EXPECT_EQ(requested_instruction_set(), cpu_instruction_set());
+  setenv("KILN_ISA", "v2", 1);
+  EXPECT_EQ(requested_instruction_set(), InstructionSet::X86_64_V2);
+  setenv("KILN_ISA", "avx2", 1);
+  EXPECT_EQ(text_of<ValueError>([] { requested_instruction_set(); }), "KILN_ISA=avx2: expected v2, v3 or v4");
+}
+
+TEST_F(InstructionSets, MoreThanTheCpuHas) {
+  EXPECT_EQ(text_of<ValueError>([] { check_instruction_set("v4", InstructionSet::X86_64_V3); }),
+            "KILN_ISA=v4: this CPU has only v3");
+  EXPECT_EQ(text_of<ValueError>([] { check_instruction_set("v3", InstructionSet::X86_64_V2); }),
+            "KILN_ISA=v3: this CPU has only v2");
+  EXPECT_EQ(check_instruction_set("v3", InstructionSet::X86_64_V4), InstructionSet::X86_64_V3);
+}
+
+TEST_F(InstructionSets, FallBackToTheNextLower) {
+  TestProgram test;
+  for (kiln_function &function : test.functions)
+    function.run[KILN_ISA_X86_64_V3] = nullptr;
+  const Program program = test.program();
+  EXPECT_EQ(program.instruction_sets(), (std::vector{InstructionSet::X86_64_V2, InstructionSet::X86_64_V4}));
+  EXPECT_EQ(program.select_instruction_set(InstructionSet::X86_64_V3), InstructionSet::X86_64_V2);
+  EXPECT_EQ(program.select_instruction_set(InstructionSet::X86_64_V4), InstructionSet::X86_64_V4);
+  setenv("KILN_ISA", "v2", 1);
+  EXPECT_EQ(Model(program, {1, nullptr}).instruction_set(), InstructionSet::X86_64_V2);
+}
+
+TEST_F(InstructionSets, NoneLowEnough) {
+  TestProgram test;
+  for (kiln_function &function : test.functions)
+    function.run[KILN_ISA_X86_64_V2] = nullptr;
+  setenv("KILN_ISA", "v2", 1);
+  EXPECT_EQ(text_of<Error>([&] { Model model(test.program()); }),
+            "linked program: holds code for v3, v4 only, and v2 is the most that this CPU or KILN_ISA allows: build it for a "
+            "lower instruction set");
+}
+
+} // namespace
+} // namespace kiln::runtime

@@ -1,0 +1,137 @@
+// ThreadPool: every index once, limits, nesting, several callers, and what decides its size.
+#include "kiln/runtime/thread_pool.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "error_text.h"
+#include "kiln/runtime/error.h"
+
+namespace kiln::runtime {
+namespace {
+
+using test::text_of;
+
+/// Sets an environment variable for the length of a test.
+class Environment {
+public:
+  Environment(const char *name, const char *value) : name_(name) { setenv(name, value, 1); }
+  ~Environment() { unsetenv(name_); }
+
+private:
+  const char *name_;
+};
+
+TEST(ThreadPool, RunsEachIndexOnce) {
+  for (int threads : {1, 2, 3, 8}) {
+    ThreadPool pool(threads);
+    EXPECT_EQ(pool.threads(), threads);
+    for (int64_t count : {0, 1, 2, 7, 1000}) {
+      std::vector<std::atomic<int>> runs(static_cast<std::size_t>(count));
+      pool.parallel_for(count, [&](int64_t i) { ++runs[static_cast<std::size_t>(i)]; });
+      for (auto &run : runs)
+        EXPECT_EQ(run, 1) << "threads " << threads << ", count " << count;
+    }
+  }
+}
+
+TEST(ThreadPool, WhatTasksWroteIsThereAfterwards) {
+  ThreadPool pool(4);
+  std::vector<int64_t> values(64);
+  for (int round = 0; round < 2000; ++round) {
+    pool.parallel_for(64, [&](int64_t i) { values[static_cast<std::size_t>(i)] += i; });
+    ASSERT_EQ(values[63], 63 * (round + 1));
+  }
+}
+
+TEST(ThreadPool, WakesAfterSleep) {
+  ThreadPool pool(4);
+  for (int round = 0; round < 20; ++round) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    std::atomic<int> runs = 0;
+    pool.parallel_for(16, [&](int64_t) { ++runs; });
+    ASSERT_EQ(runs, 16);
+  }
+}
+
+TEST(ThreadPool, OneThreadMeansTheCaller) {
+  ThreadPool pool(4);
+  const auto caller = std::this_thread::get_id();
+  auto expect_caller = [&](int64_t) { EXPECT_EQ(std::this_thread::get_id(), caller); };
+  pool.parallel_for(100, expect_caller, 1);
+  pool.parallel_for(1, expect_caller);
+}
+
+TEST(ThreadPool, LimitIsKept) {
+  ThreadPool pool(8);
+  for (int limit : {2, 3, 100}) {
+    std::mutex mutex;
+    std::set<std::thread::id> seen;
+    for (int round = 0; round < 50; ++round) {
+      std::set<std::thread::id> now;
+      pool.parallel_for(
+          64,
+          [&](int64_t) {
+            std::lock_guard lock(mutex);
+            now.insert(std::this_thread::get_id());
+          },
+          limit);
+      EXPECT_LE(now.size(), static_cast<std::size_t>(limit));
+    }
+  }
+}
+
+TEST(ThreadPool, ParallelForWithinATaskRunsInThatTask) {
+  ThreadPool pool(4);
+  std::atomic<int> runs = 0;
+  pool.parallel_for(8, [&](int64_t) { pool.parallel_for(8, [&](int64_t) { ++runs; }); });
+  EXPECT_EQ(runs, 64);
+}
+
+TEST(ThreadPool, SeveralCallersAtOnce) {
+  ThreadPool pool(4);
+  std::vector<std::thread> callers;
+  std::atomic<int64_t> sum = 0;
+  for (int caller = 0; caller < 4; ++caller)
+    callers.emplace_back([&] {
+      for (int round = 0; round < 500; ++round)
+        pool.parallel_for(10, [&](int64_t i) { sum += i; });
+    });
+  for (std::thread &caller : callers)
+    caller.join();
+  EXPECT_EQ(sum, 4 * 500 * 45);
+}
+
+TEST(ThreadPool, TakesFunctionPointers) {
+  ThreadPool pool(2);
+  std::atomic<int64_t> sum = 0;
+  pool.parallel_for(4, TaskRef([](void *argument, int64_t i) { *static_cast<std::atomic<int64_t> *>(argument) += i; }, &sum));
+  EXPECT_EQ(sum, 6);
+}
+
+TEST(ThreadPool, RefusesSizesThatMakeNoSense) {
+  EXPECT_EQ(text_of<ValueError>([] { ThreadPool pool(0); }), "a pool of 0 threads: expected 1 to 1024");
+  EXPECT_EQ(text_of<ValueError>([] { ThreadPool pool(1025); }), "a pool of 1025 threads: expected 1 to 1024");
+}
+
+TEST(ThreadPool, EnvironmentDecidesTheDefaultSize) {
+  EXPECT_GE(ThreadPool::default_threads(), 1);
+  {
+    Environment variable("KILN_NUM_THREADS", "3");
+    EXPECT_EQ(ThreadPool::default_threads(), 3);
+  }
+  for (const char *wrong : {"0", "-1", "1025", "two", "2 ", "99999999999"}) {
+    Environment variable("KILN_NUM_THREADS", wrong);
+    EXPECT_EQ(text_of<ValueError>([] { ThreadPool::default_threads(); }),
+              std::string("KILN_NUM_THREADS=") + wrong + ": expected a number of threads from 1 to 1024");
+  }
+}
+
+} // namespace
+} // namespace kiln::runtime

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# tools/check.sh [--oracle]: builds everything and runs every test.
+#
+# Installs what is missing (tools/setup.sh), builds the preset dev in build/, runs the GoogleTest cases and the lit tests, names those
+# that failed, and ends with one line: "N passed, N failed". --oracle also compares compiled models with PyTorch itself, which it puts
+# in a virtual environment in .venv (or takes from the Python that KILN_ORACLE_PYTHON names); each comparison counts as a test.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+oracle=0
+for argument in "$@"; do
+  case $argument in
+    --oracle) oracle=1 ;;
+    *) sed -n '2s/^# //p' "$0" >&2; exit 2 ;;
+  esac
+done
+jobs=$(nproc)
+results=build/test-results
+
+python=${KILN_ORACLE_PYTHON:-.venv/bin/python}
+if [ $oracle = 1 ] && [ -z "${KILN_ORACLE_PYTHON:-}" ]; then
+  tools/setup.sh --oracle
+  if ! "$python" -c 'import torch, numpy, safetensors' 2>/dev/null; then
+    # Beside the build: one waits for the network, the other for the processor.
+    echo "check: installing PyTorch in .venv"
+    mkdir -p build
+    { python3 -m venv .venv && .venv/bin/python -m pip install --quiet torch numpy safetensors; } >build/venv.log 2>&1 &
+    venv=$!
+  fi
+else
+  tools/setup.sh
+fi
+
+# The build's own output goes to a file; of a failure, the end is what tells.
+build() {
+  cmake --preset dev && cmake --build build --parallel "$jobs"
+}
+echo "check: building (build/build.log)"
+mkdir -p build
+if ! build >build/build.log 2>&1; then
+  tail -n 60 build/build.log
+  echo "check: the build failed"
+  echo "0 passed, 1 failed"
+  exit 1
+fi
+
+rm -rf "$results"
+mkdir -p "$results"
+echo "check: unit tests"
+ctest --test-dir build --parallel "$jobs" --output-on-failure --output-junit "$PWD/$results/unit.xml" \
+  >"$results/unit.log" 2>&1 || true
+echo "check: lit tests"
+cmake --build build --target check-lit-report >"$results/lit.log" 2>&1 || true
+
+expected=("$results/unit.xml" "$results/lit.xml")
+if [ $oracle = 1 ]; then
+  echo "check: comparing with PyTorch"
+  if [ -n "${venv:-}" ] && ! wait "$venv"; then
+    tail -n 20 build/venv.log
+  fi
+  "$python" test/oracle/compare.py --report="$results/oracle.xml" >"$results/oracle.log" 2>&1 || true
+  expected+=("$results/oracle.xml")
+fi
+
+# A log is shown when its report is missing or names failures. The last line of this is the last line of the whole run.
+python3 test/report.py "${expected[@]}"

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# tools/demo.sh: builds the compiler, compiles a network that reads handwritten digits, and lets it read 360 of them.
+#
+# From a fresh clone: installs what is missing (tools/setup.sh), builds build/bin/kiln, compiles test/models/deep_mlp.cpp with the weights
+# that PyTorch trained (test/data/DeepMLP.pt) into a shared library and a header, and runs a small host program on both
+# (tools/demo/classify.cpp). Everything lands in build/.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+tools/setup.sh
+
+mkdir -p build/demo
+echo "demo: building the compiler (the first time takes some minutes; build/build.log)"
+if ! { cmake --preset dev && cmake --build build --parallel "$(nproc)" --target kiln kiln_runtime; } >build/build.log 2>&1; then
+  tail -n 40 build/build.log
+  exit 1
+fi
+
+echo "demo: compiling test/models/deep_mlp.cpp"
+started=$(date +%s%N)
+build/bin/kiln build test/models/deep_mlp.cpp -o build/demo/deep_mlp --emit=shared,header --weights=test/data/DeepMLP.pt
+compiled=$(($(date +%s%N) - started))
+
+# The host: a C++ program that includes the generated header and links the model and the runtime.
+"${CXX:-c++}" -std=c++20 -O2 -Iruntime/include -Ibuild/demo tools/demo/classify.cpp build/demo/deep_mlp.so \
+  build/lib/libkiln_runtime.a -pthread -ldl -Wl,-rpath,'$ORIGIN' -o build/demo/classify
+
+echo
+build/demo/classify test/data/DeepMLP.pt test/data/digits_test.safetensors
+printf 'artifact       %s bytes (build/demo/deep_mlp.so, weights and all)\n' "$(stat -c %s build/demo/deep_mlp.so)"
+printf 'compiled in    %d.%d s\n' $((compiled / 1000000000)) $((compiled / 100000000 % 10))
+cat <<'NEXT'
+
+Next: run it yourself, with other weights if you like, and look inside.
+  build/bin/kiln run build/demo/deep_mlp.so predict --input=x=test/data/digits_test.safetensors:images --output=build/demo/logits.npy
+  build/bin/kiln summary test/models/deep_mlp.cpp
+  build/bin/kiln inspect build/demo/deep_mlp.so
+NEXT

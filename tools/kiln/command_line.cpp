@@ -1,0 +1,125 @@
+//===- command_line.cpp - the driver's command line -----------------------===//
+//
+// Parsing, help and spelling suggestions on LLVM's option tables.
+//
+//===----------------------------------------------------------------------===//
+
+#include "command_line.h"
+
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace llvm;
+using namespace llvm::opt;
+
+namespace kiln::tools {
+
+//===----------------------------------------------------------------------===//
+// The option table
+//===----------------------------------------------------------------------===//
+
+#define OPTTABLE_STR_TABLE_CODE
+#include "Options.inc"
+#undef OPTTABLE_STR_TABLE_CODE
+
+#define OPTTABLE_PREFIXES_TABLE_CODE
+#include "Options.inc"
+#undef OPTTABLE_PREFIXES_TABLE_CODE
+
+static constexpr OptTable::Info optionInfos[] = {
+#define OPTION(...) LLVM_CONSTRUCT_OPT_INFO(__VA_ARGS__),
+#include "Options.inc"
+#undef OPTION
+};
+
+namespace {
+class KilnOptions : public GenericOptTable {
+public:
+  KilnOptions() : GenericOptTable(OptionStrTable, OptionPrefixesTable, optionInfos) {
+    setDashDashParsing(true);
+  }
+};
+} // namespace
+
+static const KilnOptions &options() {
+  static const KilnOptions table;
+  return table;
+}
+
+//===----------------------------------------------------------------------===//
+// Help and errors
+//===----------------------------------------------------------------------===//
+
+void printCommandHelp(const Command &command) {
+  // OptTable writes OVERVIEW, USAGE and OPTIONS; the examples go between, where they are read first.
+  outs() << command.synopsis << "\n\n" << command.text << "\n";
+  if (!command.examples.empty())
+    outs() << "\nEXAMPLES:\n" << command.examples << "\n";
+  std::string usage = command.synopsis.str(), help;
+  raw_string_ostream stream(help);
+  options().printHelp(stream, usage.c_str(), command.name.str().c_str(), /*ShowHidden=*/false, /*ShowAllAliases=*/false,
+                      Visibility(command.bit));
+  outs() << "\n" << StringRef(help).substr(StringRef(help).find("OPTIONS:"));
+}
+
+void failUsage(StringRef command, const Twine &message) {
+  errs() << "kiln";
+  if (!command.empty())
+    errs() << " " << command;
+  errs() << ": error: " << message << "\n";
+  errs() << "Try 'kiln" << (command.empty() ? "" : " ") << command << " --help'.\n";
+  throw CommandFailure{UsageError};
+}
+
+StringRef nearestSpelling(StringRef spelling, ArrayRef<StringRef> candidates) {
+  StringRef nearest;
+  unsigned best = 1 + std::max<unsigned>(1, spelling.size() / 3);
+  for (StringRef candidate : candidates) {
+    unsigned distance = spelling.edit_distance(candidate, /*AllowReplacements=*/true, best);
+    if (distance < best) {
+      best = distance;
+      nearest = candidate;
+    }
+  }
+  return nearest;
+}
+
+//===----------------------------------------------------------------------===//
+// Parsing
+//===----------------------------------------------------------------------===//
+
+InputArgList parseCommandLine(const Command &command, ArrayRef<const char *> arguments) {
+  unsigned missingIndex = 0, missingCount = 0;
+  InputArgList parsed = options().ParseArgs(arguments, missingIndex, missingCount, Visibility(command.bit));
+  if (parsed.hasArg(OPT_help)) {
+    printCommandHelp(command);
+    throw CommandFailure{Success};
+  }
+  if (missingCount)
+    failUsage(command.name, Twine("option '") + parsed.getArgString(missingIndex) + "' needs a value");
+  for (const Arg *unknown : parsed.filtered(OPT_UNKNOWN)) {
+    std::string spelling = unknown->getAsString(parsed), nearest;
+    // A third of the letters may differ, as for commands.
+    unsigned allowed = std::max<size_t>(1, StringRef(spelling).split('=').first.size() / 3);
+    if (options().findNearest(spelling, nearest, Visibility(command.bit), /*MinimumLength=*/2, allowed) <= allowed)
+      failUsage(command.name, Twine("unknown option '") + spelling + "'; did you mean '" + nearest + "'?");
+    failUsage(command.name, Twine("unknown option '") + spelling + "'");
+  }
+  return parsed;
+}
+
+StringRef onlyValue(const Command &command, const InputArgList &arguments, OptionID option) {
+  auto given = arguments.filtered(option);
+  if (given.begin() == given.end())
+    return {};
+  const Arg *first = *given.begin();
+  if (std::next(given.begin()) != given.end())
+    failUsage(command.name, Twine("option '") + first->getSpelling() + "' was given more than once");
+  StringRef value = first->getValue();
+  if (value.empty())
+    failUsage(command.name, Twine("option '") + first->getSpelling() + "' needs a value");
+  return value;
+}
+
+} // namespace kiln::tools

@@ -1,0 +1,130 @@
+//===- inspect_command.cpp - kiln inspect ---------------------------------===//
+//
+// What an artifact holds: functions with their inputs and outputs, state, prepared values, instruction sets, fingerprint, sizes.
+//
+//===----------------------------------------------------------------------===//
+
+#include "command_line.h"
+#include "kiln/runtime/program.h"
+#include "kiln/runtime/tensor.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace llvm;
+
+namespace kiln::tools {
+
+static StringRef text(std::string_view view) { return StringRef(view.data(), view.size()); }
+
+/// "12", "3,456,789".
+static std::string grouped(uint64_t number) {
+  std::string digits = std::to_string(number);
+  for (int at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3)
+    digits.insert(at, ",");
+  return digits;
+}
+
+static std::string counted(size_t count, StringRef what) {
+  return (count == 0 ? "no " : grouped(count) + " ") + what.str() + (count == 1 ? "" : "s");
+}
+
+static StringRef kindName(runtime::StateKind kind) {
+  switch (kind) {
+  case runtime::StateKind::Parameter:
+    return "parameter";
+  case runtime::StateKind::Buffer:
+    return "buffer";
+  case runtime::StateKind::Optimizer:
+    return "optimizer";
+  }
+  return "";
+}
+
+static void printHead(const runtime::Program &program, StringRef path) {
+  std::string sets;
+  for (runtime::InstructionSet set : program.instruction_sets())
+    sets += (sets.empty() ? "" : ", ") + std::string(runtime::name(set));
+  uint64_t size = 0;
+  (void)sys::fs::file_size(path, size);
+  outs() << "program      " << text(program.name()) << " (" << text(program.model_type()) << ")\n"
+         << "file         " << path << ", " << grouped(size) << " bytes\n"
+         << "target       " << text(program.target()) << ": " << sets << "\n"
+         << "fingerprint  " << text(program.fingerprint()) << "\n";
+}
+
+static void printFunctions(const runtime::Program &program) {
+  outs() << "\n" << counted(program.functions().size(), "function") << "\n";
+  for (const runtime::Function &function : program.functions())
+    outs() << "  " << function.declaration() << "\n"
+           << "      reads " << counted(function.reads.size(), "state") << ", writes "
+           << counted(function.writes.size(), "state") << ", uses " << counted(function.prepared.size(), "prepared value") << "\n";
+}
+
+static void printStates(const runtime::Program &program) {
+  size_t bytes = 0, width = 0;
+  for (const runtime::State &state : program.states())
+    bytes += state.bytes;
+  for (const runtime::StateName &name : program.state_names())
+    width = std::max(width, name.name.size());
+  outs() << "\n" << counted(program.states().size(), "state") << ", " << grouped(bytes) << " bytes\n";
+  for (const runtime::StateName &name : program.state_names()) {
+    const runtime::State &state = program.states()[name.state];
+    outs() << "  " << left_justify(text(name.name), width) << "  " << text(runtime::name(state.dtype)) << " "
+           << runtime::shape_text(state.sizes) << "  " << kindName(state.kind);
+    if (state.trainable)
+      outs() << ", trainable";
+    if (!name.persistent)
+      outs() << ", not in state_dict";
+    if (state.path != name.name)
+      outs() << ", tied to " << text(state.path);
+    if (!state.initial)
+      outs() << ", value outside the artifact";
+    outs() << "\n";
+  }
+}
+
+static void printPrepared(const runtime::Program &program) {
+  size_t bytes = 0, width = 0;
+  for (const runtime::PreparedValue &value : program.prepared_values()) {
+    bytes += value.bytes;
+    width = std::max(width, value.name.size());
+  }
+  outs() << "\n" << counted(program.prepared_values().size(), "prepared value");
+  if (bytes)
+    outs() << ", " << grouped(bytes) << " bytes, computed from states when these change";
+  outs() << "\n";
+  for (const runtime::PreparedValue &value : program.prepared_values()) {
+    outs() << "  " << left_justify(text(value.name), width) << "  " << grouped(value.bytes) << " bytes  from ";
+    ListSeparator separator;
+    for (uint32_t source : program.prepares()[value.prepare].sources)
+      outs() << separator << text(program.states()[source].path);
+    outs() << "\n";
+  }
+}
+
+static int executeInspect(const opt::InputArgList &arguments) {
+  std::vector<std::string> inputs = arguments.getAllArgValues(OPT_INPUT);
+  if (inputs.size() != 1)
+    failUsage("inspect", inputs.empty() ? "no artifact given" : "more than one artifact given");
+  runtime::Program program = runtime::Program::load(inputs.front());
+  printHead(program, inputs.front());
+  printFunctions(program);
+  printStates(program);
+  printPrepared(program);
+  return Success;
+}
+
+const Command inspectCommand = {
+    "inspect",
+    Inspect,
+    "Show what an artifact holds",
+    "kiln inspect ARTIFACT",
+    "Shows the functions of a compiled program with their inputs and outputs, its state, the values that are prepared from it, the\n"
+    "instruction sets that it has code for, its fingerprint and its sizes. ARTIFACT is a shared library.",
+    "  kiln inspect deep_mlp.so",
+    executeInspect,
+};
+
+} // namespace kiln::tools
