@@ -36,7 +36,7 @@ const KernelEmitter *findKernelEmitter(StringRef anchor) {
   return entry == table.end() ? nullptr : &entry->second;
 }
 
-InFlightDiagnostic KernelContext::error() const {
+InFlightDiagnostic KernelContext::error() {
   InFlightDiagnostic diagnostic = emitError(location);
   if (kernel.getAnchor())
     diagnostic << "'" << *kernel.getAnchor() << "' ";

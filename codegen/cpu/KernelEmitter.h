@@ -30,7 +30,7 @@ struct KernelContext {
   Value begin0, end0, begin1, end1;
 
   /// An error about this kernel, at the op that it was made for.
-  mlir::InFlightDiagnostic error() const;
+  mlir::InFlightDiagnostic error();
   /// The launch that the kernel is compiled for first, for messages.
   mlir::Location location;
 };

@@ -94,6 +94,8 @@ Tensor make_full(std::vector<int64_t> sizes, double value, DType dtype) {
 Tensor make_view(const Tensor &base, ViewStep step, Geometry geometry) {
   const TensorImplPtr from = TensorAccess::impl(base);
   auto impl = std::make_shared<TensorImpl>();
+  if (const Recorder *recorder = Recorder::current())
+    step.place = std::make_shared<RecordedPlace>(recorder->here());
   if (from->symbolic) {
     check_usable(*from, "nn.view");
     auto node = std::make_shared<ViewNode>();

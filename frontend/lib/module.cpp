@@ -74,6 +74,11 @@ std::vector<Module *> detail::ModuleAccess::live_modules() {
   return live().modules;
 }
 
+uint64_t detail::ModuleAccess::next_sequence_number() {
+  std::lock_guard lock(live().mutex);
+  return live().count + 1;
+}
+
 std::string Module::name() const {
   if (!name_.empty())
     return name_;

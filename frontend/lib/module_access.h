@@ -17,6 +17,8 @@ struct ModuleAccess {
   static std::vector<Module *> live_modules();
   /// Order of construction.
   static uint64_t sequence_number(const Module &module) { return module.sequence_number_; }
+  /// The number that the next module gets.
+  static uint64_t next_sequence_number();
   static void set_training(Module &module, bool on) { module.training_ = on; }
   static bool training(const Module &module) { return module.training_; }
 
@@ -35,5 +37,7 @@ struct PathModule {
 };
 /// The tree in pre-order, each module once, under its first path.
 std::vector<PathModule> walk(const Module &root, const std::string &prefix = std::string());
+/// The same with a module under each of its paths, as it is printed.
+std::vector<PathModule> walk_all(const Module &root, const std::string &prefix = std::string());
 
 } // namespace kiln::nn::detail

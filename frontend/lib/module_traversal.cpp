@@ -53,13 +53,13 @@ void walk_into(const Module &module, PathModule entry, std::vector<PathModule> &
   for (const auto &[name, child] : ModuleAccess::children(module))
     walk_into(*child, {joined(path, name), child, index, name}, result, seen);
 }
-// With duplicates: a module under each of its names.
+} // namespace
+
 std::vector<PathModule> walk_all(const Module &root, const std::string &prefix) {
   std::vector<PathModule> result;
   walk_into(root, {prefix, const_cast<Module *>(&root), -1, prefix.substr(prefix.rfind('.') + 1)}, result, nullptr);
   return result;
 }
-} // namespace
 
 std::vector<PathModule> walk(const Module &root, const std::string &prefix) {
   std::vector<PathModule> result;

@@ -9,87 +9,109 @@
 
 #include "kiln/program.h"
 #include "kiln/recording.h"
-#include "recorder.h"
+#include "module_access.h"
+#include "trace_merge.h"
 
 namespace kiln::detail {
 
-/// Flags of a model that functions may change and the recording restores.
-struct ModeSnapshot {
-  std::vector<std::pair<nn::Module *, bool>> training;
-  std::vector<std::pair<std::shared_ptr<TensorSlot>, bool>> requires_grad;
+/// Training mode of modules by their number in order of construction since the program's block began.
+using Modes = std::map<uint64_t, bool>;
 
-  static ModeSnapshot take(const std::vector<nn::Module *> &modules);
-  void restore() const;
-};
-
-/// A storage that a module has registered.
+/// A storage that some module has registered.
 struct StateEntry {
-  TensorImplPtr impl; // the first registration's: what the state's value looks like
-  std::shared_ptr<TensorSlot> slot;
-  std::vector<nn::Module *> owners; // modules that registered it
+  TensorImplPtr impl;                // what the state's value looks like: the first registration's tensor
+  std::shared_ptr<TensorSlot> slot;  // the first registration
+  std::vector<nn::Module *> owners;  // modules that registered it
 };
 
 class ProgramRecorder {
 public:
-  explicit ProgramRecorder(std::string name);
+  /// `modes`: what the modules' modes are at the end of the block, if a first run of it has found that it matters.
+  explicit ProgramRecorder(std::string name, Modes modes = {});
   ~ProgramRecorder();
 
+  /// Runs the program's block. False when modules changed their mode after a function had been recorded: `end_modes` says how, and
+  /// the block has to be run again by a new recorder.
+  bool run(void (*body)(Program &));
+  const Modes &end_modes() const { return end_modes_; }
+  /// The program, with all names settled.
+  recording::Recording finish();
+
   const std::string &name() const { return name_; }
-  /// Runs the program's block and settles the names.
-  recording::Recording record(void (*body)(Program &));
 
   // For Program.
   using Body = std::function<NamedOutputs(const std::vector<Tensor> &)>;
-  void add_function(std::string name, std::vector<Input> inputs, std::vector<std::string> outputs, std::size_t arity, const Body &body);
+  void add_function(std::string name, std::vector<Input> inputs, std::vector<std::string> outputs, std::size_t arity,
+                    const Body &body);
   void register_module(const std::string &name, std::shared_ptr<nn::Module> module);
 
   // For Recorder.
   /// Index of the state that this storage belongs to; -1 when no module has registered it.
   int32_t find_state(const runtime::Storage *storage) const;
   const StateEntry &state(int32_t index) const { return states_[static_cast<std::size_t>(index)]; }
-  /// Looks at all modules again: parameters may have been made while recording.
+  /// Looks at all modules again: some may have been made, or lazy parameters have got their shapes.
   void refresh_states();
-  /// Throws unless the state may be used by the module that runs (null: the function itself).
+  /// Throws unless the state may be used where `outermost` runs (null: in the function itself).
   void check_state_use(int32_t state, nn::Module *outermost);
   /// Throws unless the module may be called from where `outermost` runs (null: from the function itself). False for one without
   /// state that belongs to no model: what it does counts as its caller's.
   bool check_module_call(nn::Module &module, nn::Module *outermost);
-  /// Path from its root, for messages: "blocks.2.fc1"; the class name for a root.
+  /// Path below its root, for messages: "blocks.2.fc1"; "" for a root.
   std::string path_text(const nn::Module &module);
   int32_t module_index(nn::Module &module);
+  /// A tensor made before the recording is used as a constant.
   void report_baked_constant(const TensorImpl &impl, nn::Module *running);
-  void check_rebinding_allowed(const std::string &name) const;
 
 private:
   struct Function {
-    std::string name;
-    std::vector<Input> inputs;
-    semantics::RecordedFunction recorded;
-    std::vector<ModuleCall> calls; // output sizes below
-    std::vector<std::vector<std::vector<semantics::DimExpr>>> call_shapes;
-    std::vector<semantics::DimExpr> call_multiply_adds;
+    MergedFunction merged;
+    Modes modes; // when it was recorded
   };
-  struct Definition; // what has to be the same when the block is run again
+  struct Registration { // of a tensor, when a function was recorded
+    std::shared_ptr<TensorSlot> slot;
+    TensorImplPtr impl;
+    std::shared_ptr<runtime::Storage> storage;
+  };
+  struct PendingDiagnostic {
+    recording::Diagnostic diagnostic;
+    nn::Module *module;
+  };
+  struct Layout; // names of everything, made by finish
 
-  nn::Module *root_of(nn::Module &module);
-  void use_root(nn::Module &root);
-  bool is_named_root(const nn::Module &root) const;
-  Trace run_once(const std::string &name, const std::vector<Input> &inputs, const std::vector<std::string> &outputs, const Body &body,
-                 std::map<std::string, int64_t> symbols);
+  const std::vector<nn::Module *> &roots_above(nn::Module &module);
+  nn::Module *preferred_root(nn::Module &module);
+  bool is_named(const nn::Module *root) const;
+  bool belongs_to(nn::Module &module, nn::Module &outermost);
+  bool use_root(nn::Module &root);
+
   void check_inputs(const std::string &name, const std::vector<Input> &inputs, std::size_t arity) const;
-  recording::Recording finish();
-  void report_unread_parameters(recording::Recording &recording);
+  Modes current_modes() const;
+  Trace record_once(const std::string &name, const std::vector<Input> &inputs, const std::vector<std::string> &outputs,
+                    const Body &body, const std::map<std::string, int64_t> &symbols);
+
+  void check_unchanged() const;
+  std::vector<nn::Module *> final_roots() const;
+  void add_modules(Layout &layout) const;
+  void add_states(Layout &layout) const;
+  void add_functions(Layout &layout);
+  void describe_calls(Layout &layout) const;
+  void add_diagnostics(Layout &layout) const;
+  void report_unread_parameters(Layout &layout) const;
 
   std::string name_;
+  Modes modes_, end_modes_;
+  uint64_t first_sequence_; // of modules made by the block
   std::vector<Function> functions_;
   std::vector<std::pair<std::string, std::shared_ptr<nn::Module>>> named_roots_;
-  std::vector<nn::Module *> roots_; // in order of first use
-  std::vector<std::shared_ptr<nn::Module>> kept_alive_;
+  std::vector<nn::Module *> roots_;                      // in order of first use
+  std::vector<std::shared_ptr<nn::Module>> kept_alive_;  // and their owners
   std::vector<StateEntry> states_;
   std::unordered_map<const runtime::Storage *, int32_t> state_index_;
+  std::vector<Registration> registrations_;
+  std::unordered_map<nn::Module *, std::vector<nn::Module *>> parents_, roots_above_;
   std::vector<nn::Module *> modules_; // by module_index
   std::unordered_map<const nn::Module *, int32_t> module_index_;
-  std::vector<recording::Diagnostic> diagnostics_;
+  std::vector<PendingDiagnostic> diagnostics_;
   std::vector<std::shared_ptr<const Origin>> reported_origins_;
 };
 

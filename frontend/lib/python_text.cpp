@@ -14,7 +14,7 @@ std::string float_text(double value) {
     return value < 0 ? "-inf" : "inf";
   // The shortest digits, then Python's choice between positional and scientific notation.
   char buffer[64];
-  const char *end = std::to_chars(buffer, buffer + sizeof(buffer), value, std::chars_format::scientific).ptr;
+  char *end = std::to_chars(buffer, buffer + sizeof(buffer), value, std::chars_format::scientific).ptr;
   const std::string scientific(buffer, end);
   const int exponent = std::atoi(scientific.c_str() + scientific.find('e') + 1);
   if (value != 0 && (exponent < -4 || exponent >= 16))

@@ -42,8 +42,8 @@ std::string tensor_text(const TensorImpl &impl) {
 
 Recorder *Recorder::current() { return current_recorder; }
 
-Recorder::Recorder(ProgramRecorder &program, std::map<std::string, int64_t> symbols)
-    : program_(program), run_(++run_count), previous_(current_recorder) {
+Recorder::Recorder(ProgramRecorder &program, std::map<std::string, int64_t> symbols, int64_t first_seed)
+    : program_(program), run_(++run_count), previous_(current_recorder), next_seed_(first_seed) {
   trace_.symbols = std::move(symbols);
   current_recorder = this;
 }
@@ -60,12 +60,17 @@ Recorder::~Recorder() {
 
 const TensorType &Recorder::type(ValueId value) const { return trace_.function.values[static_cast<std::size_t>(value)]; }
 
+RecordedPlace Recorder::here() const {
+  const nn::Module *module = running_module();
+  return {capture_frames(), module ? std::to_string(program_.module_index(*running_module())) : ""};
+}
+
 std::vector<ValueId> Recorder::emit(const std::string &operation, std::vector<ValueId> operands, Attributes attributes,
-                                    const std::vector<TensorType> &results) {
+                                    const std::vector<TensorType> &results, const RecordedPlace *place) {
   semantics::RecordedFunction &function = trace_.function;
-  semantics::RecordedOperation recorded{operation, std::move(operands), std::move(attributes), {}, "", capture_frames()};
-  if (nn::Module *module = running_module())
-    recorded.module_path = std::to_string(program_.module_index(*module));
+  RecordedPlace at = place ? *place : here();
+  semantics::RecordedOperation recorded{operation, std::move(operands), std::move(attributes), {}, std::move(at.module_key),
+                                        std::move(at.frames)};
   for (const TensorType &result : results) {
     recorded.results.push_back(static_cast<ValueId>(function.values.size()));
     defined_by_[recorded.results.back()] = function.operations.size();
@@ -76,7 +81,8 @@ std::vector<ValueId> Recorder::emit(const std::string &operation, std::vector<Va
   return ids;
 }
 
-std::vector<ValueId> Recorder::emit_inferred(const std::string &operation, std::vector<ValueId> operands, Attributes attributes) {
+std::vector<ValueId> Recorder::emit_inferred(const std::string &operation, std::vector<ValueId> operands, Attributes attributes,
+                                             const RecordedPlace *place) {
   std::vector<std::optional<TensorType>> types;
   for (ValueId operand : operands)
     types.push_back(operand == kAbsent ? std::nullopt : std::optional(type(operand)));
@@ -86,7 +92,7 @@ std::vector<ValueId> Recorder::emit_inferred(const std::string &operation, std::
   } catch (const runtime::Error &error) {
     rethrow_with(error, describe_failure(operation, operands, attributes, error.what()));
   }
-  return emit(operation, std::move(operands), std::move(attributes), results);
+  return emit(operation, std::move(operands), std::move(attributes), results, place);
 }
 
 Tensor Recorder::new_value(ValueId value) {
@@ -138,7 +144,7 @@ std::vector<Tensor> Recorder::record(const char *operation, const std::vector<Te
   return results;
 }
 
-int64_t Recorder::next_seed() { return ++seeds_; }
+int64_t Recorder::next_seed() { return next_seed_++; }
 
 //===----------------------------------------------------------------------===//
 // Views
@@ -236,25 +242,26 @@ ValueId Recorder::value_of(const std::shared_ptr<ViewNode> &node) {
     return node->value;
   const ValueId parent = value_of(node->parent);
   const ViewStep &step = node->step;
+  const RecordedPlace *place = step.place.get();
   ValueId value = parent;
   switch (step.kind) {
   case ViewStep::Kind::Alias:
     break;
   case ViewStep::Kind::Reshape:
-    value = emit_inferred("nn.reshape", {parent}, {{"shape", dim_exprs(node->geometry.sizes)}})[0];
+    value = emit_inferred("nn.reshape", {parent}, {{"shape", dim_exprs(node->geometry.sizes)}}, place)[0];
     break;
   case ViewStep::Kind::Permute:
-    value = emit_inferred("nn.permute", {parent}, {{"dims", step.dims}})[0];
+    value = emit_inferred("nn.permute", {parent}, {{"dims", step.dims}}, place)[0];
     break;
   case ViewStep::Kind::Expand:
-    value = emit_inferred("nn.expand", {parent}, {{"shape", dim_exprs(node->geometry.sizes)}})[0];
+    value = emit_inferred("nn.expand", {parent}, {{"shape", dim_exprs(node->geometry.sizes)}}, place)[0];
     break;
   case ViewStep::Kind::Slice:
     value = emit_inferred("nn.slice", {parent},
-                          {{"dim", step.dim}, {"start", DimExpr(step.start)}, {"end", DimExpr(step.end)}, {"step", step.step}})[0];
+                          {{"dim", step.dim}, {"start", DimExpr(step.start)}, {"end", DimExpr(step.end)}, {"step", step.step}}, place)[0];
     break;
   case ViewStep::Kind::Dropout:
-    value = emit_inferred("nn.dropout", {parent}, {{"p", step.p}, {"training", false}, {"seed", int64_t{0}}})[0];
+    value = emit_inferred("nn.dropout", {parent}, {{"p", step.p}, {"training", false}, {"seed", int64_t{0}}}, place)[0];
     break;
   }
   node->value = value;

@@ -39,7 +39,8 @@ public:
   /// The recording that runs on this thread; null when there is none.
   static Recorder *current();
 
-  Recorder(ProgramRecorder &program, std::map<std::string, int64_t> symbols);
+  /// Random operations get seeds from `first_seed` on.
+  Recorder(ProgramRecorder &program, std::map<std::string, int64_t> symbols, int64_t first_seed);
   ~Recorder();
   Recorder(const Recorder &) = delete;
   Recorder &operator=(const Recorder &) = delete;
@@ -69,6 +70,8 @@ public:
   bool enter_module(nn::Module &module);
   void module_returned(nn::Module &module, const std::vector<Tensor> &outputs);
   void leave_module();
+  /// The caller's place.
+  RecordedPlace here() const;
   nn::Module *running_module() const { return call_stack_.empty() ? nullptr : call_stack_.back().module; }
 
   // Names for stand-in numbers in messages.
@@ -90,9 +93,10 @@ private:
   void write_node(const std::shared_ptr<ViewNode> &node, semantics::ValueId value);
   void check_run(const ViewNode &node) const;
   std::vector<semantics::ValueId> emit(const std::string &operation, std::vector<semantics::ValueId> operands,
-                                       semantics::Attributes attributes, const std::vector<semantics::TensorType> &results);
+                                       semantics::Attributes attributes, const std::vector<semantics::TensorType> &results,
+                                       const RecordedPlace *place = nullptr);
   std::vector<semantics::ValueId> emit_inferred(const std::string &operation, std::vector<semantics::ValueId> operands,
-                                                semantics::Attributes attributes);
+                                                semantics::Attributes attributes, const RecordedPlace *place = nullptr);
   const semantics::TensorType &type(semantics::ValueId value) const;
   semantics::TensorType symbolic_type(const semantics::TensorType &type) const;
   std::string describe_failure(const std::string &operation, const std::vector<semantics::ValueId> &operands,
@@ -110,7 +114,7 @@ private:
   std::unordered_map<semantics::ValueId, nn::Module *> returned_by_;
   std::unordered_map<semantics::ValueId, std::size_t> defined_by_; // operation
   std::vector<std::shared_ptr<TensorSlot>> assigned_slots_;
-  int64_t seeds_ = 0;
+  int64_t next_seed_;
 };
 
 } // namespace kiln::detail

@@ -95,13 +95,13 @@ void check_subtraction(const Operand &a, const Operand &b) {
          "`logical_not()` operator instead.");
 }
 
-Tensor add(const Operand &a, const Operand &b) { return binary("nn.add", a, b); }
-Tensor sub(const Operand &a, const Operand &b) {
+Tensor add_operands(const Operand &a, const Operand &b) { return binary("nn.add", a, b); }
+Tensor sub_operands(const Operand &a, const Operand &b) {
   check_subtraction(a, b);
   return binary("nn.sub", a, b);
 }
-Tensor mul(const Operand &a, const Operand &b) { return binary("nn.mul", a, b); }
-Tensor div(const Operand &a, const Operand &b) { return binary("nn.div", a, b, /*to_floating=*/true); }
+Tensor mul_operands(const Operand &a, const Operand &b) { return binary("nn.mul", a, b); }
+Tensor div_operands(const Operand &a, const Operand &b) { return binary("nn.div", a, b, /*to_floating=*/true); }
 
 //===----------------------------------------------------------------------===//
 // In place
@@ -133,31 +133,31 @@ Tensor unary(const char *operation, const Tensor &input) { return apply_elementw
 //===----------------------------------------------------------------------===//
 
 Tensor Tensor::add(const Tensor &other, const Scalar &alpha) const {
-  return kiln::add(Operand(*this, "add"), scaled(other, alpha, "add"));
+  return add_operands(Operand(*this, "add"), scaled(other, alpha, "add"));
 }
 Tensor Tensor::add(const Scalar &other, const Scalar &alpha) const {
-  return kiln::add(Operand(*this, "add"), Operand(scaled(other, alpha)));
+  return add_operands(Operand(*this, "add"), Operand(scaled(other, alpha)));
 }
 Tensor Tensor::sub(const Tensor &other, const Scalar &alpha) const {
-  return kiln::sub(Operand(*this, "sub"), scaled(other, alpha, "sub"));
+  return sub_operands(Operand(*this, "sub"), scaled(other, alpha, "sub"));
 }
 Tensor Tensor::sub(const Scalar &other, const Scalar &alpha) const {
-  return kiln::sub(Operand(*this, "sub"), Operand(scaled(other, alpha)));
+  return sub_operands(Operand(*this, "sub"), Operand(scaled(other, alpha)));
 }
-Tensor Tensor::mul(const Tensor &other) const { return kiln::mul(Operand(*this, "mul"), Operand(other, "mul")); }
-Tensor Tensor::mul(const Scalar &other) const { return kiln::mul(Operand(*this, "mul"), Operand(other)); }
-Tensor Tensor::div(const Tensor &other) const { return kiln::div(Operand(*this, "div"), Operand(other, "div")); }
-Tensor Tensor::div(const Scalar &other) const { return kiln::div(Operand(*this, "div"), Operand(other)); }
+Tensor Tensor::mul(const Tensor &other) const { return mul_operands(Operand(*this, "mul"), Operand(other, "mul")); }
+Tensor Tensor::mul(const Scalar &other) const { return mul_operands(Operand(*this, "mul"), Operand(other)); }
+Tensor Tensor::div(const Tensor &other) const { return div_operands(Operand(*this, "div"), Operand(other, "div")); }
+Tensor Tensor::div(const Scalar &other) const { return div_operands(Operand(*this, "div"), Operand(other)); }
 Tensor Tensor::maximum(const Tensor &other) const {
   return binary("nn.maximum", Operand(*this, "maximum"), Operand(other, "maximum"));
 }
 Tensor Tensor::minimum(const Tensor &other) const {
   return binary("nn.minimum", Operand(*this, "minimum"), Operand(other, "minimum"));
 }
-Tensor operator+(const Scalar &a, const Tensor &b) { return kiln::add(Operand(a), Operand(b, "add")); }
-Tensor operator-(const Scalar &a, const Tensor &b) { return kiln::sub(Operand(a), Operand(b, "rsub")); }
-Tensor operator*(const Scalar &a, const Tensor &b) { return kiln::mul(Operand(a), Operand(b, "mul")); }
-Tensor operator/(const Scalar &a, const Tensor &b) { return kiln::div(Operand(a), Operand(b, "div")); }
+Tensor operator+(const Scalar &a, const Tensor &b) { return add_operands(Operand(a), Operand(b, "add")); }
+Tensor operator-(const Scalar &a, const Tensor &b) { return sub_operands(Operand(a), Operand(b, "rsub")); }
+Tensor operator*(const Scalar &a, const Tensor &b) { return mul_operands(Operand(a), Operand(b, "mul")); }
+Tensor operator/(const Scalar &a, const Tensor &b) { return div_operands(Operand(a), Operand(b, "div")); }
 
 const Tensor &Tensor::add_(const Tensor &other, const Scalar &alpha) const {
   return in_place(*this, [&] { return add(other, alpha); });

@@ -16,6 +16,12 @@ class Module;
 
 namespace kiln::detail {
 
+/// Where in the user's program something was recorded.
+struct RecordedPlace {
+  semantics::Frames frames;
+  std::string module_key; // as in Trace
+};
+
 /// One step from a tensor to a view of it, as the operation that computes the view's value.
 struct ViewStep {
   enum class Kind {
@@ -30,6 +36,8 @@ struct ViewStep {
   std::vector<int64_t> dims;
   int64_t dim = 0, start = 0, end = 0, step = 1;
   double p = 0;
+  /// Where the view was made: its value is computed when it is first used, but belongs there. Null outside a recording.
+  std::shared_ptr<const RecordedPlace> place;
 };
 
 /// Where a concrete tensor came from; operations on it hand its origin on.

@@ -88,29 +88,34 @@ LogicalResult inferSemanticTypes(const SemanticOpInfo &info, std::optional<Locat
   }
 }
 
-LogicalResult refineSemanticTypes(const SemanticOpInfo &info, std::optional<Location> location, ValueRange operands,
-                                  DictionaryAttr attributes, SmallVectorImpl<Type> &types) {
-  SmallVector<Type> inferred;
-  if (failed(inferSemanticTypes(info, location, operands, attributes, inferred)))
-    return failure();
-  if (!types.empty()) {
-    if (types.size() != inferred.size())
-      return report(info, location, 2,
-                    "expected " + Twine(inferred.size()) + " result" + (inferred.size() == 1 ? "" : "s") + ", found " +
-                        Twine(types.size()));
-    for (auto [index, given, expected] : llvm::enumerate(types, inferred)) {
-      if (!given || given == expected)
-        continue;
-      std::string message;
-      llvm::raw_string_ostream stream(message);
-      stream << "expected ";
-      if (inferred.size() > 1)
-        stream << "result " << index << " to have ";
-      stream << "type " << expected << ", found " << given;
-      return report(info, location, 2, message);
-    }
+LogicalResult verifySemanticOp(Operation *op) {
+  if (llvm::any_of(op->getOperandTypes(), isOpenTensorType) || llvm::any_of(op->getResultTypes(), isOpenTensorType))
+    return success(); // Checked once nn-resolve-shapes has found the sizes.
+  SmallVector<StringRef> names;
+  NamedAttrList attributes;
+  for (StringAttr name : op->getName().getAttributeNames()) {
+    names.push_back(name);
+    if (Attribute value = op->getInherentAttr(name).value_or(Attribute()))
+      attributes.append(name, value);
   }
-  types.assign(inferred.begin(), inferred.end());
+  const SemanticOpInfo info = {op->getName().getStringRef(), cast<SemanticOpInterface>(op).getSemanticOperandCount(), names};
+  SmallVector<Type> inferred;
+  if (failed(inferSemanticTypes(info, op->getLoc(), op->getOperands(), attributes.getDictionary(op->getContext()), inferred)))
+    return failure();
+  auto plural = [](std::size_t count) { return std::to_string(count) + (count == 1 ? " result" : " results"); };
+  if (op->getNumResults() != inferred.size())
+    return report(info, op->getLoc(), 2, "expected " + plural(inferred.size()) + ", found " + std::to_string(op->getNumResults()));
+  for (auto [index, given, expected] : llvm::enumerate(op->getResultTypes(), inferred)) {
+    if (given == expected)
+      continue;
+    std::string message;
+    llvm::raw_string_ostream stream(message);
+    stream << "expected ";
+    if (inferred.size() > 1)
+      stream << "result " << index << " to have ";
+    stream << "type '" << expected << "', found '" << given << "'";
+    return report(info, op->getLoc(), 2, message);
+  }
   return success();
 }
 

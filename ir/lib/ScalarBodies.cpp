@@ -8,6 +8,7 @@
 #include "kiln/ir/Ops.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/TypeUtilities.h"
 
 using namespace mlir;
 
@@ -22,6 +23,45 @@ Value constant(OpBuilder &builder, Location location, Type type, int64_t value) 
   TypedAttr attribute = isa<FloatType>(type) ? TypedAttr(builder.getFloatAttr(type, static_cast<double>(value)))
                                              : TypedAttr(builder.getIntegerAttr(type, value));
   return arith::ConstantOp::create(builder, location, attribute);
+}
+
+/// `value` as type `to`, by PyTorch's rules.
+Value convert(OpBuilder &builder, Location location, Value value, Type to) {
+  Type from = value.getType();
+  if (from == to)
+    return value;
+  if (auto toFloat = dyn_cast<FloatType>(to)) {
+    if (isBool(value))
+      return arith::UIToFPOp::create(builder, location, to, value);
+    if (!isFloat(value))
+      return arith::SIToFPOp::create(builder, location, to, value);
+    const unsigned fromWidth = cast<FloatType>(from).getWidth(), toWidth = toFloat.getWidth();
+    if (fromWidth == toWidth) { // f16 and bf16: neither contains the other.
+      value = arith::ExtFOp::create(builder, location, builder.getF32Type(), value);
+      return arith::TruncFOp::create(builder, location, to, value);
+    }
+    if (fromWidth < toWidth)
+      return arith::ExtFOp::create(builder, location, to, value);
+    return arith::TruncFOp::create(builder, location, to, value);
+  }
+  Value zero = to.isInteger(1) ? constant(builder, location, from, 0) : Value();
+  if (isFloat(value)) {
+    if (zero) // Unordered: NaN is true.
+      return arith::CmpFOp::create(builder, location, arith::CmpFPredicate::UNE, value, zero);
+    return arith::FPToSIOp::create(builder, location, to, value);
+  }
+  if (zero)
+    return arith::CmpIOp::create(builder, location, arith::CmpIPredicate::ne, value, zero);
+  if (from.getIntOrFloatBitWidth() > to.getIntOrFloatBitWidth())
+    return arith::TruncIOp::create(builder, location, to, value);
+  if (isBool(value))
+    return arith::ExtUIOp::create(builder, location, to, value);
+  return arith::ExtSIOp::create(builder, location, to, value);
+}
+
+/// The operand of a unary operation that converts its operand to its result's type first.
+Value promoted(OpBuilder &builder, Location location, Operation *op, Value scalar) {
+  return convert(builder, location, scalar, getElementTypeOrSelf(op->getResult(0).getType()));
 }
 
 /// FloatOp on floats, BoolOp on bools, IntegerOp on other integers.
@@ -48,14 +88,15 @@ Value ReluOp::buildScalarBody(OpBuilder &builder, Location location, ValueRange 
 }
 
 Value SigmoidOp::buildScalarBody(OpBuilder &builder, Location location, ValueRange scalars) {
-  Value one = constant(builder, location, scalars[0].getType(), 1);
-  Value exponential = math::ExpOp::create(builder, location, arith::NegFOp::create(builder, location, scalars[0]).getResult());
+  Value input = promoted(builder, location, getOperation(), scalars[0]);
+  Value one = constant(builder, location, input.getType(), 1);
+  Value exponential = math::ExpOp::create(builder, location, arith::NegFOp::create(builder, location, input).getResult());
   Value denominator = arith::AddFOp::create(builder, location, one, exponential);
   return arith::DivFOp::create(builder, location, one, denominator);
 }
 
 Value TanhOp::buildScalarBody(OpBuilder &builder, Location location, ValueRange scalars) {
-  return math::TanhOp::create(builder, location, scalars[0]);
+  return math::TanhOp::create(builder, location, promoted(builder, location, getOperation(), scalars[0]));
 }
 
 Value NegOp::buildScalarBody(OpBuilder &builder, Location location, ValueRange scalars) {
@@ -65,21 +106,21 @@ Value NegOp::buildScalarBody(OpBuilder &builder, Location location, ValueRange s
 }
 
 Value ExpOp::buildScalarBody(OpBuilder &builder, Location location, ValueRange scalars) {
-  return math::ExpOp::create(builder, location, scalars[0]);
+  return math::ExpOp::create(builder, location, promoted(builder, location, getOperation(), scalars[0]));
 }
 
 Value LogOp::buildScalarBody(OpBuilder &builder, Location location, ValueRange scalars) {
-  return math::LogOp::create(builder, location, scalars[0]);
+  return math::LogOp::create(builder, location, promoted(builder, location, getOperation(), scalars[0]));
 }
 
 Value SqrtOp::buildScalarBody(OpBuilder &builder, Location location, ValueRange scalars) {
-  return math::SqrtOp::create(builder, location, scalars[0]);
+  return math::SqrtOp::create(builder, location, promoted(builder, location, getOperation(), scalars[0]));
 }
 
 Value RsqrtOp::buildScalarBody(OpBuilder &builder, Location location, ValueRange scalars) {
   // Two rounded steps, as PyTorch computes it; math.rsqrt may become an estimate.
-  Value root = math::SqrtOp::create(builder, location, scalars[0]);
-  return arith::DivFOp::create(builder, location, constant(builder, location, scalars[0].getType(), 1), root);
+  Value root = math::SqrtOp::create(builder, location, promoted(builder, location, getOperation(), scalars[0]));
+  return arith::DivFOp::create(builder, location, constant(builder, location, root.getType(), 1), root);
 }
 
 Value AbsOp::buildScalarBody(OpBuilder &builder, Location location, ValueRange scalars) {
@@ -121,37 +162,7 @@ Value MinimumOp::buildScalarBody(OpBuilder &builder, Location location, ValueRan
 //===----------------------------------------------------------------------===//
 
 Value CastOp::buildScalarBody(OpBuilder &builder, Location location, ValueRange scalars) {
-  Value value = scalars[0];
-  Type from = value.getType(), to = getDtype();
-  if (from == to)
-    return value;
-  if (auto toFloat = dyn_cast<FloatType>(to)) {
-    if (isBool(value))
-      return arith::UIToFPOp::create(builder, location, to, value);
-    if (!isFloat(value))
-      return arith::SIToFPOp::create(builder, location, to, value);
-    const unsigned fromWidth = cast<FloatType>(from).getWidth(), toWidth = toFloat.getWidth();
-    if (fromWidth == toWidth) { // f16 and bf16: neither contains the other.
-      value = arith::ExtFOp::create(builder, location, builder.getF32Type(), value);
-      return arith::TruncFOp::create(builder, location, to, value);
-    }
-    if (fromWidth < toWidth)
-      return arith::ExtFOp::create(builder, location, to, value);
-    return arith::TruncFOp::create(builder, location, to, value);
-  }
-  Value zero = to.isInteger(1) ? constant(builder, location, from, 0) : Value();
-  if (isFloat(value)) {
-    if (zero) // Unordered: NaN is true.
-      return arith::CmpFOp::create(builder, location, arith::CmpFPredicate::UNE, value, zero);
-    return arith::FPToSIOp::create(builder, location, to, value);
-  }
-  if (zero)
-    return arith::CmpIOp::create(builder, location, arith::CmpIPredicate::ne, value, zero);
-  if (from.getIntOrFloatBitWidth() > to.getIntOrFloatBitWidth())
-    return arith::TruncIOp::create(builder, location, to, value);
-  if (isBool(value))
-    return arith::ExtUIOp::create(builder, location, to, value);
-  return arith::ExtSIOp::create(builder, location, to, value);
+  return convert(builder, location, scalars[0], getDtype());
 }
 
 bool DropoutOp::hasScalarBody() {

@@ -47,7 +47,7 @@ LogicalResult ConstantOp::verify() { return verifyWholeData(getOperation(), "con
 //===----------------------------------------------------------------------===//
 
 LogicalResult StateOp::verify() {
-  if (!getTensorType().hasStaticShape())
+  if (getTensorType().getEncoding())
     return emitOpError("state_c1: the size of a state is constant, found ") << getTensorType();
   if (std::optional<ElementsAttr> initial = getInitial()) {
     if (initial->getShapedType() != getTensorType())

@@ -84,6 +84,11 @@ bool isNNTensorType(Type type) {
   return tensor.hasStaticShape() ? !tensor.getEncoding() : isa_and_present<ShapeAttr>(tensor.getEncoding());
 }
 
+bool isOpenTensorType(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor && toDType(tensor.getElementType()) && !tensor.hasStaticShape() && !tensor.getEncoding();
+}
+
 RankedTensorType toTensorType(ArrayRef<DimExpr> sizes, Type elementType) {
   SmallVector<int64_t> shape;
   bool dynamic = false;
@@ -106,7 +111,8 @@ semantics::TensorType toSemanticType(Type type) {
   if (!isNNTensorType(type)) {
     std::string text;
     llvm::raw_string_ostream(text) << type;
-    throw runtime::TypeError("not a tensor type of the nn dialect: " + text);
+    throw runtime::TypeError(isOpenTensorType(type) ? "a size of the type is not known: " + text
+                                                    : "not a tensor type of the nn dialect: " + text);
   }
   auto tensor = cast<RankedTensorType>(type);
   return {*toDType(tensor.getElementType()), sizesOf(tensor)};

@@ -27,7 +27,7 @@ struct Layout : impl::LayoutPassBase<Layout> {
   LogicalResult initialize(MLIRContext *context) override {
     if (panel > 0)
       return success();
-    return emitError(UnknownLoc::get(context)) << "nn-layout: panel must be at least 1, and is " << panel;
+    return emitError(UnknownLoc::get(context)) << "nn-layout: panel must be at least 1, and is " << panel.getValue();
   }
 
   void runOnOperation() override {

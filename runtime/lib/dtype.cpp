@@ -14,9 +14,8 @@ struct DTypeFacts {
 
 // Indexed by DType.
 constexpr DTypeFacts kFacts[] = {
-    {1, "bool", "Bool"},      {1, "uint8", "Byte"},   {1, "int8", "Char"},    {2, "int16", "Short"},
-    {4, "int32", "Int"},      {8, "int64", "Long"},   {2, "float16", "Half"}, {2, "bfloat16", "BFloat16"},
-    {4, "float32", "Float"},  {8, "float64", "Double"},
+    {1, "bool", "Bool"},  {1, "uint8", "Byte"},   {1, "int8", "Char"},         {2, "int16", "Short"},   {4, "int32", "Int"},
+    {8, "int64", "Long"}, {2, "float16", "Half"}, {2, "bfloat16", "BFloat16"}, {4, "float32", "Float"}, {8, "float64", "Double"},
 };
 
 // A DType may come from an artifact's descriptor, so a number outside the table is an error, not undefined behaviour.

@@ -51,9 +51,9 @@ std::vector<std::string> collapsed(const std::vector<std::string> &children) {
     while (end < children.size() && children[end] == children[begin])
       ++end;
     const std::string first = std::to_string(begin);
-    const std::string label = end == begin + 1 ? "(" + first + "): "
-                                               : "(" + first + "-" + std::to_string(end - 1) +
-                                                     "): " + std::to_string(end - begin) + " x ";
+    const std::string label = end == begin + 1
+                                  ? "(" + first + "): "
+                                  : "(" + first + "-" + std::to_string(end - 1) + "): " + std::to_string(end - begin) + " x ";
     lines.push_back(indented(label + children[begin]));
   }
   return lines;

@@ -15,16 +15,16 @@ namespace kiln::runtime {
 namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
-constexpr std::size_t kAlignment = 64;      // numpy aligns the data so
-constexpr std::size_t kMaxHeader = 10'000;  // numpy.load's own limit
-constexpr std::size_t kGrowthDigits = 21;   // numpy leaves room for the growing size to become this wide
+constexpr std::size_t kAlignment = 64;     // numpy aligns the data so
+constexpr std::size_t kMaxHeader = 10'000; // numpy.load's own limit
+constexpr std::size_t kGrowthDigits = 21;  // numpy leaves room for the growing size to become this wide
 
 struct TypeCode {
   std::string_view code; // kind and bytes
   DType dtype;
 };
 constexpr TypeCode kTypeCodes[] = {
-    {"b1", DType::Bool},  {"u1", DType::UInt8}, {"i1", DType::Int8},    {"i2", DType::Int16},   {"i4", DType::Int32},
+    {"b1", DType::Bool},  {"u1", DType::UInt8},   {"i1", DType::Int8},    {"i2", DType::Int16},   {"i4", DType::Int32},
     {"i8", DType::Int64}, {"f2", DType::Float16}, {"f4", DType::Float32}, {"f8", DType::Float64},
 };
 
@@ -40,8 +40,7 @@ struct Header {
 
 class HeaderParser {
 public:
-  HeaderParser(const std::string &path, std::string_view text, std::size_t offset)
-      : path_(path), text_(text), offset_(offset) {}
+  HeaderParser(const std::string &path, std::string_view text, std::size_t offset) : path_(path), text_(text), offset_(offset) {}
 
   Header parse() {
     Header header;
@@ -121,8 +120,7 @@ private:
       const std::size_t begin = position_;
       int64_t value = 0;
       for (; position_ < text_.size() && text_[position_] >= '0' && text_[position_] <= '9'; ++position_)
-        if (__builtin_mul_overflow(value, int64_t(10), &value) ||
-            __builtin_add_overflow(value, text_[position_] - '0', &value))
+        if (__builtin_mul_overflow(value, int64_t(10), &value) || __builtin_add_overflow(value, text_[position_] - '0', &value))
           fail(begin, "a size does not fit 63 bits");
       if (position_ == begin)
         fail(begin, "expected a size of 0 or more");
@@ -155,7 +153,8 @@ Tensor load_npy(const std::string &path) {
     throw FileError(path, "offset 0", "no .npy file: it must begin with \\x93NUMPY");
   const auto major = file->number<uint8_t>(kMagic.size()), minor = file->number<uint8_t>(kMagic.size() + 1);
   if (major < 1 || major > 3 || minor != 0)
-    throw FileError(path, "offset 6", fmt::format("format version {}.{} is not supported; expected 1.0, 2.0 or 3.0", major, minor));
+    throw FileError(path, "offset 6",
+                    fmt::format("format version {}.{} is not supported; expected 1.0, 2.0 or 3.0", major, minor));
   const std::size_t length_bytes = major == 1 ? 2 : 4, begin = fixed + length_bytes;
   if (file->size() < begin)
     throw FileError(path, "offset 8", "the file ends in its header; it is truncated");
@@ -163,16 +162,19 @@ Tensor load_npy(const std::string &path) {
   if (length > kMaxHeader)
     throw FileError(path, "offset 8", fmt::format("the header is {} bytes long, above the limit of {}", length, kMaxHeader));
   if (length > file->size() - begin)
-    throw FileError(path, "offset 8", fmt::format("the header is {} bytes long, but only {} follow; the file is truncated",
-                                                  length, file->size() - begin));
+    throw FileError(
+        path, "offset 8",
+        fmt::format("the header is {} bytes long, but only {} follow; the file is truncated", length, file->size() - begin));
   Header header = HeaderParser(path, file->text(begin, length), begin).parse();
 
   const std::string &descr = *header.descr;
   const char order = descr.empty() ? '\0' : descr[0];
   const auto *code = std::ranges::find(kTypeCodes, std::string_view(descr).substr(descr.empty() ? 0 : 1), &TypeCode::code);
   if (code == std::end(kTypeCodes) || !(order == '<' || order == '>' || (order == '|' && element_size(code->dtype) == 1)))
-    throw FileError(path, "descr", fmt::format("element type '{}' is not supported; expected b1, u1, i1, i2, i4, i8, f2, f4 or "
-                                               "f8, after '<', '>' or '|'", descr));
+    throw FileError(path, "descr",
+                    fmt::format("element type '{}' is not supported; expected b1, u1, i1, i2, i4, i8, f2, f4 or "
+                                "f8, after '<', '>' or '|'",
+                                descr));
   const DType dtype = code->dtype;
   const std::size_t item_bytes = element_size(dtype), data_begin = begin + length;
   std::vector<int64_t> &shape = *header.shape;
@@ -205,13 +207,14 @@ void save_npy(const std::string &path, const Tensor &tensor) {
   const auto *code = std::ranges::find(kTypeCodes, tensor.dtype(), &TypeCode::dtype);
   if (code == std::end(kTypeCodes))
     throw TypeError(fmt::format("Got unsupported ScalarType {}\nNumPy has no such element type; convert to float32 before "
-                                "saving {}", scalar_type_name(tensor.dtype()), path));
+                                "saving {}",
+                                scalar_type_name(tensor.dtype()), path));
   std::string shape;
   for (int64_t size : tensor.sizes())
     shape += fmt::format("{}{}", shape.empty() ? "" : ", ", size);
-  std::string header = fmt::format("{{'descr': '{}{}', 'fortran_order': False, 'shape': ({}{}), }}",
-                                   element_size(tensor.dtype()) == 1 ? '|' : '<', code->code, shape,
-                                   tensor.dim() == 1 ? "," : "");
+  std::string header =
+      fmt::format("{{'descr': '{}{}', 'fortran_order': False, 'shape': ({}{}), }}", element_size(tensor.dtype()) == 1 ? '|' : '<',
+                  code->code, shape, tensor.dim() == 1 ? "," : "");
   if (tensor.dim() > 0)
     header.append(kGrowthDigits - std::to_string(tensor.sizes()[0]).size(), ' ');
   const bool wide = header.size() + 1 + kAlignment > UINT16_MAX;

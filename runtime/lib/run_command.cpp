@@ -91,7 +91,7 @@ Request parse(int argc, const char *const *argv) {
     else if (name == "--threads")
       request.threads = parse_count(name, value, 1024);
     else
-      request.repeat = parse_count(name, value, 1000000000);
+      request.repeat = parse_count(name, value, 10000000);
   }
   return request;
 }

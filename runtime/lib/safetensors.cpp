@@ -25,14 +25,11 @@ struct DTypeName {
   DType dtype;
 };
 constexpr DTypeName kDTypes[] = {
-    {"F64", DType::Float64}, {"F32", DType::Float32}, {"F16", DType::Float16}, {"BF16", DType::BFloat16},
-    {"I64", DType::Int64},   {"I32", DType::Int32},   {"I16", DType::Int16},   {"I8", DType::Int8},
-    {"U8", DType::UInt8},    {"BOOL", DType::Bool},
+    {"F64", DType::Float64}, {"F32", DType::Float32}, {"F16", DType::Float16}, {"BF16", DType::BFloat16}, {"I64", DType::Int64},
+    {"I32", DType::Int32},   {"I16", DType::Int16},   {"I8", DType::Int8},     {"U8", DType::UInt8},      {"BOOL", DType::Bool},
 };
 
-std::string_view dtype_name(DType dtype) {
-  return std::ranges::find(kDTypes, dtype, &DTypeName::dtype)->name;
-}
+std::string_view dtype_name(DType dtype) { return std::ranges::find(kDTypes, dtype, &DTypeName::dtype)->name; }
 
 struct Entry {
   std::string name;
@@ -55,14 +52,9 @@ public:
 
   bool start_object(std::size_t) override {
     switch (state_) {
-    case State::Start:
-      state_ = State::Header;
-      return true;
-    case State::Value:
-      state_ = name_ == "__metadata__" ? State::Metadata : State::Entry;
-      return true;
-    default:
-      return unexpected("an object");
+    case State::Start: state_ = State::Header; return true;
+    case State::Value: state_ = name_ == "__metadata__" ? State::Metadata : State::Entry; return true;
+    default: return unexpected("an object");
     }
   }
 
@@ -176,17 +168,13 @@ private:
 
   [[noreturn]] bool unexpected(const char *found) const {
     switch (state_) {
-    case State::Value:
-      fail(name_, fmt::format("expected an object, found {}", found));
-    case State::MetadataValue:
-      fail(name_, fmt::format("expected a string for '{}', found {}", field_, found));
+    case State::Value: fail(name_, fmt::format("expected an object, found {}", found));
+    case State::MetadataValue: fail(name_, fmt::format("expected a string for '{}', found {}", field_, found));
     case State::Field:
-      fail(name_, fmt::format("expected {} for {}, found {}", field_ == "dtype" ? "a string" : "an array of integers",
-                              field_, found));
-    case State::Numbers:
-      fail(name_, fmt::format("expected an integer of 0 or more in {}, found {}", field_, found));
-    default:
-      throw FileError(path_, "header", fmt::format("expected an object, found {}", found));
+      fail(name_,
+           fmt::format("expected {} for {}, found {}", field_ == "dtype" ? "a string" : "an array of integers", field_, found));
+    case State::Numbers: fail(name_, fmt::format("expected an integer of 0 or more in {}, found {}", field_, found));
+    default: throw FileError(path_, "header", fmt::format("expected an object, found {}", found));
     }
   }
 
@@ -226,16 +214,17 @@ void check_layout(const std::string &path, const std::vector<Entry> &entries, ui
     if (end < begin)
       throw FileError(path, where, offsets + " end before they begin");
     if (end > data_bytes)
-      throw FileError(path, where, fmt::format("{} lie outside the data of {} bytes; the file is truncated or damaged",
-                                               offsets, data_bytes));
+      throw FileError(path, where,
+                      fmt::format("{} lie outside the data of {} bytes; the file is truncated or damaged", offsets, data_bytes));
     if (begin < position)
       throw FileError(path, where, fmt::format("{} overlap the tensor before, which ends at {}", offsets, position));
     if (begin > position)
       throw FileError(path, where, fmt::format("{} leave a hole after the tensor before, which ends at {}", offsets, position));
     const uint64_t bytes = checked_bytes(path, *entry);
     if (end - begin != bytes)
-      throw FileError(path, where, fmt::format("{} hold {} bytes, but shape {} of {} needs {}", offsets, end - begin,
-                                               shape_text(*entry->shape), dtype_name(*entry->dtype), bytes));
+      throw FileError(path, where,
+                      fmt::format("{} hold {} bytes, but shape {} of {} needs {}", offsets, end - begin,
+                                  shape_text(*entry->shape), dtype_name(*entry->dtype), bytes));
     position = end;
   }
   if (position != data_bytes)
@@ -251,15 +240,20 @@ void check_layout(const std::string &path, const std::vector<Entry> &entries, ui
 StateDict load_safetensors(const std::string &path, std::map<std::string, std::string> *metadata) {
   const auto file = MappedFile::open(path);
   if (file->size() < kLengthBytes)
-    throw FileError(path, "", fmt::format("the file has {} bytes, too few for a safetensors header; it is truncated or of "
-                                          "another kind", file->size()));
+    throw FileError(path, "",
+                    fmt::format("the file has {} bytes, too few for a safetensors header; it is truncated or of "
+                                "another kind",
+                                file->size()));
   const auto header_bytes = file->number<uint64_t>(0);
   if (header_bytes > kMaxHeaderBytes)
-    throw FileError(path, "offset 0", fmt::format("the header is {} bytes long, above the format's limit of {}; the file is "
-                                                  "damaged or no safetensors file", header_bytes, kMaxHeaderBytes));
+    throw FileError(path, "offset 0",
+                    fmt::format("the header is {} bytes long, above the format's limit of {}; the file is "
+                                "damaged or no safetensors file",
+                                header_bytes, kMaxHeaderBytes));
   if (header_bytes > file->size() - kLengthBytes)
-    throw FileError(path, "offset 0", fmt::format("the header is {} bytes long, but only {} follow; the file is truncated",
-                                                  header_bytes, file->size() - kLengthBytes));
+    throw FileError(path, "offset 0",
+                    fmt::format("the header is {} bytes long, but only {} follow; the file is truncated", header_bytes,
+                                file->size() - kLengthBytes));
   const std::string_view header = file->text(kLengthBytes, header_bytes);
   if (!header.starts_with('{'))
     throw FileError(path, "offset 8", "the header must begin with '{'");
@@ -324,8 +318,8 @@ void save_safetensors(const std::string &path, const StateDict &tensors, const s
   }
   text.resize((text.size() + 7) / 8 * 8, ' ');
   if (text.size() > kMaxHeaderBytes)
-    throw FileError(path, "", fmt::format("the header would be {} bytes long, above the format's limit of {}", text.size(),
-                                          kMaxHeaderBytes));
+    throw FileError(
+        path, "", fmt::format("the header would be {} bytes long, above the format's limit of {}", text.size(), kMaxHeaderBytes));
 
   AtomicFile file(path);
   const uint64_t length = text.size();

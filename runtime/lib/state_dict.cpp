@@ -69,9 +69,7 @@ std::optional<int64_t> StateDict::module_version(std::string_view module_path) c
   return found == versions_.end() ? std::nullopt : std::optional(found->second);
 }
 
-void StateDict::set_module_version(std::string module_path, int64_t version) {
-  versions_[std::move(module_path)] = version;
-}
+void StateDict::set_module_version(std::string module_path, int64_t version) { versions_[std::move(module_path)] = version; }
 
 //===----------------------------------------------------------------------===//
 // IncompatibleKeys
@@ -113,8 +111,8 @@ std::string python_list(const std::vector<std::string> &names) {
 std::string IncompatibleKeys::text() const {
   if (empty())
     return "<All keys matched successfully>";
-  return "_IncompatibleKeys(missing_keys=" + python_list(missing_keys) +
-         ", unexpected_keys=" + python_list(unexpected_keys) + ")";
+  return "_IncompatibleKeys(missing_keys=" + python_list(missing_keys) + ", unexpected_keys=" + python_list(unexpected_keys) +
+         ")";
 }
 
 //===----------------------------------------------------------------------===//
@@ -212,8 +210,8 @@ std::string quoted_list(const std::vector<std::string> &names) {
 
 } // namespace
 
-IncompatibleKeys copy_state_dict(const std::string &model_type, const StateDict &targets, const StateDict &source,
-                                 bool strict, std::span<const std::string> module_paths) {
+IncompatibleKeys copy_state_dict(const std::string &model_type, const StateDict &targets, const StateDict &source, bool strict,
+                                 std::span<const std::string> module_paths) {
   IncompatibleKeys keys;
   std::vector<std::pair<const Tensor *, Tensor>> copies;
   std::vector<std::string> mismatches;
@@ -237,9 +235,8 @@ IncompatibleKeys copy_state_dict(const std::string &model_type, const StateDict 
     if (std::ranges::equal(value.sizes(), target.sizes()))
       copies.emplace_back(&target, std::move(value));
     else
-      mismatches.push_back("size mismatch for " + name + ": copying a param with shape torch.Size(" +
-                           value.shape_text() + ") from checkpoint, the shape in current model is torch.Size(" +
-                           target.shape_text() + ").");
+      mismatches.push_back("size mismatch for " + name + ": copying a param with shape torch.Size(" + value.shape_text() +
+                           ") from checkpoint, the shape in current model is torch.Size(" + target.shape_text() + ").");
   }
   keys.unexpected_keys = unexpected_keys(targets, source, module_paths);
 

@@ -28,13 +28,11 @@ int64_t checked_numel(std::span<const int64_t> sizes) {
 void refuse_negative_sizes(std::span<const int64_t> sizes) {
   for (int64_t size : sizes)
     if (size < 0)
-      throw ValueError("Trying to create tensor with negative dimension " + std::to_string(size) + ": " +
-                       shape_text(sizes));
+      throw ValueError("Trying to create tensor with negative dimension " + std::to_string(size) + ": " + shape_text(sizes));
 }
 
 // Bytes that elements at `offset` with these sizes and strides reach to, or -1 on overflow.
-int64_t required_bytes(std::span<const int64_t> sizes, std::span<const int64_t> strides, int64_t offset,
-                       int64_t item_bytes) {
+int64_t required_bytes(std::span<const int64_t> sizes, std::span<const int64_t> strides, int64_t offset, int64_t item_bytes) {
   int64_t last = offset;
   for (std::size_t d = 0; d < sizes.size(); ++d) {
     int64_t extent;
@@ -89,10 +87,9 @@ Tensor::Tensor(std::vector<int64_t> sizes, DType dtype) : sizes_(std::move(sizes
   storage_ = Storage::allocate(static_cast<std::size_t>(bytes));
 }
 
-Tensor::Tensor(std::shared_ptr<Storage> storage, std::vector<int64_t> sizes, std::vector<int64_t> strides,
-               int64_t offset, DType dtype)
-    : storage_(std::move(storage)), sizes_(std::move(sizes)), strides_(std::move(strides)), offset_(offset),
-      dtype_(dtype) {
+Tensor::Tensor(std::shared_ptr<Storage> storage, std::vector<int64_t> sizes, std::vector<int64_t> strides, int64_t offset,
+               DType dtype)
+    : storage_(std::move(storage)), sizes_(std::move(sizes)), strides_(std::move(strides)), offset_(offset), dtype_(dtype) {
   const auto item_bytes = static_cast<int64_t>(element_size(dtype));
   if (!storage_)
     throw ValueError("a view needs a storage");
@@ -114,10 +111,9 @@ Tensor::Tensor(std::shared_ptr<Storage> storage, std::vector<int64_t> sizes, std
     throw ValueError("Storage size calculation overflowed with sizes=" + runtime::shape_text(sizes_) +
                      " and strides=" + runtime::shape_text(strides_));
   if (static_cast<std::size_t>(bytes) > storage_->bytes())
-    throw ValueError("setStorage: sizes " + runtime::shape_text(sizes_) + ", strides " +
-                     runtime::shape_text(strides_) + ", storage offset " + std::to_string(offset) +
-                     ", and itemsize " + std::to_string(item_bytes) + " requiring a storage size of " +
-                     std::to_string(bytes) + " are out of bounds for storage of size " +
+    throw ValueError("setStorage: sizes " + runtime::shape_text(sizes_) + ", strides " + runtime::shape_text(strides_) +
+                     ", storage offset " + std::to_string(offset) + ", and itemsize " + std::to_string(item_bytes) +
+                     " requiring a storage size of " + std::to_string(bytes) + " are out of bounds for storage of size " +
                      std::to_string(storage_->bytes()));
   // An empty view may point anywhere, as in PyTorch; keeping its offset inside the storage keeps `data()` defined.
   if (count == 0 && static_cast<uint64_t>(offset) > storage_->bytes() / static_cast<uint64_t>(item_bytes))
@@ -155,8 +151,8 @@ bool Tensor::is_contiguous() const {
 }
 
 bool Tensor::is_same(const Tensor &other) const {
-  return storage_ == other.storage_ && offset_ == other.offset_ && sizes_ == other.sizes_ &&
-         strides_ == other.strides_ && dtype_ == other.dtype_;
+  return storage_ == other.storage_ && offset_ == other.offset_ && sizes_ == other.sizes_ && strides_ == other.strides_ &&
+         dtype_ == other.dtype_;
 }
 
 std::string Tensor::shape_text() const { return runtime::shape_text(sizes_); }

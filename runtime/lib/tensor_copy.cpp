@@ -20,13 +20,15 @@ constexpr int64_t kBlock = 256; // elements converted at a time
 //===----------------------------------------------------------------------===//
 
 // Types of one's own, so that overloads tell them from uint16_t.
-struct HalfBits { uint16_t bits; };
-struct BFloat16Bits { uint16_t bits; };
+struct HalfBits {
+  uint16_t bits;
+};
+struct BFloat16Bits {
+  uint16_t bits;
+};
 
 // Truncation as the processor's instruction has it, which PyTorch shows: out of range and NaN become the smallest value.
-int64_t truncate_to_int64(double value) {
-  return value >= -0x1p63 && value < 0x1p63 ? static_cast<int64_t>(value) : INT64_MIN;
-}
+int64_t truncate_to_int64(double value) { return value >= -0x1p63 && value < 0x1p63 ? static_cast<int64_t>(value) : INT64_MIN; }
 int32_t truncate_to_int32(double value) {
   return value > -0x1p31 - 1 && value < 0x1p31 ? static_cast<int32_t>(value) : INT32_MIN;
 }
@@ -215,9 +217,7 @@ void Tensor::copy_(const Tensor &source) const {
   with_element(source.dtype_, [&](auto from) {
     using From = decltype(from);
     using Wide = typename From::Wide;
-    with_element(dtype_, [&](auto to) {
-      convert<Wide>(*this, source, load_row<From, Wide>, store_row<decltype(to), Wide>);
-    });
+    with_element(dtype_, [&](auto to) { convert<Wide>(*this, source, load_row<From, Wide>, store_row<decltype(to), Wide>); });
   });
 }
 

@@ -33,8 +33,8 @@ Sizes resolve_sizes(Sizes sizes, int64_t numel) {
         throw ValueError("only one dimension can be inferred");
       inferred = d;
     } else if (sizes[d] < 0) {
-      throw ValueError("invalid shape dimension " + std::to_string(sizes[d]) + " at index " + std::to_string(d) +
-                       " of shape " + shape);
+      throw ValueError("invalid shape dimension " + std::to_string(sizes[d]) + " at index " + std::to_string(d) + " of shape " +
+                       shape);
     } else {
       has_zero |= sizes[d] == 0;
       overflowed |= __builtin_mul_overflow(known, sizes[d], &known);
@@ -63,8 +63,7 @@ Sizes resolve_sizes(Sizes sizes, int64_t numel) {
 std::optional<Sizes> view_strides(std::span<const int64_t> old_sizes, std::span<const int64_t> old_strides,
                                   std::span<const int64_t> sizes, int64_t numel) {
   if (numel == 0)
-    return std::ranges::equal(old_sizes, sizes) ? Sizes(old_strides.begin(), old_strides.end())
-                                                : contiguous_strides(sizes);
+    return std::ranges::equal(old_sizes, sizes) ? Sizes(old_strides.begin(), old_strides.end()) : contiguous_strides(sizes);
   Sizes strides(sizes.size(), 1);
   if (old_sizes.empty())
     return strides;
@@ -140,11 +139,9 @@ Tensor Tensor::transpose(int64_t dim0, int64_t dim1) const {
 
 Tensor Tensor::expand(Sizes sizes) const {
   if (sizes.size() < sizes_.size())
-    throw ValueError("expand(torch." + std::string(scalar_type_name(dtype_)) + "Tensor{" + shape_text() +
-                     "}, size=" + runtime::shape_text(sizes) + "): the number of sizes provided (" +
-                     std::to_string(sizes.size()) +
-                     ") must be greater or equal to the number of dimensions in the tensor (" +
-                     std::to_string(dim()) + ")");
+    throw ValueError("expand(torch." + std::string(scalar_type_name(dtype_)) + "Tensor{" + shape_text() + "}, size=" +
+                     runtime::shape_text(sizes) + "): the number of sizes provided (" + std::to_string(sizes.size()) +
+                     ") must be greater or equal to the number of dimensions in the tensor (" + std::to_string(dim()) + ")");
   const std::string target = runtime::shape_text(sizes);
   const std::size_t leading = sizes.size() - sizes_.size();
   Sizes strides(sizes.size(), 0);
@@ -161,10 +158,9 @@ Tensor Tensor::expand(Sizes sizes) const {
     if (sizes[d] == old_size)
       strides[d] = strides_[d - leading];
     else if (old_size != 1)
-      throw ValueError("The expanded size of the tensor (" + std::to_string(sizes[d]) +
-                       ") must match the existing size (" + std::to_string(old_size) +
-                       ") at non-singleton dimension " + std::to_string(d) + ".  Target sizes: " + target +
-                       ".  Tensor sizes: " + shape_text());
+      throw ValueError("The expanded size of the tensor (" + std::to_string(sizes[d]) + ") must match the existing size (" +
+                       std::to_string(old_size) + ") at non-singleton dimension " + std::to_string(d) +
+                       ".  Target sizes: " + target + ".  Tensor sizes: " + shape_text());
   }
   return Tensor(storage_, std::move(sizes), std::move(strides), offset_, dtype_);
 }

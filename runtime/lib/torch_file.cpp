@@ -47,13 +47,15 @@ public:
       throw FileError(path(), where, "a tensor refers to this entry, but it is not in the archive");
     uint64_t bytes;
     if (numel < 0 || __builtin_mul_overflow(static_cast<uint64_t>(numel), element_size(dtype), &bytes) || bytes != entry->size)
-      throw FileError(path(), where, fmt::format("a storage of {} elements of {} expected, found {} bytes", numel,
-                                                 runtime::name(dtype), entry->size));
+      throw FileError(
+          path(), where,
+          fmt::format("a storage of {} elements of {} expected, found {} bytes", numel, runtime::name(dtype), entry->size));
     auto [place, added] = loaded_.try_emplace(key);
     if (!added) {
       if (place->second.dtype != dtype)
-        throw FileError(path(), where, fmt::format("the storage is used as {} and as {}", runtime::name(place->second.dtype),
-                                                   runtime::name(dtype)));
+        throw FileError(
+            path(), where,
+            fmt::format("the storage is used as {} and as {}", runtime::name(place->second.dtype), runtime::name(dtype)));
       return place->second.storage;
     }
     archive_.data(*entry); // checks the CRC
@@ -80,9 +82,8 @@ const std::string *key_text(const Pickle &pickle, ValueId key) { return std::get
 bool is_tensor(const Pickle &pickle, ValueId id) { return std::holds_alternative<std::unique_ptr<Tensor>>(pickle[id]); }
 
 bool is_state_dict(const Pickle &pickle, const Dict &dict) {
-  return std::ranges::all_of(dict.items, [&](const auto &item) {
-    return key_text(pickle, item.first) && is_tensor(pickle, item.second);
-  });
+  return std::ranges::all_of(dict.items,
+                             [&](const auto &item) { return key_text(pickle, item.first) && is_tensor(pickle, item.second); });
 }
 
 // The value under `key`; the last one where a key was set twice, as in Python.
@@ -142,14 +143,15 @@ void read_versions(const Pickle &pickle, const Dict &dict, StateDict &result) {
 StateDict state_dict_of(const std::string &path, const Pickle &pickle, const std::string &key) {
   const Dict *dict = std::get_if<Dict>(&pickle[pickle.root]);
   if (!dict)
-    throw FileError(path, "", fmt::format("expected a state_dict (a dict of tensors), found {}",
-                                          pickle::type_name(pickle[pickle.root])));
+    throw FileError(path, "",
+                    fmt::format("expected a state_dict (a dict of tensors), found {}", pickle::type_name(pickle[pickle.root])));
   if (!key.empty()) {
     const Dict *picked = follow(pickle, *dict, key);
     if (!picked) {
       const std::string dicts = list_of_dicts(pickle, *dict, "");
-      throw FileError(path, "'" + key + "'", dicts.empty() ? "there is no dict under this key; the file holds none"
-                                                           : "there is no dict under this key; there are: " + dicts);
+      throw FileError(path, "'" + key + "'",
+                      dicts.empty() ? "there is no dict under this key; the file holds none"
+                                    : "there is no dict under this key; there are: " + dicts);
     }
     dict = picked;
   }
@@ -161,8 +163,8 @@ StateDict state_dict_of(const std::string &path, const Pickle &pickle, const std
   for (const auto &[item_key, item] : dict->items) {
     const std::string *name = key_text(pickle, item_key);
     if (!name)
-      throw FileError(path, "", fmt::format("a key of the state_dict is of type {}, expected str",
-                                            pickle::type_name(pickle[item_key])));
+      throw FileError(path, "",
+                      fmt::format("a key of the state_dict is of type {}, expected str", pickle::type_name(pickle[item_key])));
     const auto *tensor = std::get_if<std::unique_ptr<Tensor>>(&pickle[item]);
     if (!tensor)
       throw FileError(path, "'" + *name + "'", fmt::format("expected a tensor, found {}", pickle::type_name(pickle[item])));
@@ -178,7 +180,8 @@ bool is_zip(const MappedFile &file) { return file.size() >= 4 && file.text(0, 4)
 
 // What torch.save wrote before version 1.6: a pickle of this number comes first.
 bool is_legacy(const MappedFile &file) {
-  return file.size() >= 14 && file.text(0, 14) == std::string_view("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 14);
+  return file.size() >= 14 &&
+         file.text(0, 14) == std::string_view("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 14);
 }
 
 } // namespace
@@ -186,8 +189,9 @@ bool is_legacy(const MappedFile &file) {
 StateDict load_torch(const std::string &path, const std::string &key) {
   const auto file = MappedFile::open(path);
   if (is_legacy(*file))
-    throw FileError(path, "", "the file is in PyTorch's format from before version 1.6; load it with torch.load and save it again "
-                              "with torch.save");
+    throw FileError(path, "",
+                    "the file is in PyTorch's format from before version 1.6; load it with torch.load and save it again "
+                    "with torch.save");
   if (!is_zip(*file))
     throw FileError(path, "offset 0", "no .pt file: it must begin with a zip archive's PK\\x03\\x04");
   const ZipArchive archive(file);
@@ -204,9 +208,9 @@ StateDict load_torch(const std::string &path, const std::string &key) {
   const std::string prefix = data->name.substr(0, data->name.size() - kPickleName.size() + 1);
 
   Storages storages(archive, prefix);
-  const Pickle pickle = pickle::read(path, data->name, archive.data(*data), [&](const std::string &name, DType dtype, int64_t numel) {
-    return storages.load(name, dtype, numel);
-  });
+  const Pickle pickle =
+      pickle::read(path, data->name, archive.data(*data),
+                   [&](const std::string &name, DType dtype, int64_t numel) { return storages.load(name, dtype, numel); });
   return state_dict_of(path, pickle, key);
 }
 

@@ -15,12 +15,14 @@ constexpr std::size_t kMaxValues = 16'000'000; // some hundred thousand tensors;
 constexpr std::size_t kMaxMarks = 1'000;       // nesting of tuples, lists and dicts under construction
 
 // Python's names, from pickletools.
+// clang-format off
 enum class Op : uint8_t {
   Mark = '(', Stop = '.', None = 'N', NewTrue = 0x88, NewFalse = 0x89, BinInt = 'J', BinInt1 = 'K', BinInt2 = 'M', Long1 = 0x8a,
   BinFloat = 'G', BinUnicode = 'X', EmptyList = ']', Append = 'a', Appends = 'e', EmptyTuple = ')', Tuple1 = 0x85,
   Tuple2 = 0x86, Tuple3 = 0x87, Tuple = 't', EmptyDict = '}', SetItem = 's', SetItems = 'u', BinPut = 'q', LongBinPut = 'r',
   BinGet = 'h', LongBinGet = 'j', Global = 'c', Reduce = 'R', Build = 'b', BinPersId = 'Q', Proto = 0x80,
 };
+// clang-format on
 
 struct KnownGlobal {
   std::string_view name;
@@ -46,8 +48,7 @@ constexpr KnownGlobal kGlobals[] = {
 
 class Machine {
 public:
-  Machine(const std::string &path, const std::string &entry, std::span<const std::byte> data,
-          const StorageLoader &load_storage)
+  Machine(const std::string &path, const std::string &entry, std::span<const std::byte> data, const StorageLoader &load_storage)
       : path_(path), entry_(entry), data_(data), load_storage_(load_storage) {}
 
   Pickle run() {
@@ -255,7 +256,8 @@ private:
     if (module == "torch" && name.ends_with("Storage"))
       fail(fmt::format("the element type of {} is not supported", name));
     fail(fmt::format("{} is not part of a state_dict and is refused: loading it could run code. Save model.state_dict(), not "
-                     "the model", name));
+                     "the model",
+                     name));
   }
 
   void reduce() {
@@ -288,8 +290,7 @@ private:
       require<std::unique_ptr<Tensor>>(arguments[0], "the data of a parameter", "a tensor");
       return push_id(arguments[0]);
     case Global::TypedStorage:
-    case Global::UntypedStorage:
-      fail("a storage type is called");
+    case Global::UntypedStorage: fail("a storage type is called");
     }
   }
 
@@ -355,7 +356,7 @@ private:
 } // namespace
 
 const char *type_name(const Value &value) {
-  static constexpr const char *kNames[] = {"NoneType", "bool", "int",  "float", "str",   "tuple",
+  static constexpr const char *kNames[] = {"NoneType", "bool", "int",  "float",   "str",   "tuple",
                                            "list",     "dict", "type", "storage", "Tensor"};
   static_assert(std::size(kNames) == std::variant_size_v<Value>);
   return kNames[value.index()];

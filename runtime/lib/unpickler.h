@@ -22,8 +22,12 @@ using ValueId = uint32_t;
 constexpr ValueId kNoValue = UINT32_MAX;
 
 struct None {};
-struct Tuple { std::vector<ValueId> items; };
-struct List { std::vector<ValueId> items; };
+struct Tuple {
+  std::vector<ValueId> items;
+};
+struct List {
+  std::vector<ValueId> items;
+};
 struct Dict {
   std::vector<std::pair<ValueId, ValueId>> items;
   bool ordered = false;          // collections.OrderedDict
@@ -40,8 +44,8 @@ struct StorageRef {
   DType dtype;
 };
 
-using Value = std::variant<None, bool, int64_t, double, std::string, Tuple, List, Dict, GlobalName, StorageRef,
-                           std::unique_ptr<Tensor>>;
+using Value =
+    std::variant<None, bool, int64_t, double, std::string, Tuple, List, Dict, GlobalName, StorageRef, std::unique_ptr<Tensor>>;
 
 /// Python's name of a value's type: "dict", "int", "Tensor", ...
 const char *type_name(const Value &value);

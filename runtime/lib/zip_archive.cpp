@@ -47,9 +47,10 @@ uint32_t crc32(std::span<const std::byte> data) {
     uint64_t word;
     std::memcpy(&word, data.data() + i, sizeof(word));
     word ^= crc;
-    crc = 0;
-    for (std::size_t t = 0; t < 8; ++t)
-      crc ^= kTables[7 - t][(word >> (8 * t)) & 0xff];
+    // Written out: the tables are looked up in parallel.
+    crc = kTables[7][word & 0xff] ^ kTables[6][(word >> 8) & 0xff] ^ kTables[5][(word >> 16) & 0xff] ^
+          kTables[4][(word >> 24) & 0xff] ^ kTables[3][(word >> 32) & 0xff] ^ kTables[2][(word >> 40) & 0xff] ^
+          kTables[1][(word >> 48) & 0xff] ^ kTables[0][word >> 56];
   }
   for (; i < data.size(); ++i)
     crc = (crc >> 8) ^ kTables[0][(crc ^ static_cast<uint32_t>(data[i])) & 0xff];
@@ -104,8 +105,7 @@ ZipArchive::Directory ZipArchive::find_directory() const {
     if (file.number<uint32_t>(end64 + 16) != 0 || file.number<uint32_t>(end64 + 20) != 0 ||
         file.number<uint64_t>(end64 + 24) != file.number<uint64_t>(end64 + 32))
       fail(end64, "zip archives of several disks are not supported");
-    directory = {file.number<uint64_t>(end64 + 48), file.number<uint64_t>(end64 + 40), end64,
-                 file.number<uint64_t>(end64 + 32)};
+    directory = {file.number<uint64_t>(end64 + 48), file.number<uint64_t>(end64 + 40), end64, file.number<uint64_t>(end64 + 32)};
     if ((count != kSaturated16 && count != directory.count) || (bytes != kSaturated32 && bytes != directory.size) ||
         (offset != kSaturated32 && offset != directory.offset))
       fail(end64, "the zip64 end record contradicts the end record");
@@ -168,8 +168,10 @@ void ZipArchive::read_directory(const Directory &directory) {
     if (flags & ~(kDataDescriptor | kUtf8))
       fail(at, fmt::format("'{}' is encrypted or uses an unknown feature (flags {:#06x})", entry.name, flags));
     if (method != 0)
-      fail(at, fmt::format("'{}' is compressed (method {}); torch.save stores its entries. If torch.jit.save wrote the file, save "
-                           "the model's state_dict() with torch.save", entry.name, method));
+      fail(at,
+           fmt::format("'{}' is compressed (method {}); torch.save stores its entries. If torch.jit.save wrote the file, save "
+                       "the model's state_dict() with torch.save",
+                       entry.name, method));
 
     uint64_t values[3] = {file.number<uint32_t>(at + 24), file.number<uint32_t>(at + 20), file.number<uint32_t>(at + 42)};
     resolve_zip64(entry.name, at + kCentralBytes + name_bytes, extra_bytes, values);
@@ -231,8 +233,8 @@ const ZipEntry *ZipArchive::find(std::string_view name) const {
 std::span<std::byte> ZipArchive::data(const ZipEntry &entry) const {
   const std::span<std::byte> bytes = file_->bytes().subspan(entry.offset, entry.size);
   if (const uint32_t crc = crc32(bytes); crc != entry.crc)
-    fail(entry.offset, fmt::format("the CRC-32 of '{}' is {:08x}, but {:08x} is recorded; the file is damaged", entry.name, crc,
-                                   entry.crc));
+    fail(entry.offset,
+         fmt::format("the CRC-32 of '{}' is {:08x}, but {:08x} is recorded; the file is damaged", entry.name, crc, entry.crc));
   return bytes;
 }
 

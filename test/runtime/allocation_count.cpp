@@ -19,6 +19,7 @@ void note() {
 } // namespace
 
 // glibc's own functions, under the names that it keeps for those who replace them. operator new and aligned_alloc end here too.
+#pragma GCC visibility push(default) // shared libraries must find them too
 extern "C" {
 void *__libc_malloc(std::size_t bytes);
 void *__libc_calloc(std::size_t count, std::size_t bytes);
@@ -46,6 +47,7 @@ int posix_memalign(void **memory, std::size_t alignment, std::size_t bytes) {
   return *memory == nullptr ? ENOMEM : 0;
 }
 }
+#pragma GCC visibility pop
 
 namespace kiln::runtime {
 namespace {

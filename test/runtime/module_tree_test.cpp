@@ -34,13 +34,16 @@ Node linear(const std::string &name, int in, int out) {
   return {name, "Linear", "in_features=" + std::to_string(in) + ", out_features=" + std::to_string(out) + ", bias=True", {}};
 }
 Node batch_norm(const std::string &name, int features) {
-  return {name, "BatchNorm1d",
-          std::to_string(features) + ", eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True", {}};
+  return {name,
+          "BatchNorm1d",
+          std::to_string(features) + ", eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True",
+          {}};
 }
 Node dropout(const std::string &name) { return {name, "Dropout", "p=0.2, inplace=False", {}}; }
 
 TEST(ModuleTreeTest, ShallowMLP) {
-  EXPECT_EQ(tree({"", "ShallowMLP", "", {linear("fc1", 784, 128), linear("fc2", 128, 10)}}), read_file(data_path("ShallowMLP.print.txt")));
+  EXPECT_EQ(tree({"", "ShallowMLP", "", {linear("fc1", 784, 128), linear("fc2", 128, 10)}}),
+            read_file(data_path("ShallowMLP.print.txt")));
 }
 
 TEST(ModuleTreeTest, DeepMLP) {
@@ -61,10 +64,14 @@ TEST(ModuleTreeTest, DeepMLP) {
 TEST(ModuleTreeTest, ResidualNetworkCollapsesEqualBlocks) {
   Node blocks{"blocks", "ModuleList", "", {}};
   for (const char *name : {"0", "1", "2", "3"})
-    blocks.children.push_back({name, "ResidualBlock", "",
-                               {linear("fc1", 256, 128), batch_norm("bn1", 128), linear("fc2", 128, 256), batch_norm("bn2", 256),
-                                dropout("dropout")}});
-  EXPECT_EQ(tree({"", "ResidualNetwork", "",
+    blocks.children.push_back(
+        {name,
+         "ResidualBlock",
+         "",
+         {linear("fc1", 256, 128), batch_norm("bn1", 128), linear("fc2", 128, 256), batch_norm("bn2", 256), dropout("dropout")}});
+  EXPECT_EQ(tree({"",
+                  "ResidualNetwork",
+                  "",
                   {linear("input_layer", 784, 256), batch_norm("bn_input", 256), blocks, linear("output_layer", 256, 10)}}),
             read_file(data_path("ResidualNetwork.print.txt")));
 }
@@ -74,8 +81,12 @@ TEST(ModuleTreeTest, EveryRule) {
   auto block = [](const std::string &name, int width) {
     return Node{name, "Block", "width\n\nof the block", {linear("fc", width, width)}};
   };
-  const Node root{"", "Net", "",
-                  {{"body", "Sequential", "",
+  const Node root{"",
+                  "Net",
+                  "",
+                  {{"body",
+                    "Sequential",
+                    "",
                     {linear("0", 3, 2), batch_norm("1", 2), {"2", "ReLU", "", {}}, {"3", "Sequential", "", {linear("0", 2, 2)}}}},
                    {"blocks", "ModuleList", "", {block("0", 2), block("1", 2), block("2", 3), block("3", 2)}},
                    {"heads", "ModuleDict", "", {linear("a", 2, 1), {"b", "Identity", "", {}}}},
@@ -86,7 +97,8 @@ TEST(ModuleTreeTest, EveryRule) {
 TEST(ModuleTreeTest, SmallCases) {
   EXPECT_EQ(tree({"", "ReLU", "", {}}), "ReLU()\n");
   EXPECT_EQ(tree({"", "Lines", "a\nb", {}}), "Lines(\n  a\n  b\n)\n");
-  EXPECT_EQ(tree({"", "Sequential", "", {{"0", "ReLU", "", {}}, {"1", "ReLU", "", {}}}}), "Sequential(\n  (0): ReLU()\n  (1): ReLU()\n)\n");
+  EXPECT_EQ(tree({"", "Sequential", "", {{"0", "ReLU", "", {}}, {"1", "ReLU", "", {}}}}),
+            "Sequential(\n  (0): ReLU()\n  (1): ReLU()\n)\n");
   EXPECT_EQ(module_tree_text({}), "");
   std::vector<ModuleEntry> roots(2);
   roots[0].type = "A";
@@ -94,7 +106,8 @@ TEST(ModuleTreeTest, SmallCases) {
   EXPECT_EQ(module_tree_text(roots), "A()\nB()");
   roots[1].parent = 1;
   roots[1].path = "b";
-  EXPECT_EQ(message_of<ValueError>([&] { module_tree_text(roots); }), "module 'b': its parent, entry 1, must come before it, entry 1");
+  EXPECT_EQ(message_of<ValueError>([&] { module_tree_text(roots); }),
+            "module 'b': its parent, entry 1, must come before it, entry 1");
 }
 
 TEST(SummaryTest, TableAndTotals) {
@@ -134,7 +147,10 @@ TEST(SummaryTest, AddsExpressions) {
   EXPECT_EQ(total({"-batch + 1", "batch"}), "1\n");
   EXPECT_EQ(total({"1500 * ((batch + 1) floordiv 2)", "2 * ((batch + 1) floordiv 2)"}), "1,502 * ((batch + 1) floordiv 2)\n");
   EXPECT_EQ(total({"x1000 * 1000"}), "1,000 * x1000\n");
-  EXPECT_EQ(message_of<ValueError>([&] { total({"9223372036854775807", "1"}); }), "the sum of multiply-adds does not fit 64 bits");
+  EXPECT_EQ(message_of<ValueError>([&] {
+              total({"9223372036854775807", "1"});
+            }),
+            "the sum of multiply-adds does not fit 64 bits");
 }
 
 } // namespace

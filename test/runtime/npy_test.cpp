@@ -47,8 +47,8 @@ TEST(NpyTest, ReadsOrdersShapesAndVersions) {
 
 TEST(NpyTest, WritesNumPysBytes) {
   TemporaryFolder folder;
-  for (const char *name : {"little_f2", "little_f4", "little_f8", "i1", "little_i2", "little_i4", "little_i8", "u1", "b1", "scalar", "vector",
-                           "empty"}) {
+  for (const char *name : {"little_f2", "little_f4", "little_f8", "i1", "little_i2", "little_i4", "little_i8", "u1", "b1",
+                           "scalar", "vector", "empty"}) {
     save_npy(folder.path("x.npy"), load_npy(npy_path(name)));
     EXPECT_EQ(read_file(folder.path("x.npy")), read_file(npy_path(name))) << name;
   }
@@ -67,10 +67,14 @@ TEST(NpyTest, RefusesWrongFiles) {
   EXPECT_EQ(refusal(npy(good, "ab")), "no exception");
   EXPECT_EQ(refusal(""), "FILE: offset 0: no .npy file: it must begin with \\x93NUMPY");
   EXPECT_EQ(refusal("\x93NUMPX" + npy(good).substr(6)), "FILE: offset 0: no .npy file: it must begin with \\x93NUMPY");
-  EXPECT_EQ(refusal("\x93NUMPY" + std::string("\x04\x00\x00\x00", 4)), "FILE: offset 6: format version 4.0 is not supported; expected 1.0, 2.0 or 3.0");
-  EXPECT_EQ(refusal("\x93NUMPY" + std::string("\x01\x01\x00\x00", 4)), "FILE: offset 6: format version 1.1 is not supported; expected 1.0, 2.0 or 3.0");
-  EXPECT_EQ(refusal("\x93NUMPY" + std::string("\x02\x00\x00\x00", 4)), "FILE: offset 8: the file ends in its header; it is truncated");
-  EXPECT_EQ(refusal(npy(good).substr(0, 30)), "FILE: offset 8: the header is 58 bytes long, but only 20 follow; the file is truncated");
+  EXPECT_EQ(refusal("\x93NUMPY" + std::string("\x04\x00\x00\x00", 4)),
+            "FILE: offset 6: format version 4.0 is not supported; expected 1.0, 2.0 or 3.0");
+  EXPECT_EQ(refusal("\x93NUMPY" + std::string("\x01\x01\x00\x00", 4)),
+            "FILE: offset 6: format version 1.1 is not supported; expected 1.0, 2.0 or 3.0");
+  EXPECT_EQ(refusal("\x93NUMPY" + std::string("\x02\x00\x00\x00", 4)),
+            "FILE: offset 8: the file ends in its header; it is truncated");
+  EXPECT_EQ(refusal(npy(good).substr(0, 30)),
+            "FILE: offset 8: the header is 58 bytes long, but only 20 follow; the file is truncated");
   EXPECT_EQ(refusal(npy(std::string(10'001, ' '))), "FILE: offset 8: the header is 10001 bytes long, above the limit of 10000");
   EXPECT_EQ(refusal(npy(good, "a")), "FILE: offset 68: shape [2] of '|u1' needs 2 bytes, but 1 follow");
   EXPECT_EQ(refusal(npy(good, "abc")), "FILE: offset 68: shape [2] of '|u1' needs 2 bytes, but 3 follow");
@@ -86,7 +90,8 @@ TEST(NpyTest, RefusesWrongHeaders) {
   EXPECT_EQ(with("'<u4'", "False", "(1,)"), "FILE: descr: element type '<u4' is not supported" + types);
   EXPECT_EQ(with("'|f4'", "False", "(1,)"), "FILE: descr: element type '|f4' is not supported" + types);
   EXPECT_EQ(with("''", "False", "(1,)"), "FILE: descr: element type '' is not supported" + types);
-  EXPECT_EQ(with("[('a', '<f4')]", "False", "(1,)"), "FILE: offset 20: expected a string in the header; arrays of records are not supported");
+  EXPECT_EQ(with("[('a', '<f4')]", "False", "(1,)"),
+            "FILE: offset 20: expected a string in the header; arrays of records are not supported");
   EXPECT_EQ(with("'<f4", "False", "(1,)"), "FILE: offset 27: expected '}' in the header");
   EXPECT_EQ(with("'<f4'", "0", "(1,)"), "FILE: offset 44: expected True or False");
   EXPECT_EQ(with("'<f4'", "False", "1"), "FILE: offset 60: expected '(' in the header");
@@ -98,10 +103,12 @@ TEST(NpyTest, RefusesWrongHeaders) {
   EXPECT_EQ(refusal(npy("{'descr': '<f4', 'shape': (1,)}")), "FILE: offset 10: the key 'fortran_order' is missing");
   EXPECT_EQ(refusal(npy("{'descr': '<f4', 'descr': '<f4'}")),
             "FILE: offset 27: the key 'descr' is unknown or appears twice; expected descr, fortran_order and shape");
-  EXPECT_EQ(refusal(npy("{'a': 1}")), "FILE: offset 11: the key 'a' is unknown or appears twice; expected descr, fortran_order and shape");
+  EXPECT_EQ(refusal(npy("{'a': 1}")),
+            "FILE: offset 11: the key 'a' is unknown or appears twice; expected descr, fortran_order and shape");
   EXPECT_EQ(refusal(npy("{} x")), "FILE: offset 13: expected nothing after the header's dict");
   EXPECT_EQ(refusal(npy("__import__('os')")), "FILE: offset 10: expected '{' in the header");
-  EXPECT_EQ(refusal(read_file(npy_path("records"))), "FILE: offset 20: expected a string in the header; arrays of records are not supported");
+  EXPECT_EQ(refusal(read_file(npy_path("records"))),
+            "FILE: offset 20: expected a string in the header; arrays of records are not supported");
 }
 
 TEST(NpyTest, RefusesEveryTruncation) {

@@ -206,6 +206,11 @@ TEST(ProgramLoad, Artifact) {
   EXPECT_EQ(y[0].data<float>()[3], 9);
 }
 
+TEST(ProgramLoad, EitherKindOfSymbolHashTable) {
+  EXPECT_EQ(find_program_symbol(artifact("affine")), "kiln_program_affine");
+  EXPECT_EQ(find_program_symbol(artifact("affine_sysv")), "kiln_program_affine");
+}
+
 TEST(ProgramLoad, OutlivesEveryOtherHandle) {
   std::unique_ptr<Model> model;
   {

@@ -183,7 +183,7 @@ TEST_F(RunCommand, WrongCommandLines) {
   EXPECT_EQ(usage_error({"affine", "--input=x=zeros:1x2", "--threads=0"}),
             "error: --threads=0: expected a number from 1 to 1024");
   EXPECT_EQ(usage_error({"affine", "--input=x=zeros:1x2", "--repeat=many"}),
-            "error: --repeat=many: expected a number from 1 to 1000000000");
+            "error: --repeat=many: expected a number from 1 to 10000000");
   EXPECT_EQ(usage_error({"affine", "--input=x=zeros:1x2", "--output=logits=y.npy"}),
             "error: --output=logits=y.npy: affine has no output 'logits'\n  its outputs are: output");
   EXPECT_EQ(usage_error({"affine", "--input=x=zeros:1x2", "--output=y.txt"}),

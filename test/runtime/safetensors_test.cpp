@@ -68,9 +68,12 @@ TEST(SafetensorsTest, RoundTripKeepsOrderBitsAndMetadata) {
   const std::vector<uint8_t> odd{1, 2, 3};
   const std::vector<float> numbers{1.5f, -0.0f, NAN, 4, 5, 6};
   const Tensor matrix = Tensor::from(std::span(numbers), {2, 3});
-  const StateDict written{{"odd", Tensor::from(std::span(odd), {3})},      {"matrix.t", matrix.transpose(0, 1)},
-                          {"z\"\n\xc3\xa9", Tensor::scalar<int64_t>(-7)},  {"empty", Tensor({2, 0}, DType::Float16)},
-                          {"flags", Tensor::scalar(true)},                  {"half", matrix.to(DType::BFloat16)},
+  const StateDict written{{"odd", Tensor::from(std::span(odd), {3})},
+                          {"matrix.t", matrix.transpose(0, 1)},
+                          {"z\"\n\xc3\xa9", Tensor::scalar<int64_t>(-7)},
+                          {"empty", Tensor({2, 0}, DType::Float16)},
+                          {"flags", Tensor::scalar(true)},
+                          {"half", matrix.to(DType::BFloat16)},
                           {"double", matrix.select(0, 1).to(DType::Float64)}};
   save_safetensors(path, written, {{"format", "pt"}, {"note", "a \"quoted\" one"}});
   std::map<std::string, std::string> metadata;
@@ -108,8 +111,10 @@ TEST(SafetensorsTest, ReplacesAFileThatIsBeingRead) {
 
 TEST(SafetensorsTest, ReadsUnalignedDataAndAnyTruth) {
   TemporaryFolder folder;
-  const std::string header = R"({"b":{"dtype":"BOOL","shape":[3],"data_offsets":[0,3]},"f":{"dtype":"F32","shape":[1],"data_offsets":[3,7]}})";
-  const StateDict read = load_safetensors(folder.write("x", safetensors(header, std::string("\x00\x02\x01", 3) + bytes_of(2.5f))));
+  const std::string header =
+      R"({"b":{"dtype":"BOOL","shape":[3],"data_offsets":[0,3]},"f":{"dtype":"F32","shape":[1],"data_offsets":[3,7]}})";
+  const StateDict read =
+      load_safetensors(folder.write("x", safetensors(header, std::string("\x00\x02\x01", 3) + bytes_of(2.5f))));
   EXPECT_EQ(values<bool>(read.at("b")), (std::vector<bool>{false, true, true}));
   EXPECT_EQ(static_cast<const uint8_t *>(read.at("b").data())[1], 1);
   EXPECT_EQ(read.at("f").item<float>(), 2.5f);
@@ -131,11 +136,14 @@ TEST(SafetensorsTest, RefusesFilesThatCannotBeRead) {
 
 TEST(SafetensorsTest, RefusesAWrongHeaderLength) {
   EXPECT_EQ(refusal(""), "FILE: the file has 0 bytes, too few for a safetensors header; it is truncated or of another kind");
-  EXPECT_EQ(refusal("1234567"), "FILE: the file has 7 bytes, too few for a safetensors header; it is truncated or of another kind");
-  EXPECT_EQ(refusal(bytes_of<uint64_t>(100'000'001) + "{}"),
-            "FILE: offset 0: the header is 100000001 bytes long, above the format's limit of 100000000; the file is damaged or no "
-            "safetensors file");
-  EXPECT_EQ(refusal(bytes_of<uint64_t>(3) + "{}"), "FILE: offset 0: the header is 3 bytes long, but only 2 follow; the file is truncated");
+  EXPECT_EQ(refusal("1234567"),
+            "FILE: the file has 7 bytes, too few for a safetensors header; it is truncated or of another kind");
+  EXPECT_EQ(
+      refusal(bytes_of<uint64_t>(100'000'001) + "{}"),
+      "FILE: offset 0: the header is 100000001 bytes long, above the format's limit of 100000000; the file is damaged or no "
+      "safetensors file");
+  EXPECT_EQ(refusal(bytes_of<uint64_t>(3) + "{}"),
+            "FILE: offset 0: the header is 3 bytes long, but only 2 follow; the file is truncated");
   EXPECT_EQ(refusal(bytes_of(UINT64_MAX) + "{}").substr(0, 50), "FILE: offset 0: the header is 18446744073709551615");
 }
 
@@ -158,12 +166,16 @@ TEST(SafetensorsTest, RefusesWrongEntries) {
   EXPECT_EQ(refusal_of_entry(R"({"shape":[1],"data_offsets":[0,4]})"), "FILE: 'x': the field 'dtype' is missing");
   EXPECT_EQ(refusal_of_entry(R"({"dtype":"F32","shape":[1],"data_offsets":[0,4],"stride":[1]})"),
             "FILE: 'x': has a field 'stride'; a tensor has dtype, shape and data_offsets");
-  EXPECT_EQ(refusal_of_entry(R"({"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]})"), "FILE: 'x': the field 'dtype' appears twice");
+  EXPECT_EQ(refusal_of_entry(R"({"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]})"),
+            "FILE: 'x': the field 'dtype' appears twice");
   EXPECT_EQ(refusal_of_entry(R"({"dtype":"F8_E4M3","shape":[1],"data_offsets":[0,4]})"),
             "FILE: 'x': dtype 'F8_E4M3' is not supported; expected F64, F32, F16, BF16, I64, I32, I16, I8, U8 or BOOL");
-  EXPECT_EQ(refusal_of_entry(R"({"dtype":1,"shape":[1],"data_offsets":[0,4]})"), "FILE: 'x': expected a string for dtype, found a number");
-  EXPECT_EQ(refusal_of_entry(R"({"dtype":["F32"],"shape":[1],"data_offsets":[0,4]})"), "FILE: 'x': expected a string for dtype, found an array");
-  EXPECT_EQ(refusal_of_entry(R"({"dtype":"F32","shape":1,"data_offsets":[0,4]})"), "FILE: 'x': expected an array of integers for shape, found a number");
+  EXPECT_EQ(refusal_of_entry(R"({"dtype":1,"shape":[1],"data_offsets":[0,4]})"),
+            "FILE: 'x': expected a string for dtype, found a number");
+  EXPECT_EQ(refusal_of_entry(R"({"dtype":["F32"],"shape":[1],"data_offsets":[0,4]})"),
+            "FILE: 'x': expected a string for dtype, found an array");
+  EXPECT_EQ(refusal_of_entry(R"({"dtype":"F32","shape":1,"data_offsets":[0,4]})"),
+            "FILE: 'x': expected an array of integers for shape, found a number");
   EXPECT_EQ(refusal_of_entry(R"({"dtype":"F32","shape":[-1],"data_offsets":[0,4]})"),
             "FILE: 'x': expected an integer of 0 or more in shape, found a negative number");
   EXPECT_EQ(refusal_of_entry(R"({"dtype":"F32","shape":[1.0],"data_offsets":[0,4]})"),
@@ -172,8 +184,10 @@ TEST(SafetensorsTest, RefusesWrongEntries) {
             "FILE: 'x': expected an integer of 0 or more in shape, found an array");
   EXPECT_EQ(refusal_of_entry(R"({"dtype":"F32","shape":[9223372036854775808],"data_offsets":[0,4]})"),
             "FILE: 'x': the size 9223372036854775808 in its shape does not fit 63 bits");
-  EXPECT_EQ(refusal_of_entry(R"({"dtype":"F32","shape":[1],"data_offsets":[0]})"), "FILE: 'x': data_offsets has 1 numbers, expected 2");
-  EXPECT_EQ(refusal_of_entry(R"({"dtype":"F32","shape":[1],"data_offsets":[0,4,8]})"), "FILE: 'x': data_offsets has 3 numbers, expected 2");
+  EXPECT_EQ(refusal_of_entry(R"({"dtype":"F32","shape":[1],"data_offsets":[0]})"),
+            "FILE: 'x': data_offsets has 1 numbers, expected 2");
+  EXPECT_EQ(refusal_of_entry(R"({"dtype":"F32","shape":[1],"data_offsets":[0,4,8]})"),
+            "FILE: 'x': data_offsets has 3 numbers, expected 2");
 }
 
 TEST(SafetensorsTest, RefusesDuplicatesAndWrongMetadata) {
@@ -181,8 +195,10 @@ TEST(SafetensorsTest, RefusesDuplicatesAndWrongMetadata) {
   EXPECT_EQ(refusal(safetensors("{\"x\":" + entry + ",\"x\":" + entry + "}")), "FILE: 'x': the key appears twice");
   EXPECT_EQ(refusal(safetensors(R"({"__metadata__":{},"__metadata__":{}})")), "FILE: '__metadata__': the key appears twice");
   EXPECT_EQ(refusal(safetensors(R"({"__metadata__":{"a":"1","a":"2"}})")), "FILE: '__metadata__': the key 'a' appears twice");
-  EXPECT_EQ(refusal(safetensors(R"({"__metadata__":{"a":1}})")), "FILE: '__metadata__': expected a string for 'a', found a number");
-  EXPECT_EQ(refusal(safetensors(R"({"__metadata__":{"a":{}}})")), "FILE: '__metadata__': expected a string for 'a', found an object");
+  EXPECT_EQ(refusal(safetensors(R"({"__metadata__":{"a":1}})")),
+            "FILE: '__metadata__': expected a string for 'a', found a number");
+  EXPECT_EQ(refusal(safetensors(R"({"__metadata__":{"a":{}}})")),
+            "FILE: '__metadata__': expected a string for 'a', found an object");
   EXPECT_EQ(refusal(safetensors(R"({"__metadata__":"a"})")), "FILE: '__metadata__': expected an object, found a string");
 }
 
@@ -197,7 +213,8 @@ TEST(SafetensorsTest, RefusesAWrongLayout) {
   EXPECT_EQ(two("[0,4]", "[3,7]", 7), "FILE: 'y': data_offsets [3, 7] overlap the tensor before, which ends at 4");
   EXPECT_EQ(two("[0,4]", "[0,4]", 4), "FILE: 'y': data_offsets [0, 4] overlap the tensor before, which ends at 4");
   EXPECT_EQ(two("[0,4]", "[8,4]", 8), "FILE: 'y': data_offsets [8, 4] end before they begin");
-  EXPECT_EQ(two("[0,4]", "[4,8]", 7), "FILE: 'y': data_offsets [4, 8] lie outside the data of 7 bytes; the file is truncated or damaged");
+  EXPECT_EQ(two("[0,4]", "[4,8]", 7),
+            "FILE: 'y': data_offsets [4, 8] lie outside the data of 7 bytes; the file is truncated or damaged");
   EXPECT_EQ(two("[0,4]", "[4,8]", 9), "FILE: the tensors end at byte 8 of the data, but there are 9");
   EXPECT_EQ(refusal(safetensors("{}", "x")), "FILE: the tensors end at byte 0 of the data, but there are 1");
   EXPECT_EQ(refusal_of_entry(R"({"dtype":"F32","shape":[2],"data_offsets":[0,4]})"),
@@ -209,7 +226,8 @@ TEST(SafetensorsTest, RefusesAWrongLayout) {
 }
 
 TEST(SafetensorsTest, RefusesEveryTruncation) {
-  expect_every_truncation_refused(read_file(data_path("runtime/all_dtypes.safetensors")), [](const std::string &path) { load_safetensors(path); });
+  expect_every_truncation_refused(read_file(data_path("runtime/all_dtypes.safetensors")),
+                                  [](const std::string &path) { load_safetensors(path); });
 }
 
 TEST(SafetensorsTest, WriterRefusals) {
@@ -218,7 +236,8 @@ TEST(SafetensorsTest, WriterRefusals) {
   auto message = [](const std::string &target, const StateDict &tensors) {
     return message_of<FileError>([&] { save_safetensors(target, tensors); });
   };
-  EXPECT_EQ(message(path, {{"__metadata__", Tensor::scalar(1.0f)}}), path + ": '__metadata__': the format keeps this name for itself");
+  EXPECT_EQ(message(path, {{"__metadata__", Tensor::scalar(1.0f)}}),
+            path + ": '__metadata__': the format keeps this name for itself");
   EXPECT_EQ(message(path, {{"x", Tensor()}}), path + ": 'x': the tensor is undefined");
   EXPECT_EQ(message(path, {{"\xff", Tensor::scalar(1.0f)}}), path + ": a name or a piece of metadata is not valid UTF-8");
   EXPECT_TRUE(folder.names().empty());

@@ -86,10 +86,11 @@ TEST(CopyStateDictTest, FindsModulesInTheNames) {
 TEST(CopyStateDictTest, WholeTextOfAFailure) {
   const StateDict targets{{"a", full({1}, 0)}, {"b", full({1}, 0)}, {"net.0.weight", full({2, 3}, 0)}};
   const StateDict source{{"net.0.weight", full({3, 2}, 1)}, {"c", full({1}, 1)}};
-  EXPECT_EQ(message_of<StateDictError>([&] { copy_state_dict("DeepMLP", targets, source); }),
-            "Error(s) in loading state_dict for DeepMLP:\n\tMissing key(s) in state_dict: \"a\", \"b\". \n\tUnexpected key(s) in "
-            "state_dict: \"c\". \n\tsize mismatch for net.0.weight: copying a param with shape torch.Size([3, 2]) from checkpoint, the "
-            "shape in current model is torch.Size([2, 3]).");
+  EXPECT_EQ(
+      message_of<StateDictError>([&] { copy_state_dict("DeepMLP", targets, source); }),
+      "Error(s) in loading state_dict for DeepMLP:\n\tMissing key(s) in state_dict: \"a\", \"b\". \n\tUnexpected key(s) in "
+      "state_dict: \"c\". \n\tsize mismatch for net.0.weight: copying a param with shape torch.Size([3, 2]) from checkpoint, the "
+      "shape in current model is torch.Size([2, 3]).");
 }
 
 TEST(CopyStateDictTest, ConvertsElementTypes) {

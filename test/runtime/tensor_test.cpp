@@ -24,8 +24,8 @@ Tensor arange(Sizes sizes) {
   return result;
 }
 
-constexpr DType kAllTypes[] = {DType::Bool,    DType::UInt8,    DType::Int8,    DType::Int16,  DType::Int32, DType::Int64,
-                               DType::Float16, DType::BFloat16, DType::Float32, DType::Float64};
+constexpr DType kAllTypes[] = {DType::Bool,  DType::UInt8,   DType::Int8,     DType::Int16,   DType::Int32,
+                               DType::Int64, DType::Float16, DType::BFloat16, DType::Float32, DType::Float64};
 
 TEST(DTypeTest, NamesAndSizes) {
   const std::string names[] = {"bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64"};
@@ -56,7 +56,8 @@ TEST(HalfTest, EveryHalfAndItsRounding) {
     float (*to_float)(uint16_t);
     uint16_t (*from_float)(float);
   };
-  for (const Format &format : {Format{5, 10, float_from_half, half_from_float}, Format{8, 7, float_from_bfloat16, bfloat16_from_float}})
+  for (const Format &format :
+       {Format{5, 10, float_from_half, half_from_float}, Format{8, 7, float_from_bfloat16, bfloat16_from_float}})
     for (uint32_t bits = 0; bits < 0x10000; ++bits) {
       const auto here = static_cast<uint16_t>(bits);
       const double exact = value(here, format.exponent_bits, format.mantissa_bits);
@@ -100,11 +101,13 @@ TEST(TensorTest, IsZeroFilledAlignedAndContiguous) {
 TEST(TensorTest, RefusesImpossibleSizes) {
   auto make = [](Sizes sizes) { return message_of([&] { Tensor(sizes, DType::Float32); }); };
   EXPECT_EQ(make({-1, 2}), "Trying to create tensor with negative dimension -1: [-1, 2]");
-  EXPECT_EQ(make({int64_t(1) << 40, int64_t(1) << 40}), "Storage size calculation overflowed with sizes=[1099511627776, 1099511627776]");
+  EXPECT_EQ(make({int64_t(1) << 40, int64_t(1) << 40}),
+            "Storage size calculation overflowed with sizes=[1099511627776, 1099511627776]");
   EXPECT_EQ(make({int64_t(1) << 61}), "Storage size calculation overflowed with sizes=[2305843009213693952]");
   EXPECT_EQ(make({0, int64_t(1) << 40, int64_t(1) << 40}), "Stride calculation overflowed");
-  EXPECT_EQ(make({int64_t(1) << 52}), "DefaultCPUAllocator: can't allocate memory: you tried to allocate 18014398509481984 bytes. Error "
-                                      "code 12 (Cannot allocate memory)");
+  EXPECT_EQ(make({int64_t(1) << 52}),
+            "DefaultCPUAllocator: can't allocate memory: you tried to allocate 18014398509481984 bytes. Error "
+            "code 12 (Cannot allocate memory)");
 }
 
 TEST(TensorTest, ViewOfStorageStaysInside) {
@@ -115,10 +118,12 @@ TEST(TensorTest, ViewOfStorageStaysInside) {
   EXPECT_EQ(make({2, 2}, {2, 1}, 0), "no exception");
   EXPECT_EQ(make({3}, {0}, 3), "no exception");
   EXPECT_EQ(make({0}, {1}, 9), "no exception");
-  EXPECT_EQ(make({3, 3}, {3, 1}, 0), "setStorage: sizes [3, 3], strides [3, 1], storage offset 0, and itemsize 4 requiring a storage "
-                                     "size of 36 are out of bounds for storage of size 16");
-  EXPECT_EQ(make({2}, {1}, 9), "setStorage: sizes [2], strides [1], storage offset 9, and itemsize 4 requiring a storage size of 44 are "
-                               "out of bounds for storage of size 16");
+  EXPECT_EQ(make({3, 3}, {3, 1}, 0),
+            "setStorage: sizes [3, 3], strides [3, 1], storage offset 0, and itemsize 4 requiring a storage "
+            "size of 36 are out of bounds for storage of size 16");
+  EXPECT_EQ(make({2}, {1}, 9),
+            "setStorage: sizes [2], strides [1], storage offset 9, and itemsize 4 requiring a storage size of 44 are "
+            "out of bounds for storage of size 16");
   EXPECT_EQ(make({2}, {-1}, 1), "as_strided: Negative strides are not supported at the moment, got strides: [-1]");
   EXPECT_EQ(make({2}, {1}, -1), "Tensor: invalid storage offset -1");
   EXPECT_EQ(make({2}, {1, 2}, 0), "mismatch in length of strides and shape");
@@ -162,9 +167,10 @@ TEST(TensorTest, ViewsExactlyWherePyTorchDoes) {
       reinterpret_cast<float *>(base.storage()->data())[i] = static_cast<float>(i);
     if (fields[3] == " refused") {
       ++refused;
-      EXPECT_EQ(message_of<ValueError>([&] { base.view(target); }),
-                "view size is not compatible with input tensor's size and stride (at least one dimension spans across two contiguous "
-                "subspaces). Use .reshape(...) instead.")
+      EXPECT_EQ(
+          message_of<ValueError>([&] { base.view(target); }),
+          "view size is not compatible with input tensor's size and stride (at least one dimension spans across two contiguous "
+          "subspaces). Use .reshape(...) instead.")
           << line;
       EXPECT_NE(base.reshape(target).storage(), base.storage()) << line;
     } else {
@@ -184,8 +190,9 @@ TEST(TensorTest, RefusesWrongSizesAsPyTorchDoes) {
   EXPECT_EQ(view(x, {-1, 4}), "shape '[-1, 4]' is invalid for input of size 6");
   EXPECT_EQ(view(x, {-1, -1}), "only one dimension can be inferred");
   EXPECT_EQ(view(x, {-2, 3}), "invalid shape dimension -2 at index 0 of shape [-2, 3]");
-  EXPECT_EQ(view(empty, {0, -1}), "cannot reshape tensor of 0 elements into shape [0, -1] because the unspecified dimension size -1 can be "
-                                  "any value and is ambiguous");
+  EXPECT_EQ(view(empty, {0, -1}),
+            "cannot reshape tensor of 0 elements into shape [0, -1] because the unspecified dimension size -1 can be "
+            "any value and is ambiguous");
   EXPECT_EQ(view(empty, {5}), "shape '[5]' is invalid for input of size 0");
   EXPECT_EQ(view(x, {int64_t(1) << 32, int64_t(1) << 32}), "shape '[4294967296, 4294967296]' is invalid for input of size 6");
   EXPECT_EQ(list(empty.view({-1, 2}).sizes()), (Sizes{0, 2}));
@@ -199,11 +206,13 @@ TEST(TensorTest, PermutesAndTransposes) {
   EXPECT_TRUE(scalar.transpose(0, -1).is_same(scalar));
   EXPECT_EQ(scalar.permute({}).item<float>(), 1);
   auto permute = [&](Sizes dims) { return message_of([&] { x.permute(dims); }); };
-  EXPECT_EQ(permute({0}), "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired ordering "
-                          "of dimensions i.e. input.dim() = 2 is not equal to len(dims) = 1");
+  EXPECT_EQ(permute({0}),
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired ordering "
+            "of dimensions i.e. input.dim() = 2 is not equal to len(dims) = 1");
   EXPECT_EQ(permute({0, 0}), "permute(): duplicate dims are not allowed.");
   EXPECT_EQ(permute({0, 2}), "Dimension out of range (expected to be in range of [-2, 1], but got 2)");
-  EXPECT_EQ(message_of<IndexError>([&] { x.transpose(0, 2); }), "Dimension out of range (expected to be in range of [-2, 1], but got 2)");
+  EXPECT_EQ(message_of<IndexError>([&] { x.transpose(0, 2); }),
+            "Dimension out of range (expected to be in range of [-2, 1], but got 2)");
   EXPECT_EQ(message_of<IndexError>([&] { scalar.transpose(0, 1); }),
             "Dimension out of range (expected to be in range of [-1, 0], but got 1)");
 }
@@ -214,13 +223,16 @@ TEST(TensorTest, Expands) {
   EXPECT_EQ(list(row.expand({0, 3}).strides()), (Sizes{0, 1}));
   EXPECT_EQ(values<float>(row.expand({2, 3})), (std::vector<float>{0, 1, 2, 0, 1, 2}));
   auto expand = [](const Tensor &tensor, Sizes sizes) { return message_of<ValueError>([&] { tensor.expand(sizes); }); };
-  EXPECT_EQ(expand(x, {3}), "expand(torch.FloatTensor{[2, 3]}, size=[3]): the number of sizes provided (1) must be greater or equal to the "
-                            "number of dimensions in the tensor (2)");
+  EXPECT_EQ(expand(x, {3}),
+            "expand(torch.FloatTensor{[2, 3]}, size=[3]): the number of sizes provided (1) must be greater or equal to the "
+            "number of dimensions in the tensor (2)");
   EXPECT_EQ(expand(x.to(DType::Float64), {3}).substr(0, 27), "expand(torch.DoubleTensor{[");
-  EXPECT_EQ(expand(x, {2, 4}), "The expanded size of the tensor (4) must match the existing size (3) at non-singleton dimension 1.  Target "
-                               "sizes: [2, 4].  Tensor sizes: [2, 3]");
-  EXPECT_EQ(expand(x, {2, -2}), "The expanded size of the tensor (-2) must match the existing size (3) at non-singleton dimension 1.  Target "
-                                "sizes: [2, -2].  Tensor sizes: [2, 3]");
+  EXPECT_EQ(expand(x, {2, 4}),
+            "The expanded size of the tensor (4) must match the existing size (3) at non-singleton dimension 1.  Target "
+            "sizes: [2, 4].  Tensor sizes: [2, 3]");
+  EXPECT_EQ(expand(x, {2, -2}),
+            "The expanded size of the tensor (-2) must match the existing size (3) at non-singleton dimension 1.  Target "
+            "sizes: [2, -2].  Tensor sizes: [2, 3]");
   EXPECT_EQ(expand(x, {-1, 2, 3}), "The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension 0");
   EXPECT_EQ(expand(arange({1}), {int64_t(1) << 62, 2}), "numel: integer multiplication overflow");
 }
@@ -234,12 +246,15 @@ TEST(TensorTest, SlicesAndSelects) {
   EXPECT_EQ(list(x.slice(0, 0, INT64_MAX, INT64_MAX).sizes()), (Sizes{1, 3}));
   EXPECT_EQ(values<float>(x.slice(0, INT64_MIN, INT64_MAX, 1)), values<float>(x));
   EXPECT_EQ(message_of<ValueError>([&] { x.slice(0, 0, 1, 0); }), "slice step must be positive");
-  EXPECT_EQ(message_of<IndexError>([&] { x.slice(2, 0, 1, 1); }), "Dimension out of range (expected to be in range of [-2, 1], but got 2)");
+  EXPECT_EQ(message_of<IndexError>([&] { x.slice(2, 0, 1, 1); }),
+            "Dimension out of range (expected to be in range of [-2, 1], but got 2)");
   EXPECT_EQ(message_of<IndexError>([&] { scalar.slice(0, 0, 1, 1); }), "slice() cannot be applied to a 0-dim tensor.");
 
   EXPECT_EQ(values<float>(x.select(1, -1)), (std::vector<float>{2, 5}));
-  EXPECT_EQ(message_of<IndexError>([&] { x.select(0, 5); }), "select(): index 5 out of range for tensor of size [2, 3] at dimension 0");
-  EXPECT_EQ(message_of<IndexError>([&] { x.select(0, -3); }), "select(): index -3 out of range for tensor of size [2, 3] at dimension 0");
+  EXPECT_EQ(message_of<IndexError>([&] { x.select(0, 5); }),
+            "select(): index 5 out of range for tensor of size [2, 3] at dimension 0");
+  EXPECT_EQ(message_of<IndexError>([&] { x.select(0, -3); }),
+            "select(): index -3 out of range for tensor of size [2, 3] at dimension 0");
   EXPECT_EQ(message_of<IndexError>([&] { scalar.select(0, 0); }), "select() cannot be applied to a 0-dim tensor.");
 }
 
@@ -253,9 +268,12 @@ TEST(TensorTest, SqueezesAndUnsqueezes) {
   EXPECT_EQ(list(transposed.unsqueeze(1).strides()), (Sizes{1, 6, 3}));
   EXPECT_EQ(list(transposed.unsqueeze(2).strides()), (Sizes{1, 3, 1}));
   EXPECT_EQ(list(scalar.unsqueeze(0).sizes()), (Sizes{1}));
-  EXPECT_EQ(message_of<IndexError>([&] { x.squeeze(2); }), "Dimension out of range (expected to be in range of [-2, 1], but got 2)");
-  EXPECT_EQ(message_of<IndexError>([&] { x.unsqueeze(3); }), "Dimension out of range (expected to be in range of [-3, 2], but got 3)");
-  EXPECT_EQ(message_of<IndexError>([&] { scalar.unsqueeze(1); }), "Dimension out of range (expected to be in range of [-1, 0], but got 1)");
+  EXPECT_EQ(message_of<IndexError>([&] { x.squeeze(2); }),
+            "Dimension out of range (expected to be in range of [-2, 1], but got 2)");
+  EXPECT_EQ(message_of<IndexError>([&] { x.unsqueeze(3); }),
+            "Dimension out of range (expected to be in range of [-3, 2], but got 3)");
+  EXPECT_EQ(message_of<IndexError>([&] { scalar.unsqueeze(1); }),
+            "Dimension out of range (expected to be in range of [-1, 0], but got 1)");
 }
 
 TEST(TensorTest, SizeCountsFromBothEnds) {
@@ -263,8 +281,10 @@ TEST(TensorTest, SizeCountsFromBothEnds) {
   EXPECT_EQ(x.size(0), 2);
   EXPECT_EQ(x.size(-1), 3);
   EXPECT_EQ(message_of<IndexError>([&] { x.size(2); }), "Dimension out of range (expected to be in range of [-2, 1], but got 2)");
-  EXPECT_EQ(message_of<IndexError>([&] { x.size(-3); }), "Dimension out of range (expected to be in range of [-2, 1], but got -3)");
-  EXPECT_EQ(message_of<IndexError>([&] { Tensor::scalar(1.0f).size(0); }), "Dimension specified as 0 but tensor has no dimensions");
+  EXPECT_EQ(message_of<IndexError>([&] { x.size(-3); }),
+            "Dimension out of range (expected to be in range of [-2, 1], but got -3)");
+  EXPECT_EQ(message_of<IndexError>([&] { Tensor::scalar(1.0f).size(0); }),
+            "Dimension specified as 0 but tensor has no dimensions");
 }
 
 TEST(TensorTest, ContiguityIgnoresSizesOfOne) {
@@ -281,7 +301,10 @@ TEST(TensorTest, TypedAccessChecksTheType) {
   EXPECT_EQ(message_of<ValueError>([&] { x.item<float>(); }), "a Tensor with 6 elements cannot be converted to Scalar");
   EXPECT_EQ(x.select(0, 1).select(0, 2).item<int64_t>(), 5);
   const std::vector<float> three{1, 2, 3};
-  EXPECT_EQ(message_of<ValueError>([&] { Tensor::from(std::span(three), {2, 2}); }), "shape '[2, 2]' is invalid for input of size 3");
+  EXPECT_EQ(message_of<ValueError>([&] {
+              Tensor::from(std::span(three), {2, 2});
+            }),
+            "shape '[2, 2]' is invalid for input of size 3");
 }
 
 TEST(TensorTest, CopiesAnyStrides) {
@@ -328,7 +351,8 @@ TEST(TensorTest, CastsAsPyTorchDoes) {
         if (is_floating_point(to) && std::isnan(b.item<double>()))
           EXPECT_TRUE(std::isnan(a.item<double>())) << pair << " element " << i;
         else
-          EXPECT_TRUE(equal_bits(a, b)) << pair << " element " << i << ": " << a.item<double>() << ", expected " << b.item<double>();
+          EXPECT_TRUE(equal_bits(a, b)) << pair << " element " << i << ": " << a.item<double>() << ", expected "
+                                        << b.item<double>();
       }
     }
 }

@@ -33,8 +33,8 @@ struct Archive {
   explicit Archive(const std::vector<ArchiveEntry> &entries) {
     auto facts = [](const ArchiveEntry &entry) {
       const auto size = static_cast<uint32_t>(entry.data.size());
-      return bytes_of<uint16_t>(0) + bytes_of<uint16_t>(0) + bytes_of<uint32_t>(0) + bytes_of(slow_crc32(entry.data)) + bytes_of(size) +
-             bytes_of(size) + bytes_of(static_cast<uint16_t>(entry.name.size())) + bytes_of<uint16_t>(0);
+      return bytes_of<uint16_t>(0) + bytes_of<uint16_t>(0) + bytes_of<uint32_t>(0) + bytes_of(slow_crc32(entry.data)) +
+             bytes_of(size) + bytes_of(size) + bytes_of(static_cast<uint16_t>(entry.name.size())) + bytes_of<uint16_t>(0);
     };
     for (const ArchiveEntry &entry : entries) {
       local.push_back(bytes.size());
@@ -50,7 +50,8 @@ struct Archive {
     end = bytes.size();
     const auto count = static_cast<uint16_t>(entries.size());
     bytes += "PK\x05\x06" + bytes_of<uint16_t>(0) + bytes_of<uint16_t>(0) + bytes_of(count) + bytes_of(count) +
-             bytes_of(static_cast<uint32_t>(end - directory)) + bytes_of(static_cast<uint32_t>(directory)) + bytes_of<uint16_t>(0);
+             bytes_of(static_cast<uint32_t>(end - directory)) + bytes_of(static_cast<uint32_t>(directory)) +
+             bytes_of<uint16_t>(0);
   }
 
   template <class T> Archive &set(std::size_t offset, T value) {
@@ -77,7 +78,8 @@ inline std::string sizes(const std::vector<int32_t> &values) {
   return tuple(items);
 }
 /// A call of _rebuild_tensor_v2.
-inline std::string tensor(const std::string &storage, int32_t offset, const std::vector<int32_t> &size, const std::vector<int32_t> &stride) {
+inline std::string tensor(const std::string &storage, int32_t offset, const std::vector<int32_t> &size,
+                          const std::vector<int32_t> &stride) {
   return global("torch._utils", "_rebuild_tensor_v2") +
          tuple(storage + integer(offset) + sizes(size) + sizes(stride) + "\x89" + ordered_dict) + "R";
 }

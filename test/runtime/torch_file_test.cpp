@@ -33,7 +33,9 @@ TEST(TorchFileTest, ReadsEveryType) {
   // big_endian and zip64 hold the same tensors; PyTorch reads them alike (make_data.py asserts it).
   for (const char *file : {"all_dtypes", "big_endian", "zip64"}) {
     const StateDict read = load(torch_path(file));
-    EXPECT_EQ(read.keys(), (Names{"bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64"})) << file;
+    EXPECT_EQ(read.keys(),
+              (Names{"bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64"}))
+        << file;
     for (const auto &[key, tensor] : expected)
       EXPECT_TRUE(equal_bits(read.at(key), tensor)) << file << " " << key;
   }
@@ -78,30 +80,36 @@ TEST(TorchFileTest, PicksAStateDictOfACheckpoint) {
   EXPECT_EQ(load_torch(torch_path("nested"), "ema.state").at("w").item<float>(), 1); // a key with a dot in it
   EXPECT_EQ(load_torch(torch_path("nested"), "history.inner.state").at("w").shape_text(), "[2]");
   const std::string advice = "this is a checkpoint with a state_dict inside, not a state_dict; pick one by its key: ";
-  EXPECT_EQ(refusal_of_data("nested"), "FILE: " + advice +
-                                           "'model' (a state_dict of 7 tensors), 'optimizer' (no state_dict), 'ema.state' (a state_dict of 1 "
-                                           "tensors), 'history' (no state_dict)");
+  EXPECT_EQ(refusal_of_data("nested"),
+            "FILE: " + advice +
+                "'model' (a state_dict of 7 tensors), 'optimizer' (no state_dict), 'ema.state' (a state_dict of 1 "
+                "tensors), 'history' (no state_dict)");
   EXPECT_EQ(refusal_of_data("nested", "history"), "FILE: 'history': " + advice + "'history.inner' (no state_dict)");
-  EXPECT_EQ(refusal_of_data("nested", "nowhere"),
-            "FILE: 'nowhere': there is no dict under this key; there are: 'model' (a state_dict of 7 tensors), 'optimizer' (no state_dict), "
-            "'ema.state' (a state_dict of 1 tensors), 'history' (no state_dict)");
+  EXPECT_EQ(refusal_of_data("nested", "nowhere"), "FILE: 'nowhere': there is no dict under this key; there are: 'model' (a "
+                                                  "state_dict of 7 tensors), 'optimizer' (no state_dict), "
+                                                  "'ema.state' (a state_dict of 1 tensors), 'history' (no state_dict)");
   EXPECT_EQ(refusal_of_data("batch_norm", "0"), "FILE: '0': there is no dict under this key; the file holds none");
 }
 
 TEST(TorchFileTest, RefusesOtherFilesOfPyTorch) {
-  EXPECT_EQ(refusal_of_data("legacy"), "FILE: the file is in PyTorch's format from before version 1.6; load it with torch.load and save it again "
-                                       "with torch.save");
-  EXPECT_EQ(refusal_of_data("script"), "FILE: offset 2155: 'script/code/__torch__/torch/nn/modules/linear.py' is compressed (method 8); torch.save stores "
-                                       "its entries. If torch.jit.save wrote the file, save the model's state_dict() with torch.save");
-  EXPECT_EQ(refusal_of_data("whole_model"), "FILE: whole_model/data.pkl offset 2: torch.nn.modules.linear.Linear is not part of a state_dict and "
-                                            "is refused: loading it could run code. Save model.state_dict(), not the model");
-  EXPECT_EQ(refusal_of_data("protocol4"),
-            "FILE: protocol4/data.pkl offset 0: pickle protocol 4 is not supported; torch.save writes 2 unless pickle_protocol is given");
+  EXPECT_EQ(refusal_of_data("legacy"),
+            "FILE: the file is in PyTorch's format from before version 1.6; load it with torch.load and save it again "
+            "with torch.save");
+  EXPECT_EQ(refusal_of_data("script"),
+            "FILE: offset 2155: 'script/code/__torch__/torch/nn/modules/linear.py' is compressed (method 8); torch.save stores "
+            "its entries. If torch.jit.save wrote the file, save the model's state_dict() with torch.save");
+  EXPECT_EQ(refusal_of_data("whole_model"),
+            "FILE: whole_model/data.pkl offset 2: torch.nn.modules.linear.Linear is not part of a state_dict and "
+            "is refused: loading it could run code. Save model.state_dict(), not the model");
+  EXPECT_EQ(refusal_of_data("protocol4"), "FILE: protocol4/data.pkl offset 0: pickle protocol 4 is not supported; torch.save "
+                                          "writes 2 unless pickle_protocol is given");
   EXPECT_EQ(refusal_of_data("list"), "FILE: expected a state_dict (a dict of tensors), found list");
   EXPECT_EQ(refusal_of_data("not_a_tensor"), "FILE: 'count': expected a tensor, found int");
-  EXPECT_EQ(refusal_of_data("complex"), "FILE: complex/data.pkl offset 64: the element type of torch.ComplexFloatStorage is not supported");
-  EXPECT_EQ(refusal_of_data("uint16"), "FILE: uint16/data.pkl offset 13: torch._utils._rebuild_tensor_v3 is not part of a state_dict and is "
-                                       "refused: loading it could run code. Save model.state_dict(), not the model");
+  EXPECT_EQ(refusal_of_data("complex"),
+            "FILE: complex/data.pkl offset 64: the element type of torch.ComplexFloatStorage is not supported");
+  EXPECT_EQ(refusal_of_data("uint16"),
+            "FILE: uint16/data.pkl offset 13: torch._utils._rebuild_tensor_v3 is not part of a state_dict and is "
+            "refused: loading it could run code. Save model.state_dict(), not the model");
   EXPECT_EQ(refusal_of_data("negative_view"),
             "FILE: negative_view/data.pkl offset 172: a tensor with metadata (a conjugate or negative view) is not supported");
   EXPECT_EQ(refusal("safetensors?"), "FILE: offset 0: no .pt file: it must begin with a zip archive's PK\\x03\\x04");
@@ -143,12 +151,16 @@ TEST(TorchFileTest, RefusesWrongEntries) {
   const std::string good = op::dict(op::text("x") + op::tensor(op::storage("FloatStorage", "0", 4), 0, {4}, {1}));
   EXPECT_EQ(refusal(torch_archive(good).bytes), "no exception");
   EXPECT_EQ(refusal(torch_archive(good, {{"m/byteorder", "big"}}).bytes), "no exception");
-  EXPECT_EQ(refusal(torch_archive(good, {{"m/byteorder", "middle"}}).bytes), "FILE: 'm/byteorder': expected little or big, found 'middle'");
-  EXPECT_EQ(refusal(torch_archive(good, {{"n/data.pkl", ""}}).bytes), "FILE: 'n/data.pkl': the archive has another pickle, 'm/data.pkl'");
+  EXPECT_EQ(refusal(torch_archive(good, {{"m/byteorder", "middle"}}).bytes),
+            "FILE: 'm/byteorder': expected little or big, found 'middle'");
+  EXPECT_EQ(refusal(torch_archive(good, {{"n/data.pkl", ""}}).bytes),
+            "FILE: 'n/data.pkl': the archive has another pickle, 'm/data.pkl'");
   EXPECT_EQ(refusal(Archive({{"m/data/0", ""}}).bytes), "FILE: the archive has no data.pkl; it was not written by torch.save");
 
   auto storages = [](const std::string &first, const std::string &second) {
-    return refusal(torch_archive(op::dict(op::text("x") + op::tensor(first, 0, {4}, {1}) + op::text("y") + op::tensor(second, 0, {4}, {1}))).bytes);
+    return refusal(
+        torch_archive(op::dict(op::text("x") + op::tensor(first, 0, {4}, {1}) + op::text("y") + op::tensor(second, 0, {4}, {1})))
+            .bytes);
   };
   const std::string floats = op::storage("FloatStorage", "0", 4);
   EXPECT_EQ(storages(floats, floats), "no exception");
@@ -167,7 +179,8 @@ TEST(TorchFileTest, RefusesWrongEntries) {
 
 TEST(UnpicklerTest, RefusesWhatCouldRunCode) {
   auto text = [](const std::string &name) {
-    return name + " is not part of a state_dict and is refused: loading it could run code. Save model.state_dict(), not the model";
+    return name +
+           " is not part of a state_dict and is refused: loading it could run code. Save model.state_dict(), not the model";
   };
   EXPECT_EQ(rule_of_pickle(op::global("os", "system") + op::tuple(op::text("true")) + "R"), text("os.system"));
   EXPECT_EQ(rule_of_pickle(op::global("builtins", "eval")), text("builtins.eval"));
@@ -179,7 +192,8 @@ TEST(UnpicklerTest, RefusesWhatCouldRunCode) {
 
 TEST(UnpicklerTest, RefusesABrokenStackMachine) {
   EXPECT_EQ(refusal(Archive({{"m/data.pkl", ""}}).bytes), "FILE: m/data.pkl offset 0: a pickle must begin with its protocol");
-  EXPECT_EQ(refusal(Archive({{"m/data.pkl", "\x80\x02"}}).bytes), "FILE: m/data.pkl offset 2: the pickle ends in the middle of an instruction");
+  EXPECT_EQ(refusal(Archive({{"m/data.pkl", "\x80\x02"}}).bytes),
+            "FILE: m/data.pkl offset 2: the pickle ends in the middle of an instruction");
   EXPECT_EQ(rule_of_pickle(""), "the pickle takes a value from an empty stack");
   EXPECT_EQ(rule_of_pickle("NN"), "the pickle ends with values left on its stack");
   EXPECT_EQ(rule_of_pickle("N(N"), "the pickle ends with values left on its stack");
@@ -200,14 +214,20 @@ TEST(UnpicklerTest, RefusesABrokenStackMachine) {
 
 TEST(UnpicklerTest, RefusesWrongCalls) {
   const std::string storage = op::storage("FloatStorage", "0", 4);
-  auto v2 = [](const std::string &arguments) { return rule_of_pickle(op::global("torch._utils", "_rebuild_tensor_v2") + op::tuple(arguments) + "R"); };
+  auto v2 = [](const std::string &arguments) {
+    return rule_of_pickle(op::global("torch._utils", "_rebuild_tensor_v2") + op::tuple(arguments) + "R");
+  };
   EXPECT_EQ(rule_of_pickle("N)R"), "what is called must be a known function, found NoneType");
-  EXPECT_EQ(rule_of_pickle(op::global("collections", "OrderedDict") + "NR"), "the arguments of a call must be a tuple, found NoneType");
-  EXPECT_EQ(rule_of_pickle(op::global("collections", "OrderedDict") + "N\x85R"), "collections.OrderedDict must be called without arguments");
+  EXPECT_EQ(rule_of_pickle(op::global("collections", "OrderedDict") + "NR"),
+            "the arguments of a call must be a tuple, found NoneType");
+  EXPECT_EQ(rule_of_pickle(op::global("collections", "OrderedDict") + "N\x85R"),
+            "collections.OrderedDict must be called without arguments");
   EXPECT_EQ(rule_of_pickle(op::global("torch", "FloatStorage") + ")R"), "a storage type is called");
   EXPECT_EQ(rule_of_pickle(op::global("torch._utils", "_rebuild_tensor") + ")R"), "_rebuild_tensor has 0 arguments, expected 4");
-  EXPECT_EQ(rule_of_pickle(op::global("torch._utils", "_rebuild_parameter") + ")R"), "_rebuild_parameter has 0 arguments, expected 3");
-  EXPECT_EQ(rule_of_pickle(op::global("torch._utils", "_rebuild_parameter") + "NNN\x87R"), "the data of a parameter must be a tensor, found NoneType");
+  EXPECT_EQ(rule_of_pickle(op::global("torch._utils", "_rebuild_parameter") + ")R"),
+            "_rebuild_parameter has 0 arguments, expected 3");
+  EXPECT_EQ(rule_of_pickle(op::global("torch._utils", "_rebuild_parameter") + "NNN\x87R"),
+            "the data of a parameter must be a tensor, found NoneType");
   EXPECT_EQ(v2("N"), "_rebuild_tensor_v2 has 1 arguments, expected 6 or 7");
   EXPECT_EQ(v2("NNNNNN"), "the storage of a tensor must be a storage, found NoneType");
   EXPECT_EQ(v2(storage + "NNNNN"), "the offset of a tensor must be an integer, found NoneType");
@@ -225,7 +245,8 @@ TEST(UnpicklerTest, RefusesWrongStorages) {
   EXPECT_EQ(rule_of_pickle("NQ"), "a persistent id must be a tuple, found NoneType");
   EXPECT_EQ(rule_of_pickle(")Q"), id);
   EXPECT_EQ(rule_of_pickle(op::tuple(op::text("module") + "NNNN") + "Q"), id);
-  EXPECT_EQ(rule_of_pickle(op::tuple(op::text("storage") + "NNNN") + "Q"), "the type of a storage must be a storage type, found NoneType");
+  EXPECT_EQ(rule_of_pickle(op::tuple(op::text("storage") + "NNNN") + "Q"),
+            "the type of a storage must be a storage type, found NoneType");
   EXPECT_EQ(rule_of_pickle(op::tuple(op::text("storage") + op::global("collections", "OrderedDict") + "NNN") + "Q"),
             "the type of a storage must be a storage type");
   EXPECT_EQ(rule_of_pickle(op::tuple(op::text("storage") + op::global("torch.storage", "UntypedStorage") + "NNN") + "Q"),
@@ -238,8 +259,9 @@ TEST(UnpicklerTest, RefusesViewsOutsideTheirStorage) {
     return rule_of_pickle(op::dict(op::text("x") + op::tensor(op::storage("FloatStorage", "0", 4), offset, size, stride)));
   };
   EXPECT_EQ(view(1, {3}, {1}), "no exception");
-  EXPECT_EQ(view(1, {4}, {1}), "setStorage: sizes [4], strides [1], storage offset 1, and itemsize 4 requiring a storage size of 20 are out of "
-                               "bounds for storage of size 16");
+  EXPECT_EQ(view(1, {4}, {1}),
+            "setStorage: sizes [4], strides [1], storage offset 1, and itemsize 4 requiring a storage size of 20 are out of "
+            "bounds for storage of size 16");
   EXPECT_EQ(view(-1, {1}, {1}), "Tensor: invalid storage offset -1");
   EXPECT_EQ(view(0, {2}, {-1}), "as_strided: Negative strides are not supported at the moment, got strides: [-1]");
   EXPECT_EQ(view(0, {-1}, {1}), "Trying to create tensor with negative dimension -1: [-1]");
@@ -252,8 +274,10 @@ TEST(UnpicklerTest, RefusesWhatIsNoStateDict) {
   EXPECT_EQ(refusal_of_value("N"), "FILE: 'x': expected a tensor, found NoneType");
   EXPECT_EQ(refusal_of_value("G" + std::string(8, '\0')), "FILE: 'x': expected a tensor, found float");
   EXPECT_EQ(refusal_of_value(op::storage("FloatStorage", "0", 4)), "FILE: 'x': expected a tensor, found storage");
-  EXPECT_EQ(refusal(torch_archive(op::dict(op::integer(1) + tensor)).bytes), "FILE: a key of the state_dict is of type int, expected str");
-  EXPECT_EQ(refusal(torch_archive(op::dict(op::text("x") + tensor + op::text("x") + tensor)).bytes), "FILE: 'x': the key appears twice");
+  EXPECT_EQ(refusal(torch_archive(op::dict(op::integer(1) + tensor)).bytes),
+            "FILE: a key of the state_dict is of type int, expected str");
+  EXPECT_EQ(refusal(torch_archive(op::dict(op::text("x") + tensor + op::text("x") + tensor)).bytes),
+            "FILE: 'x': the key appears twice");
   // A dict that contains itself.
   const std::string advice = "this is a checkpoint with a state_dict inside, not a state_dict; pick one by its key: ";
   const Archive cycle = torch_archive("}q\1" + op::text("x") + "h\1s");
@@ -263,9 +287,10 @@ TEST(UnpicklerTest, RefusesWhatIsNoStateDict) {
 TEST(UnpicklerTest, ReadsIntegersOfEveryForm) {
   TemporaryFolder folder;
   // An offset of 1 as BININT2 and LONG1, sizes as BININT1: all inside _rebuild_tensor.
-  const std::string body = op::dict(op::text("x") + op::global("torch._utils", "_rebuild_tensor") +
-                                    op::tuple(op::storage("FloatStorage", "0", 4) + "\x8a\x01\x01" + "K\x03\x85" + "M\x01" + std::string(1, '\0') + "\x85") +
-                                    "R");
+  const std::string body = op::dict(
+      op::text("x") + op::global("torch._utils", "_rebuild_tensor") +
+      op::tuple(op::storage("FloatStorage", "0", 4) + "\x8a\x01\x01" + "K\x03\x85" + "M\x01" + std::string(1, '\0') + "\x85") +
+      "R");
   const Tensor x = load_torch(folder.write("x.pt", torch_archive(body).bytes)).at("x");
   EXPECT_EQ(x.offset(), 1);
   EXPECT_EQ(x.shape_text(), "[3]");

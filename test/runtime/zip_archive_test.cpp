@@ -7,9 +7,7 @@
 namespace kiln::runtime {
 namespace {
 
-Archive good() {
-  return torch_archive(op::dict(op::text("x") + op::tensor(op::storage("FloatStorage", "0", 4), 0, {4}, {1})));
-}
+Archive good() { return torch_archive(op::dict(op::text("x") + op::tensor(op::storage("FloatStorage", "0", 4), 0, {4}, {1}))); }
 
 std::string refusal(const std::string &content) {
   return file_error(content, [](const std::string &path) { load_torch(path); });
@@ -62,8 +60,9 @@ TEST(ZipArchiveTest, RefusesWrongDirectoryEntries) {
   };
   EXPECT_EQ(central(0, uint32_t(0)), "expected an entry of the central directory");
   EXPECT_EQ(central(8, uint16_t(1)), "'m/data/0' is encrypted or uses an unknown feature (flags 0x0001)");
-  EXPECT_EQ(central(10, uint16_t(8)), "'m/data/0' is compressed (method 8); torch.save stores its entries. If torch.jit.save wrote the file, "
-                                    "save the model's state_dict() with torch.save");
+  EXPECT_EQ(central(10, uint16_t(8)),
+            "'m/data/0' is compressed (method 8); torch.save stores its entries. If torch.jit.save wrote the file, "
+            "save the model's state_dict() with torch.save");
   EXPECT_EQ(central(20, uint32_t(15)), "'m/data/0' is stored, but its two sizes differ: 16 and 15");
   EXPECT_EQ(central(28, uint16_t(999)), "an entry reaches beyond the central directory");
   EXPECT_EQ(central(28, uint16_t(0)), "an entry's name is empty or has a null byte");
@@ -113,7 +112,8 @@ TEST(ZipArchiveTest, RefusesOverlapsAndDamage) {
   const std::size_t data = damaged.local[1] + 30 + 8;
   damaged.set(data, uint8_t(1));
   char expected[200];
-  std::snprintf(expected, sizeof(expected), "FILE: offset %zu: the CRC-32 of 'm/data/0' is %08x, but %08x is recorded; the file is damaged", data,
+  std::snprintf(expected, sizeof(expected),
+                "FILE: offset %zu: the CRC-32 of 'm/data/0' is %08x, but %08x is recorded; the file is damaged", data,
                 slow_crc32("\1" + std::string(15, '\0')), slow_crc32(std::string(16, '\0')));
   EXPECT_EQ(refusal(damaged.bytes), expected);
 }
@@ -126,7 +126,8 @@ TEST(ZipArchiveTest, RefusesWrongZip64Records) {
     std::memcpy(changed.data() + at, &value, sizeof(value));
     return refusal(changed);
   };
-  const std::string at_locator = "FILE: offset " + std::to_string(locator) + ": ", at_end64 = "FILE: offset " + std::to_string(end64) + ": ";
+  const std::string at_locator = "FILE: offset " + std::to_string(locator) + ": ",
+                    at_end64 = "FILE: offset " + std::to_string(end64) + ": ";
   EXPECT_EQ(damaged(locator + 8, uint64_t(5)), at_locator + "the zip64 end record is not where its locator says");
   EXPECT_EQ(damaged(locator + 8, UINT64_MAX), at_locator + "the zip64 end record is not where its locator says");
   EXPECT_EQ(damaged(end64 + 4, uint64_t(45)), at_locator + "the zip64 end record is not where its locator says");
@@ -140,23 +141,28 @@ TEST(ZipArchiveTest, RefusesWrongZip64Fields) {
   // A directory entry with saturated sizes and the extra field `extra`; the same in the local header.
   auto archive = [](const std::string &extra) {
     const std::string data = "x", name = "a";
-    const std::string facts = bytes_of<uint16_t>(0) + bytes_of<uint16_t>(0) + bytes_of<uint32_t>(0) + bytes_of(slow_crc32(data)) + bytes_of(UINT32_MAX) +
-                              bytes_of(UINT32_MAX) + bytes_of<uint16_t>(1) + bytes_of(static_cast<uint16_t>(extra.size()));
+    const std::string facts = bytes_of<uint16_t>(0) + bytes_of<uint16_t>(0) + bytes_of<uint32_t>(0) + bytes_of(slow_crc32(data)) +
+                              bytes_of(UINT32_MAX) + bytes_of(UINT32_MAX) + bytes_of<uint16_t>(1) +
+                              bytes_of(static_cast<uint16_t>(extra.size()));
     const std::string local = "PK\x03\x04" + bytes_of<uint16_t>(45) + facts + name + extra + data;
-    const std::string central = "PK\x01\x02" + bytes_of<uint16_t>(45) + bytes_of<uint16_t>(45) + facts + std::string(14, '\0') + name + extra;
+    const std::string central =
+        "PK\x01\x02" + bytes_of<uint16_t>(45) + bytes_of<uint16_t>(45) + facts + std::string(14, '\0') + name + extra;
     return local + central + "PK\x05\x06" + std::string(4, '\0') + bytes_of<uint16_t>(1) + bytes_of<uint16_t>(1) +
-           bytes_of(static_cast<uint32_t>(central.size())) + bytes_of(static_cast<uint32_t>(local.size())) + bytes_of<uint16_t>(0);
+           bytes_of(static_cast<uint32_t>(central.size())) + bytes_of(static_cast<uint32_t>(local.size())) +
+           bytes_of<uint16_t>(0);
   };
   auto rule = [&](const std::string &extra) {
     const std::string message = refusal(archive(extra));
     return message.starts_with("FILE: offset ") ? message.substr(message.find(": ", 13) + 2) : message;
   };
-  const std::string sizes = bytes_of<uint64_t>(1) + bytes_of<uint64_t>(1), field = bytes_of<uint16_t>(1) + bytes_of<uint16_t>(16) + sizes;
+  const std::string sizes = bytes_of<uint64_t>(1) + bytes_of<uint64_t>(1),
+                    field = bytes_of<uint16_t>(1) + bytes_of<uint16_t>(16) + sizes;
   EXPECT_EQ(rule(field), "FILE: the archive has no data.pkl; it was not written by torch.save"); // read, and no .pt
   EXPECT_EQ(rule(field + field), "'a' has two zip64 fields");
   EXPECT_EQ(rule(bytes_of<uint16_t>(1) + bytes_of<uint16_t>(8) + bytes_of<uint64_t>(1)), "the zip64 field of 'a' is too short");
   EXPECT_EQ(rule(bytes_of<uint16_t>(1) + bytes_of<uint16_t>(99) + sizes), "an extra field of 'a' reaches beyond its end");
-  EXPECT_EQ(rule(bytes_of<uint16_t>(1) + bytes_of<uint16_t>(16) + bytes_of(UINT64_MAX) + bytes_of(UINT64_MAX)), "'a' reaches into the central directory");
+  EXPECT_EQ(rule(bytes_of<uint16_t>(1) + bytes_of<uint16_t>(16) + bytes_of(UINT64_MAX) + bytes_of(UINT64_MAX)),
+            "'a' reaches into the central directory");
 }
 
 } // namespace

@@ -50,10 +50,8 @@ template <class OpTy> mlir::DictionaryAttr inherentAttributes(mlir::MLIRContext 
 llvm::LogicalResult inferSemanticTypes(const SemanticOpInfo &info, std::optional<mlir::Location> location,
                                        mlir::ValueRange operands, mlir::DictionaryAttr attributes,
                                        llvm::SmallVectorImpl<mlir::Type> &types);
-/// inferSemanticTypes, then compares with `types` as far as they are given.
-llvm::LogicalResult refineSemanticTypes(const SemanticOpInfo &info, std::optional<mlir::Location> location,
-                                        mlir::ValueRange operands, mlir::DictionaryAttr attributes,
-                                        llvm::SmallVectorImpl<mlir::Type> &types);
+/// Checks operands and attributes (<name>_c1), then that the result types are the inferred ones (<name>_c2).
+llvm::LogicalResult verifySemanticOp(mlir::Operation *op);
 
 template <class OpTy>
 llvm::LogicalResult inferTypes(mlir::MLIRContext *context, std::optional<mlir::Location> location, mlir::ValueRange operands,
@@ -63,12 +61,12 @@ llvm::LogicalResult inferTypes(mlir::MLIRContext *context, std::optional<mlir::L
                             operands, inherentAttributes<OpTy>(context, attributes, properties), types);
 }
 
+/// Leaves given types to SemanticOpInterface's verifier, whose messages carry the constraint's label.
 template <class OpTy>
 llvm::LogicalResult refineTypes(mlir::MLIRContext *context, std::optional<mlir::Location> location, mlir::ValueRange operands,
                                 mlir::DictionaryAttr attributes, mlir::OpaqueProperties properties,
                                 llvm::SmallVectorImpl<mlir::Type> &types) {
-  return refineSemanticTypes({OpTy::getOperationName(), OpTy::getSemanticOperandCount(), OpTy::getAttributeNames()}, location,
-                             operands, inherentAttributes<OpTy>(context, attributes, properties), types);
+  return types.empty() ? inferTypes<OpTy>(context, location, operands, attributes, properties, types) : mlir::success();
 }
 
 llvm::SmallVector<mlir::Value> semanticOperands(mlir::Operation *op);

@@ -68,17 +68,12 @@ def NN_Dialect : Dialect {
 // Types
 //===----------------------------------------------------------------------===//
 
-/// Element types are those of kiln::runtime::DType.
+/// Element types are those of kiln::runtime::DType. Where a size is `?`, either the encoding names it, or the type is *open*: so lazy
+/// modules read from text begin, until nn-resolve-shapes has found the sizes. Nothing is inferred or evaluated on open types.
 def NN_Tensor
-    : Type<CPred<"::kiln::ir::isNNTensorType($_self)">,
-           "ranked tensor of bool, ui8, i8, i16, i32, i64, f16, bf16, f32 or f64 "
-           "(with a #nn.shape encoding if a size is dynamic, else without encoding)",
+    : Type<CPred<"::kiln::ir::isNNTensorType($_self) || ::kiln::ir::isOpenTensorType($_self)">,
+           "ranked tensor of bool, ui8, i8, i16, i32, i64, f16, bf16, f32 or f64, with a #nn.shape encoding where a size is dynamic",
            "::mlir::RankedTensorType">;
-
-def NN_FloatTensor
-    : Type<And<[NN_Tensor.predicate,
-                CPred<"::llvm::isa<::mlir::FloatType>(::llvm::cast<::mlir::RankedTensorType>($_self).getElementType())">]>,
-           "ranked tensor of f16, bf16, f32 or f64 values", "::mlir::RankedTensorType">;
 
 def NN_Scalar : AnyTypeOf<[AnyFloat, AnySignlessInteger], "scalar of a float or signless integer type">;
 

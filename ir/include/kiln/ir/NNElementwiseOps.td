@@ -22,7 +22,7 @@ class NN_UnaryElementwiseOp<string mnemonic, list<Trait> traits = []>
   let assemblyFormat = "$input attr-dict `:` custom<ElementwiseTypes>(type($input), type($output))";
 }
 
-/// A unary operation that PyTorch defines on floating-point values only (the frontend casts integers first).
+/// A unary operation on floating-point values; others are converted to f32 first, as PyTorch does.
 class NN_UnaryFloatOp<string mnemonic, list<Trait> traits = []> : NN_UnaryElementwiseOp<mnemonic, traits>;
 
 def NN_ReluOp : NN_UnaryElementwiseOp<"relu"> {
@@ -47,8 +47,8 @@ def NN_SigmoidOp : NN_UnaryFloatOp<"sigmoid"> {
     ```
 
     Constraints:
-    - sigmoid_c1: a floating-point type.
-    - sigmoid_c2: the output has the input's type.
+    - sigmoid_c1: any type.
+    - sigmoid_c2: the output has the input's type, or f32 elements where the input's are not floating-point.
   }];
 }
 
@@ -60,8 +60,8 @@ def NN_TanhOp : NN_UnaryFloatOp<"tanh"> {
     ```
 
     Constraints:
-    - tanh_c1: a floating-point type.
-    - tanh_c2: the output has the input's type.
+    - tanh_c1: any type.
+    - tanh_c2: the output has the input's type, or f32 elements where the input's are not floating-point.
   }];
 }
 
@@ -89,8 +89,8 @@ def NN_ExpOp : NN_UnaryFloatOp<"exp"> {
     ```
 
     Constraints:
-    - exp_c1: a floating-point type.
-    - exp_c2: the output has the input's type.
+    - exp_c1: any type.
+    - exp_c2: the output has the input's type, or f32 elements where the input's are not floating-point.
   }];
 }
 
@@ -102,8 +102,8 @@ def NN_LogOp : NN_UnaryFloatOp<"log"> {
     ```
 
     Constraints:
-    - log_c1: a floating-point type.
-    - log_c2: the output has the input's type.
+    - log_c1: any type.
+    - log_c2: the output has the input's type, or f32 elements where the input's are not floating-point.
   }];
 }
 
@@ -115,8 +115,8 @@ def NN_SqrtOp : NN_UnaryFloatOp<"sqrt"> {
     ```
 
     Constraints:
-    - sqrt_c1: a floating-point type.
-    - sqrt_c2: the output has the input's type.
+    - sqrt_c1: any type.
+    - sqrt_c2: the output has the input's type, or f32 elements where the input's are not floating-point.
   }];
 }
 
@@ -128,8 +128,8 @@ def NN_RsqrtOp : NN_UnaryFloatOp<"rsqrt"> {
     ```
 
     Constraints:
-    - rsqrt_c1: a floating-point type.
-    - rsqrt_c2: the output has the input's type.
+    - rsqrt_c1: any type.
+    - rsqrt_c2: the output has the input's type, or f32 elements where the input's are not floating-point.
   }];
 }
 

@@ -15,6 +15,8 @@ def SemanticOpInterface : OpInterface<"SemanticOpInterface"> {
     An op whose meaning is the entry of the same name in the table of `kiln::semantics`. Everything here has a default that asks
     that table; an op whose only optional operand is the last one gives `getSemanticOperandCount` itself.
   }];
+  // The comparison of result types is here and not in InferTypeOpInterface's own verifier, which would add a second error to ours.
+  let verify = [{ return ::kiln::ir::detail::verifySemanticOp($_op); }];
   let methods = [
     StaticInterfaceMethod<[{
         Number of operands of the semantics entry, absent optional ones included; -1 when all operands are always there.

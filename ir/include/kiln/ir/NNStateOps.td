@@ -29,7 +29,7 @@ def NN_StateOp : NN_DeclarationOp<"state", [Symbol]> {
     ```
 
     Constraints:
-    - state_c1: the type is static.
+    - state_c1: no size is symbolic (one may be open, before nn-resolve-shapes).
     - state_c2: the initial value has the state's type, and a resource as many bytes as that needs.
     - state_c3: only a parameter of floating-point type is trainable.
   }];

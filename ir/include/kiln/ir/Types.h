@@ -16,8 +16,10 @@
 
 namespace kiln::ir {
 
-/// Whether `type` is a tensor type of the dialect (NN_Tensor in the op definitions).
+/// Whether `type` is a tensor type of the dialect all of whose sizes are known: constants, or named by the encoding.
 bool isNNTensorType(mlir::Type type);
+/// Whether `type` is a tensor type of the dialect with a size that is `?` and not named: before nn-resolve-shapes.
+bool isOpenTensorType(mlir::Type type);
 
 /// i1, ui8, i8, i16, i32, i64, f16, bf16, f32, f64.
 mlir::Type toElementType(runtime::DType dtype, mlir::MLIRContext *context);

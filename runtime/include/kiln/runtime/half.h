@@ -35,17 +35,15 @@ constexpr uint16_t half_from_float(float value) {
   }
   if (magnitude < 0x33000000u) // below half of the smallest subnormal
     return static_cast<uint16_t>(sign);
-  const uint32_t exponent = magnitude >> 23;                // 102 ... 112
+  const uint32_t exponent = magnitude >> 23; // 102 ... 112
   const uint32_t mantissa = (magnitude & 0x7fffffu) | 0x800000u;
-  const uint32_t shift = 126 - exponent;                    // 14 ... 24
+  const uint32_t shift = 126 - exponent; // 14 ... 24
   const uint32_t kept = mantissa >> shift, rest = mantissa & ((1u << shift) - 1), tie = 1u << (shift - 1);
   return static_cast<uint16_t>(sign | (kept + (rest > tie || (rest == tie && (kept & 1u)))));
 }
 
 /// The value of the bfloat16 number `bits`; exact.
-constexpr float float_from_bfloat16(uint16_t bits) {
-  return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
-}
+constexpr float float_from_bfloat16(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
 
 /// The bfloat16 number nearest to `value`.
 constexpr uint16_t bfloat16_from_float(float value) {

@@ -13,14 +13,14 @@ namespace kiln::runtime {
 
 /// One module. Entries are in pre-order: a module comes before its children, children are in order of registration.
 struct KILN_API ModuleEntry {
-  int32_t parent = -1;       // index of an earlier entry; -1 for a root
-  std::string name;          // last part of the path
-  std::string path;          // "blocks.2.fc1"; "" for the root
-  std::string type;          // "Linear"
-  std::string extra_repr;    // PyTorch's extra_repr(); may be several lines
-  std::string output_shape;  // "[batch, 128]"; "" where the module was never called
-  std::string multiply_adds; // expression in the program's symbols, "100352 * batch"; "" for none
-  int64_t parameters = 0;    // elements of the module's own parameters; a tied one counts where it appears first
+  int32_t parent = -1;              // index of an earlier entry; -1 for a root
+  std::string name;                 // last part of the path
+  std::string path;                 // "blocks.2.fc1"; "" for the root
+  std::string type;                 // "Linear"
+  std::string extra_repr;           // PyTorch's extra_repr(); may be several lines
+  std::string output_shape;         // "[batch, 128]"; "" where the module was never called
+  std::string multiply_adds;        // expression in the program's symbols, "100352 * batch"; "" for none
+  int64_t parameters = 0;           // elements of the module's own parameters; a tied one counts where it appears first
   int64_t trainable_parameters = 0; // those of them that are trainable
 };
 

@@ -1,0 +1,226 @@
+// Settling a recorded program: which models it consists of, and the names of modules and state.
+#include <algorithm>
+#include <set>
+
+#include "errors.h"
+#include "program_recorder.h"
+
+namespace kiln::detail {
+
+using nn::detail::ModuleAccess;
+using nn::detail::PathModule;
+using semantics::DimExpr;
+
+struct ProgramRecorder::Layout {
+  recording::Recording recording;
+  std::vector<PathModule> modules; // as RecordedProgram::modules; null for the container of named models
+  std::unordered_map<const nn::Module *, std::size_t> module_of; // first place in `modules`
+  std::unordered_map<const runtime::Storage *, std::string> state_path;
+  std::set<int32_t> read_states;
+};
+
+namespace {
+std::string joined(const std::string &prefix, const std::string &name) { return prefix.empty() ? name : prefix + "." + name; }
+
+bool same_view(const TensorImpl &a, const TensorImpl &b) { return a.value.is_same(b.value); }
+} // namespace
+
+// Code behind a program.function may have replaced what the function was recorded with.
+void ProgramRecorder::check_unchanged() const {
+  for (const Registration &registration : registrations_) {
+    const TensorImplPtr &now = registration.slot->impl;
+    const bool replaced = now != registration.impl || (now && registration.storage && now->value.storage() != registration.storage);
+    if (replaced)
+      fail("'" + registration.slot->name + "' was replaced after a function had been recorded with it\ncomplete the models (tie weights, "
+           "convert types, replace layers) before the first program.function");
+  }
+}
+
+// The models of the program. Modules without state that were called beside a model are no models of their own.
+std::vector<nn::Module *> ProgramRecorder::final_roots() const {
+  std::vector<nn::Module *> roots;
+  for (nn::Module *root : roots_) {
+    const std::vector<PathModule> tree = nn::detail::walk(*root);
+    const bool stateful = std::any_of(tree.begin(), tree.end(), [](const PathModule &below) {
+      const auto slots = ModuleAccess::slots(*below.module);
+      return std::any_of(slots.begin(), slots.end(), [](const auto &slot) { return slot->impl != nullptr; });
+    });
+    if (stateful || is_named(root))
+      roots.push_back(root);
+  }
+  if (roots.empty() && named_roots_.empty() && roots_.size() == 1)
+    return roots_;
+  return roots;
+}
+
+void ProgramRecorder::add_modules(Layout &layout) const {
+  const std::vector<nn::Module *> roots = final_roots();
+  std::vector<nn::Module *> unnamed;
+  for (nn::Module *root : roots)
+    if (!is_named(root))
+      unnamed.push_back(root);
+  if (unnamed.size() + (named_roots_.empty() ? 0 : 1) > 1) {
+    std::string names;
+    for (nn::Module *root : unnamed)
+      names += (names.empty() ? "" : ", ") + root->name();
+    fail("program '" + name_ + "' uses models that are not part of one another" + (named_roots_.empty() ? "" : " and have no name") + ": " +
+         names + "\nname each one: program.register_module(\"name\", model), or register it in the module that uses it");
+  }
+  if (named_roots_.empty()) {
+    if (!unnamed.empty())
+      layout.modules = nn::detail::walk_all(*unnamed.front());
+  } else {
+    // Several models print, and name their state, like an nn.ModuleDict of them.
+    layout.modules.push_back({"", nullptr, -1, ""});
+    for (const auto &[name, root] : named_roots_)
+      for (PathModule below : nn::detail::walk_all(*root, name)) {
+        below.parent = below.parent < 0 ? 0 : below.parent;
+        layout.modules.push_back(std::move(below));
+      }
+    // walk_all numbers each tree from 0: shift the parents of all but the roots.
+    std::size_t base = 1;
+    for (const auto &[name, root] : named_roots_) {
+      const std::size_t count = nn::detail::walk_all(*root, name).size();
+      for (std::size_t i = base + 1; i < base + count; ++i)
+        layout.modules[i].parent += static_cast<int32_t>(base);
+      base += count;
+    }
+  }
+  for (std::size_t i = 0; i < layout.modules.size(); ++i) {
+    const PathModule &module = layout.modules[i];
+    semantics::RecordedModule recorded;
+    recorded.parent = module.parent;
+    recorded.name = module.name;
+    recorded.path = module.path;
+    recorded.type = module.module ? module.module->name() : "ModuleDict";
+    recorded.extra_repr = module.module ? module.module->extra_repr() : "";
+    layout.recording.program.modules.push_back(std::move(recorded));
+    if (module.module)
+      layout.module_of.emplace(module.module, i);
+  }
+}
+
+void ProgramRecorder::add_states(Layout &layout) const {
+  std::unordered_map<const runtime::Storage *, TensorImplPtr> first;
+  for (const PathModule &module : layout.modules) {
+    if (!module.module)
+      continue;
+    for (const std::shared_ptr<TensorSlot> &slot : ModuleAccess::slots(*module.module)) {
+      if (!slot->impl)
+        continue;
+      const std::string name = joined(module.path, slot->name);
+      if (slot->impl->uninitialized)
+        fail("'" + name + "' of " + module.module->name() + " has no shape: no recorded function calls this lazy module\ncall it in a "
+             "function, or give its in_features");
+      const runtime::Storage *storage = slot->impl->value.storage().get();
+      auto [known, added] = first.emplace(storage, slot->impl);
+      if (added) {
+        layout.state_path[storage] = name;
+        semantics::RecordedState state;
+        state.path = name;
+        state.kind = slot->is_parameter ? semantics::StateKind::Parameter : semantics::StateKind::Buffer;
+        state.trainable = slot->impl->requires_grad;
+        state.initial = slot->impl->value.contiguous();
+        layout.recording.program.states.push_back(std::move(state));
+      } else if (!same_view(*known->second, *slot->impl)) {
+        fail("'" + name + "' and '" + layout.state_path[storage] + "' share storage but are different views of it\ntie whole tensors, or "
+             "clone() one of them");
+      }
+      layout.recording.program.state_names.push_back({name, layout.state_path[storage], slot->persistent});
+    }
+  }
+}
+
+void ProgramRecorder::add_functions(Layout &layout) {
+  for (Function &function : functions_) {
+    semantics::RecordedFunction recorded = std::move(function.merged.function);
+    for (semantics::RecordedOperation &operation : recorded.operations) {
+      if (!operation.module_path.empty()) {
+        const nn::Module *module = modules_[std::stoul(operation.module_path)];
+        auto place = layout.module_of.find(module);
+        operation.module_path = place == layout.module_of.end() ? "" : layout.modules[place->second].path;
+      }
+      if (!operation.attributes.has("state"))
+        continue;
+      const auto index = static_cast<int32_t>(std::stol(operation.attributes.get<std::string>("state").substr(1)));
+      const StateEntry &entry = state(index);
+      auto path = layout.state_path.find(entry.impl->value.storage().get());
+      if (path == layout.state_path.end()) {
+        runtime::ValueError error("'" + entry.slot->name + "' is used by function '" + recorded.name +
+                                  "' but is part of no model of the program\nname its module with program.register_module");
+        error.frames = operation.frames;
+        throw error;
+      }
+      operation.attributes.set("state", path->second);
+      layout.read_states.insert(index);
+    }
+    layout.recording.program.functions.push_back(std::move(recorded));
+  }
+}
+
+// Output shape and cost of each module, from its first call.
+void ProgramRecorder::describe_calls(Layout &layout) const {
+  std::set<const nn::Module *> described;
+  for (const Function &function : functions_)
+    for (std::size_t c = 0; c < function.merged.calls.size(); ++c) {
+      const nn::Module *module = function.merged.calls[c].module;
+      auto place = layout.module_of.find(module);
+      if (place == layout.module_of.end() || !described.insert(module).second)
+        continue;
+      semantics::RecordedModule &recorded = layout.recording.program.modules[place->second];
+      const auto &shapes = function.merged.call_shapes[c];
+      for (const std::vector<DimExpr> &shape : shapes)
+        recorded.output_shape += (recorded.output_shape.empty() ? "" : ", ") + semantics::shape_text(shape);
+      if (shapes.size() > 1)
+        recorded.output_shape = "(" + recorded.output_shape + ")";
+      if (const DimExpr &count = function.merged.call_multiply_adds[c]; !(count == DimExpr(0)))
+        recorded.multiply_adds = count.text();
+    }
+}
+
+void ProgramRecorder::add_diagnostics(Layout &layout) const {
+  for (const PendingDiagnostic &pending : diagnostics_) {
+    recording::Diagnostic diagnostic = pending.diagnostic;
+    if (auto place = layout.module_of.find(pending.module); place != layout.module_of.end())
+      diagnostic.module_path = layout.modules[place->second].path;
+    layout.recording.diagnostics.push_back(std::move(diagnostic));
+  }
+}
+
+// A member that holds another tensor than its registration makes its module compute with the wrong one.
+void ProgramRecorder::report_unread_parameters(Layout &layout) const {
+  std::set<const nn::Module *> called;
+  for (const Function &function : functions_)
+    for (const ModuleCall &call : function.merged.calls)
+      called.insert(call.module);
+  for (const PathModule &module : layout.modules) {
+    if (!module.module || !called.count(module.module))
+      continue;
+    for (const std::shared_ptr<TensorSlot> &slot : ModuleAccess::slots(*module.module)) {
+      if (!slot->is_parameter || !slot->impl || layout.read_states.count(find_state(slot->impl->value.storage().get())))
+        continue;
+      recording::Diagnostic diagnostic;
+      diagnostic.message = "parameter '" + joined(module.path, slot->name) + "' is never used, though its module (" +
+                           module.module->name() + ") runs; if its member was assigned another tensor, let the member hold what "
+                           "register_parameter returned: then the assignment replaces the parameter";
+      diagnostic.module_path = module.path;
+      diagnostic.frames = functions_.front().merged.function.frames;
+      layout.recording.diagnostics.push_back(std::move(diagnostic));
+    }
+  }
+}
+
+recording::Recording ProgramRecorder::finish() {
+  check_unchanged();
+  Layout layout;
+  layout.recording.program.name = name_;
+  add_modules(layout);
+  add_states(layout);
+  describe_calls(layout);
+  add_functions(layout);
+  add_diagnostics(layout);
+  report_unread_parameters(layout);
+  return std::move(layout.recording);
+}
+
+} // namespace kiln::detail

@@ -1,0 +1,401 @@
+// Recording the functions of a program.
+#include "program_recorder.h"
+
+#include <algorithm>
+#include <set>
+
+#include "errors.h"
+#include "kiln/semantics/generator.h"
+
+namespace kiln::detail {
+
+using nn::detail::ModuleAccess;
+using semantics::DimExpr;
+
+namespace {
+
+// Stand-in numbers: primes, so that what is computed from them can be told apart. The third set is small: it finds code that would do
+// something else for small or even sizes.
+constexpr int64_t kFirstRun = 1009, kSecondRun = 2003, kThirdRun = 2;
+
+int64_t next_prime(int64_t number) {
+  for (;; ++number) {
+    bool prime = number >= 2;
+    for (int64_t d = 2; d * d <= number && prime; ++d)
+      prime = number % d != 0;
+    if (prime)
+      return number;
+  }
+}
+
+std::map<std::string, int64_t> stand_in_numbers(const std::vector<Input> &inputs, int64_t from) {
+  std::map<std::string, int64_t> numbers;
+  for (const Input &input : inputs)
+    for (const Dim &dim : input.dims)
+      if (dim.is_named() && !numbers.count(dim.name())) {
+        from = next_prime(from);
+        numbers.emplace(dim.name(), from++);
+      }
+  return numbers;
+}
+
+bool is_identifier(const std::string &name) {
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
+  return !name.empty() && letter(name[0]) &&
+         std::all_of(name.begin(), name.end(), [&](char c) { return letter(c) || (c >= '0' && c <= '9'); });
+}
+
+// Puts back the modes and the requires_grad flags that a function changes.
+class FlagsGuard {
+public:
+  FlagsGuard() {
+    for (nn::Module *module : ModuleAccess::live_modules()) {
+      training_.emplace_back(module, ModuleAccess::training(*module));
+      for (const std::shared_ptr<TensorSlot> &slot : ModuleAccess::slots(*module))
+        if (slot->impl)
+          requires_grad_.emplace_back(slot->impl, slot->impl->requires_grad);
+    }
+  }
+  ~FlagsGuard() {
+    const std::vector<nn::Module *> live = ModuleAccess::live_modules();
+    for (const auto &[module, training] : training_)
+      if (std::find(live.begin(), live.end(), module) != live.end())
+        ModuleAccess::set_training(*module, training);
+    for (const auto &[impl, value] : requires_grad_)
+      impl->requires_grad = value;
+  }
+
+private:
+  std::vector<std::pair<nn::Module *, bool>> training_;
+  std::vector<std::pair<TensorImplPtr, bool>> requires_grad_;
+};
+
+} // namespace
+
+ProgramRecorder::ProgramRecorder(std::string name, Modes modes)
+    : name_(std::move(name)), modes_(std::move(modes)), first_sequence_(ModuleAccess::next_sequence_number()) {}
+ProgramRecorder::~ProgramRecorder() = default;
+
+//===----------------------------------------------------------------------===//
+// Functions
+//===----------------------------------------------------------------------===//
+
+void ProgramRecorder::check_inputs(const std::string &name, const std::vector<Input> &inputs, std::size_t arity) const {
+  if (!is_identifier(name))
+    fail("function name '" + name + "' is no identifier\nthe generated header declares a function of this name: use letters, digits and "
+         "underscores");
+  for (const Function &other : functions_)
+    if (other.merged.function.name == name)
+      fail<runtime::KeyError>("function '" + name + "' already exists in program '" + name_ + "'\ngive each function a name of its own");
+  if (inputs.empty())
+    fail("function '" + name + "' has no inputs\nname each input and its dimensions: {{\"x\", {\"batch\", 784}}}");
+  if (inputs.size() != arity)
+    fail("function '" + name + "' declares " + std::to_string(inputs.size()) + " input" + (inputs.size() == 1 ? "" : "s") +
+         ", but the code takes " + std::to_string(arity) + " tensor" + (arity == 1 ? "" : "s") +
+         "\ndeclare one {name, {dimensions}} for each");
+  std::set<std::string> names;
+  for (const Input &input : inputs) {
+    if (!is_identifier(input.name))
+      fail("input name '" + input.name + "' of function '" + name + "' is no identifier\nuse letters, digits and underscores");
+    if (!names.insert(input.name).second)
+      fail<runtime::KeyError>("function '" + name + "' has two inputs '" + input.name + "'\ngive each input a name of its own");
+    for (const Dim &dim : input.dims) {
+      if (!dim.name().empty() && !is_identifier(dim.name()))
+        fail("dimension '" + dim.name() + "' of input '" + input.name + "' is no name\nuse letters, digits and underscores, or a number");
+      if (dim.name().empty() && dim.value() < 0)
+        fail("dimension " + std::to_string(dim.value()) + " of input '" + input.name + "' is negative\ngive a size that is known only at "
+             "run time a name, such as \"batch\"");
+    }
+  }
+}
+
+Modes ProgramRecorder::current_modes() const {
+  Modes modes;
+  for (nn::Module *module : ModuleAccess::live_modules())
+    if (ModuleAccess::sequence_number(*module) >= first_sequence_)
+      modes.emplace(ModuleAccess::sequence_number(*module) - first_sequence_, ModuleAccess::training(*module));
+  return modes;
+}
+
+Trace ProgramRecorder::record_once(const std::string &name, const std::vector<Input> &inputs, const std::vector<std::string> &outputs,
+                                   const Body &body, const std::map<std::string, int64_t> &symbols) {
+  FlagsGuard flags;
+  for (nn::Module *module : ModuleAccess::live_modules())
+    if (auto mode = modes_.find(ModuleAccess::sequence_number(*module) - first_sequence_); mode != modes_.end())
+      ModuleAccess::set_training(*module, mode->second);
+  refresh_states();
+
+  Recorder recorder(*this, symbols, static_cast<int64_t>(functions_.size()) << 32);
+  std::vector<Tensor> arguments;
+  for (const Input &input : inputs) {
+    std::vector<int64_t> sizes;
+    for (const Dim &dim : input.dims)
+      sizes.push_back(dim.is_named() ? symbols.at(dim.name()) : dim.value());
+    arguments.push_back(recorder.add_input(input.name, std::move(sizes), input.dtype));
+  }
+  const NamedOutputs returned = body(arguments);
+  if (returned.empty())
+    fail("function '" + name + "' returns no tensors\nreturn what the host program is to get");
+  if (!outputs.empty() && outputs.size() != returned.size())
+    fail("function '" + name + "' returns " + std::to_string(returned.size()) + " tensors, but " + std::to_string(outputs.size()) +
+         " output names are given");
+  std::set<std::string> names;
+  for (std::size_t i = 0; i < returned.size(); ++i) {
+    std::string output = returned[i].first;
+    if (!outputs.empty())
+      output = outputs[i];
+    if (output.empty())
+      output = returned.size() == 1 ? "output" : "output" + std::to_string(i);
+    if (!is_identifier(output))
+      fail("output name '" + output + "' of function '" + name + "' is no identifier\nuse letters, digits and underscores");
+    if (!names.insert(output).second)
+      fail<runtime::KeyError>("function '" + name + "' has two outputs '" + output + "'\ngive each output a name of its own");
+    require(returned[i].second, "a returned output");
+    recorder.add_output(output, returned[i].second);
+  }
+  return recorder.take_trace();
+}
+
+void ProgramRecorder::add_function(std::string name, std::vector<Input> inputs, std::vector<std::string> outputs, std::size_t arity,
+                                   const Body &body) {
+  if (Recorder::current())
+    fail("function '" + name + "' is declared inside a recorded function\ndeclare it in the KILN_PROGRAM block");
+  check_inputs(name, inputs, arity);
+  Function function;
+  function.modes = current_modes();
+  const semantics::Frames frames = capture_frames();
+  auto traced = [&](int64_t numbers_from) {
+    Trace trace = record_once(name, inputs, outputs, body, stand_in_numbers(inputs, numbers_from));
+    trace.function.name = name;
+    trace.function.frames = frames;
+    return trace;
+  };
+  const Trace first = traced(kFirstRun);
+  if (first.symbols.empty()) {
+    function.merged = merge_traces(first, first);
+  } else {
+    auto again = [&](int64_t numbers_from) {
+      try {
+        return traced(numbers_from);
+      } catch (const runtime::Error &error) {
+        std::string sizes;
+        for (const auto &[dim, number] : stand_in_numbers(inputs, numbers_from))
+          sizes += (sizes.empty() ? "" : ", ") + dim + " = " + std::to_string(number);
+        rethrow_with(error, std::string(error.what()) + "\nthis happens with " + sizes + ": function '" + name +
+                                "' must work for every size of its named dimensions");
+      }
+    };
+    const Trace second = again(kSecondRun);
+    function.merged = merge_traces(first, second);
+    check_trace(function.merged, again(kThirdRun));
+  }
+  functions_.push_back(std::move(function));
+}
+
+bool ProgramRecorder::run(void (*body)(Program &)) {
+  semantics::default_generator().manual_seed(semantics::kDefaultSeed);
+  Program program(*this);
+  body(program);
+  if (functions_.empty())
+    fail("program '" + name_ + "' has no functions\ndeclare one: program.function(\"predict\", {{\"x\", {\"batch\", 784}}}, [&](Tensor x) "
+         "{ return model(x); })");
+  if (!modes_.empty())
+    return true;
+  const Modes now = current_modes();
+  for (const Function &function : functions_)
+    for (const auto &[number, training] : function.modes)
+      if (auto end = now.find(number); end != now.end() && end->second != training)
+        end_modes_[number] = end->second;
+  return end_modes_.empty();
+}
+
+//===----------------------------------------------------------------------===//
+// Models
+//===----------------------------------------------------------------------===//
+
+void ProgramRecorder::register_module(const std::string &name, std::shared_ptr<nn::Module> module) {
+  if (!module)
+    fail("program.register_module(\"" + name + "\") got no module");
+  if (name.find('.') != std::string::npos)
+    fail<runtime::KeyError>("module name can't contain \".\", got: " + name);
+  if (name.empty())
+    fail<runtime::KeyError>("module name can't be empty string \"\"");
+  for (const auto &[other, registered] : named_roots_) {
+    if (other == name)
+      fail<runtime::KeyError>("attribute '" + name + "' already exists");
+    if (registered == module)
+      fail<runtime::KeyError>("the module is registered as '" + other + "' already");
+  }
+  named_roots_.emplace_back(name, std::move(module));
+}
+
+bool ProgramRecorder::is_named(const nn::Module *root) const {
+  return std::any_of(named_roots_.begin(), named_roots_.end(), [&](const auto &named) { return named.second.get() == root; });
+}
+
+void ProgramRecorder::refresh_states() {
+  parents_.clear();
+  roots_above_.clear();
+  for (nn::Module *module : ModuleAccess::live_modules()) {
+    parents_[module];
+    for (const auto &[name, child] : ModuleAccess::children(*module))
+      parents_[child].push_back(module);
+    for (const std::shared_ptr<TensorSlot> &slot : ModuleAccess::slots(*module)) {
+      const bool known = std::any_of(registrations_.begin(), registrations_.end(),
+                                     [&](const Registration &other) { return other.slot == slot; });
+      if (!known)
+        registrations_.push_back({slot, slot->impl, slot->impl ? slot->impl->value.storage() : nullptr});
+      if (!slot->impl || slot->impl->uninitialized)
+        continue;
+      auto [place, added] = state_index_.emplace(slot->impl->value.storage().get(), static_cast<int32_t>(states_.size()));
+      if (added)
+        states_.push_back({slot->impl, slot, {}});
+      StateEntry &entry = states_[static_cast<std::size_t>(place->second)];
+      if (std::find(entry.owners.begin(), entry.owners.end(), module) == entry.owners.end())
+        entry.owners.push_back(module);
+    }
+  }
+}
+
+int32_t ProgramRecorder::find_state(const runtime::Storage *storage) const {
+  auto found = state_index_.find(storage);
+  return found == state_index_.end() ? -1 : found->second;
+}
+
+// The modules at the top of the trees that contain `module`.
+const std::vector<nn::Module *> &ProgramRecorder::roots_above(nn::Module &module) {
+  if (!parents_.count(&module))
+    refresh_states(); // it was made while recording
+  if (auto known = roots_above_.find(&module); known != roots_above_.end())
+    return known->second;
+  // Named modules count as roots even where another module contains them.
+  std::vector<nn::Module *> roots;
+  if (parents_[&module].empty() || is_named(&module))
+    roots.push_back(&module);
+  for (nn::Module *parent : std::vector<nn::Module *>(parents_[&module]))
+    for (nn::Module *root : std::vector<nn::Module *>(roots_above(*parent)))
+      if (std::find(roots.begin(), roots.end(), root) == roots.end())
+        roots.push_back(root);
+  return roots_above_[&module] = roots;
+}
+
+nn::Module *ProgramRecorder::preferred_root(nn::Module &module) {
+  const std::vector<nn::Module *> &roots = roots_above(module);
+  for (nn::Module *root : roots)
+    if (is_named(root))
+      return root;
+  for (nn::Module *root : roots)
+    if (std::find(roots_.begin(), roots_.end(), root) != roots_.end())
+      return root;
+  return roots.front();
+}
+
+// Whether a module may be used where `outermost` runs: both are parts of one model, or of models that the program has named.
+bool ProgramRecorder::belongs_to(nn::Module &module, nn::Module &outermost) {
+  const std::vector<nn::Module *> roots = roots_above(module);
+  const nn::Module *running = preferred_root(outermost);
+  return std::any_of(roots.begin(), roots.end(), [&](nn::Module *root) { return root == running || is_named(root); });
+}
+
+bool ProgramRecorder::use_root(nn::Module &root) {
+  if (std::find(roots_.begin(), roots_.end(), &root) != roots_.end())
+    return true;
+  std::shared_ptr<nn::Module> owner = root.weak_from_this().lock();
+  if (!owner)
+    return false;
+  kept_alive_.push_back(std::move(owner));
+  roots_.push_back(&root);
+  return true;
+}
+
+namespace {
+bool has_state(const nn::Module &module) {
+  for (const nn::detail::PathModule &below : nn::detail::walk(module))
+    for (const std::shared_ptr<TensorSlot> &slot : ModuleAccess::slots(*below.module))
+      if (slot->impl)
+        return true;
+  return false;
+}
+
+std::string one_line(const nn::Module &module) {
+  const std::string text = module.text();
+  return text.find('\n') == std::string::npos ? text : module.name();
+}
+
+[[noreturn]] void fail_not_shared(const nn::Module &root) {
+  fail("the model " + root.name() + " is not held by a shared_ptr, so it would be gone before the program is finished\nmake it with "
+       "KILN_MODULE's holder or std::make_shared instead of on the stack");
+}
+
+std::string where_text(ProgramRecorder &program, const nn::Module &running) {
+  const std::string path = program.path_text(running);
+  return path.empty() ? running.name() : "'" + path + "' (" + running.name() + ")";
+}
+
+constexpr const char *kRegisterAdvice =
+    "\nits parameters would be in no state_dict, and no optimizer would find them\nregister it in the constructor of the module that uses "
+    "it: layer = register_module(\"layer\", layer), or put it into a registered nn::ModuleList, nn::ModuleDict or nn::Sequential; name a "
+    "model of its own with program.register_module";
+} // namespace
+
+bool ProgramRecorder::check_module_call(nn::Module &module, nn::Module *outermost) {
+  if (outermost) {
+    if (belongs_to(module, *outermost))
+      return true;
+    if (!has_state(module))
+      return false;
+    fail("module " + one_line(module) + " is used in the forward of " + where_text(*this, *Recorder::current()->running_module()) +
+         " but never registered" + kRegisterAdvice);
+  }
+  nn::Module *root = preferred_root(module);
+  if (use_root(*root))
+    return true;
+  if (has_state(*root))
+    fail_not_shared(*root);
+  return false;
+}
+
+void ProgramRecorder::check_state_use(int32_t index, nn::Module *outermost) {
+  const StateEntry &entry = state(index);
+  if (outermost) {
+    for (nn::Module *owner : entry.owners)
+      if (belongs_to(*owner, *outermost))
+        return;
+    fail(std::string(entry.slot->is_parameter ? "parameter '" : "buffer '") + entry.slot->name + "' of module " +
+         one_line(*entry.owners.front()) + " is used in the forward of " +
+         where_text(*this, *Recorder::current()->running_module()) + ", but the module was never registered" + kRegisterAdvice);
+  }
+  nn::Module *root = preferred_root(*entry.owners.front());
+  if (!use_root(*root))
+    fail_not_shared(*root);
+}
+
+std::string ProgramRecorder::path_text(const nn::Module &module) {
+  const nn::Module *root = preferred_root(const_cast<nn::Module &>(module));
+  for (const nn::detail::PathModule &below : nn::detail::walk(*root))
+    if (below.module == &module)
+      return below.path;
+  return "";
+}
+
+int32_t ProgramRecorder::module_index(nn::Module &module) {
+  auto [place, added] = module_index_.emplace(&module, static_cast<int32_t>(modules_.size()));
+  if (added)
+    modules_.push_back(&module);
+  return place->second;
+}
+
+void ProgramRecorder::report_baked_constant(const TensorImpl &impl, nn::Module *running) {
+  if (std::find(reported_origins_.begin(), reported_origins_.end(), impl.origin) != reported_origins_.end())
+    return;
+  reported_origins_.push_back(impl.origin);
+  recording::Diagnostic diagnostic;
+  diagnostic.message = "a tensor " + runtime::shape_text(impl.origin->sizes) + " of " + std::string(runtime::name(impl.origin->dtype)) +
+                       " that is not registered is baked into the program as a constant; register it with register_buffer or "
+                       "register_parameter";
+  diagnostic.frames = capture_frames();
+  diagnostic.notes.push_back({"the tensor is made here", impl.origin->frames});
+  diagnostics_.push_back({std::move(diagnostic), running});
+}
+
+} // namespace kiln::detail

@@ -1,0 +1,312 @@
+// The programs that every kind of kernel is tested with. Sizes are chosen around tiles: below, equal, above, not divisible.
+#include "kernel_cases.h"
+
+#include <fmt/format.h>
+
+namespace kiln::test {
+
+using runtime::DType;
+
+std::string moduleText(const std::string &body) { return "module attributes {nn.program = \"test\"} {\n" + body + "\n}\n"; }
+
+namespace {
+
+/// "tensor<?x7xf32, #nn.shape<batch, 7>>" for "batch, 7".
+std::string type(const std::string &sizes, const std::string &element = "f32") {
+  std::string dims;
+  bool isDynamic = false;
+  for (size_t begin = 0; begin < sizes.size();) {
+    size_t end = std::min(sizes.find(", ", begin), sizes.size());
+    std::string size = sizes.substr(begin, end - begin);
+    bool isNumber = size.find_first_not_of("0123456789") == std::string::npos;
+    isDynamic |= !isNumber;
+    dims += (isNumber ? size : "?") + "x";
+    begin = end + 2;
+  }
+  return "tensor<" + dims + element + (isDynamic ? ", #nn.shape<" + sizes + ">" : "") + ">";
+}
+
+/// A function of its arguments' types, its body and its results' types.
+std::string function(const std::vector<std::string> &inputs, const std::string &body, const std::string &result,
+                     const std::string &returned = "%y") {
+  std::string arguments;
+  for (size_t i = 0; i < inputs.size(); ++i)
+    arguments += fmt::format("{}%x{}: {}", i ? ", " : "", i, inputs[i]);
+  return fmt::format("func.func @f({}) -> ({}) attributes {{nn.entry}} {{\n{}\n  return {} : {}\n}}", arguments, result, body, returned,
+                     result);
+}
+
+std::vector<KernelCase> makeCases() {
+  std::vector<KernelCase> cases;
+
+  // Linear layers whose weight is state: packed after optimisation.
+  struct LinearSize {
+    int64_t in, out;
+  };
+  for (LinearSize s : {LinearSize{1, 1}, {7, 10}, {16, 32}, {33, 48}, {64, 100}, {784, 512}}) {
+    std::string x = type(fmt::format("batch, {}", s.in)), w = type(fmt::format("{}, {}", s.out, s.in)),
+                b = type(std::to_string(s.out)), y = type(fmt::format("batch, {}", s.out));
+    cases.push_back({fmt::format("linear_{}x{}_bias_relu", s.in, s.out),
+                     fmt::format("nn.state @w parameter : {}\nnn.state @b parameter : {}\n", w, b) +
+                         function({x},
+                                  fmt::format("  %w = nn.read @w : {1}\n  %b = nn.read @b : {2}\n"
+                                              "  %z = nn.linear %x0, %w, %b : ({0}, {1}, {2}) -> {3}\n  %y = nn.relu %z : {3}",
+                                              x, w, b, y),
+                                  y),
+                     {{{kBatch, s.in}}}});
+  }
+  {
+    std::string x = type("batch, 20", "f64"), w = type("35, 20", "f64"), y = type("batch, 35", "f64");
+    cases.push_back({"linear_f64",
+                     fmt::format("nn.state @w parameter : {}\n", w) +
+                         function({x}, fmt::format("  %w = nn.read @w : {1}\n  %y = nn.linear %x0, %w : ({0}, {1}) -> {2}", x, w, y), y),
+                     {{{kBatch, 20}, DType::Float64}},
+                     1e-14});
+  }
+  {
+    std::string x = type("batch, 3, 24"), w = type("40, 24"), y = type("batch, 3, 40"), r = type("3, 40");
+    cases.push_back({"linear_3d_residual",
+                     fmt::format("nn.state @w parameter : {}\n", w) +
+                         function({x, y, r},
+                                  fmt::format("  %w = nn.read @w : {1}\n  %z = nn.linear %x0, %w : ({0}, {1}) -> {2}\n"
+                                              "  %s = nn.add %z, %x1 : {2}\n  %y = nn.mul %s, %x2 : ({2}, {3}) -> {2}",
+                                              x, w, y, r),
+                                  y),
+                     {{{kBatch, 3, 24}}, {{kBatch, 3, 40}}, {{3, 40}}}});
+  }
+  {
+    std::string x = type("50"), w = type("12, 50"), b = type("12"), y = type("12");
+    cases.push_back({"linear_vector",
+                     fmt::format("nn.state @w parameter : {}\nnn.state @b parameter : {}\n", w, b) +
+                         function({x},
+                                  fmt::format("  %w = nn.read @w : {1}\n  %b = nn.read @b : {2}\n"
+                                              "  %y = nn.linear %x0, %w, %b : ({0}, {1}, {2}) -> {3}",
+                                              x, w, b, y),
+                                  y),
+                     {{{50}}}});
+  }
+  // A linear layer whose weight is an input.
+  {
+    std::string x = type("batch, 37"), w = type("45, 37"), b = type("45"), y = type("batch, 45");
+    cases.push_back({"linear_unpacked",
+                     function({x, w, b}, fmt::format("  %y = nn.linear %x0, %x1, %x2 : ({0}, {1}, {2}) -> {3}", x, w, b, y), y),
+                     {{{kBatch, 37}}, {{45, 37}}, {{45}}}});
+  }
+
+  // Matrix products.
+  auto matmul = [&](const std::string &name, const std::string &a, const std::string &b, const std::string &y,
+                    std::vector<InputCase> inputs) {
+    cases.push_back({"matmul_" + name,
+                     function({type(a), type(b)}, fmt::format("  %y = nn.matmul %x0, %x1 : ({}, {}) -> {}", type(a), type(b), type(y)),
+                              type(y)),
+                     std::move(inputs)});
+  };
+  matmul("2d", "batch, 30", "30, 70", "batch, 70", {{{kBatch, 30}}, {{30, 70}}});
+  matmul("inner_batch", "9, batch", "batch, 33", "9, 33", {{{9, kBatch}}, {{kBatch, 33}}});
+  matmul("batched", "batch, 5, 8", "batch, 8, 40", "batch, 5, 40", {{{kBatch, 5, 8}}, {{kBatch, 8, 40}}});
+  matmul("broadcast", "batch, 1, 6, 8", "3, 8, 17", "batch, 3, 6, 17", {{{kBatch, 1, 6, 8}}, {{3, 8, 17}}});
+  matmul("row", "11", "11, 38", "38", {{{11}}, {{11, 38}}});
+  matmul("column", "batch, 4, 11", "11", "batch, 4", {{{kBatch, 4, 11}}, {{11}}});
+  matmul("dot", "19", "19", "", {{{19}}, {{19}}});
+
+  // Maps.
+  auto unary = [&](const std::string &op, const std::string &element = "f32", DType dtype = DType::Float32, double tolerance = 1e-6) {
+    std::string t = type("batch, 5", element);
+    cases.push_back({op + "_" + element, function({t}, fmt::format("  %y = nn.{} %x0 : {}", op, t), t), {{{kBatch, 5}, dtype}}, tolerance});
+  };
+  for (const char *op : {"relu", "sigmoid", "tanh", "neg", "exp", "log", "sqrt", "rsqrt", "abs"}) {
+    unary(op);
+    unary(op, "f64", DType::Float64, 1e-14);
+  }
+  unary("relu", "i64", DType::Int64, 0);
+  unary("neg", "i32", DType::Int32, 0);
+  auto binary = [&](const std::string &op, const std::string &element = "f32", DType dtype = DType::Float32) {
+    std::string a = type("batch, 1, 6", element), b = type("4, 6", element), y = type("batch, 4, 6", element);
+    cases.push_back({op + "_" + element,
+                     function({a, b}, fmt::format("  %y = nn.{} %x0, %x1 : ({}, {}) -> {}", op, a, b, y), y),
+                     {{{kBatch, 1, 6}, dtype}, {{4, 6}, dtype}}});
+  };
+  for (const char *op : {"add", "sub", "mul", "div", "maximum", "minimum"})
+    binary(op);
+  for (const char *op : {"add", "mul", "maximum"}) {
+    binary(op, "i64", DType::Int64);
+    binary(op, "i1", DType::Bool);
+  }
+  struct CastCase {
+    const char *from, *to;
+    DType dtype;
+  };
+  for (CastCase c : {CastCase{"i64", "f32", DType::Int64}, {"f32", "i64", DType::Float32}, {"i1", "f32", DType::Bool},
+                     {"f32", "i1", DType::Float32}, {"f32", "f64", DType::Float32}, {"i32", "i64", DType::Int32}}) {
+    std::string x = type("batch, 9", c.from), y = type("batch, 9", c.to);
+    cases.push_back({fmt::format("cast_{}_{}", c.from, c.to),
+                     function({x}, fmt::format("  %y = nn.cast %x0 to {} : ({}) -> {}", c.to, x, y), y),
+                     {{{kBatch, 9}, c.dtype}},
+                     1e-7});
+  }
+  {
+    std::string x = type("batch, 6, 2"), c = type("6");
+    cases.push_back({"channel_affine",
+                     function({x, c, c}, fmt::format("  %y = nn.channel_affine %x0, %x1, %x2 : ({0}, {1}, {1}) -> {0}", x, c), x),
+                     {{{kBatch, 6, 2}}, {{6}}, {{6}}}});
+    cases.push_back({"chain", function({x},
+                                       fmt::format("  %a = nn.exp %x0 : {0}\n  %b = nn.add %a, %x0 : {0}\n  %c = nn.tanh %b : {0}\n"
+                                                   "  %y = nn.mul %c, %c : {0}",
+                                                   x),
+                                       x),
+                     {{{kBatch, 6, 2}}}});
+  }
+
+  // Movement.
+  {
+    std::string x = type("batch, 7, 3");
+    auto move = [&](const std::string &name, const std::string &op, const std::string &sizes) {
+      cases.push_back({name, function({x}, fmt::format("  %y = nn.{} : ({}) -> {}", op, x, type(sizes)), type(sizes)), {{{kBatch, 7, 3}}}, 0});
+    };
+    move("permute", "permute %x0 dims = [2, 0, 1]", "3, batch, 7");
+    move("reshape", "reshape %x0 to [batch, 21]", "batch, 21");
+    move("slice_middle", "slice %x0 dim = 1 [1 : 6 : 2]", "batch, 3, 3");
+    move("slice_last", "slice %x0 dim = 2 [1 : 3 : 1]", "batch, 7, 2");
+    move("slice_last_step", "slice %x0 dim = 2 [0 : 3 : 2]", "batch, 7, 2");
+    std::string v = type("batch, 1"), e = type("batch, 40");
+    cases.push_back({"expand", function({v}, fmt::format("  %y = nn.expand %x0 to [batch, 40] : ({}) -> {}", v, e), e), {{{kBatch, 1}}}, 0});
+    std::string long1 = type("batch, 30"), long2 = type("batch, 9"), joined = type("batch, 39");
+    cases.push_back({"cat_columns",
+                     function({long1, long2}, fmt::format("  %z = nn.cat %x0, %x1 dim = 1 : ({}, {}) -> {}\n  %y = nn.relu %z : {}", long1,
+                                                          long2, joined, joined),
+                              joined),
+                     {{{kBatch, 30}}, {{kBatch, 9}}},
+                     0});
+    std::string fixed = type("4, 30"), rows = type("batch + 4, 30"), bias = type("30");
+    cases.push_back({"cat_rows",
+                     function({long1, fixed, bias},
+                              fmt::format("  %z = nn.cat %x0, %x1 dim = 0 : ({}, {}) -> {}\n  %y = nn.add %z, %x2 : ({}, {}) -> {}", long1,
+                                          fixed, rows, rows, bias, rows),
+                              rows),
+                     {{{kBatch, 30}}, {{4, 30}}, {{30}}},
+                     0});
+    std::string part = type("batch, 3, 3"), last = type("batch, 7, 2");
+    cases.push_back({"slice_scatter_middle",
+                     function({x, part}, fmt::format("  %y = nn.slice_scatter %x0, %x1 dim = 1 [1 : 6 : 2] : ({}, {}) -> {}", x, part, x), x),
+                     {{{kBatch, 7, 3}}, {{kBatch, 3, 3}}},
+                     0});
+    cases.push_back({"slice_scatter_last",
+                     function({x, last}, fmt::format("  %y = nn.slice_scatter %x0, %x1 dim = 2 [0 : 3 : 2] : ({}, {}) -> {}", x, last, x), x),
+                     {{{kBatch, 7, 3}}, {{kBatch, 7, 2}}},
+                     0});
+    std::string full = type("batch, 3");
+    cases.push_back({"full", function({full},
+                                      fmt::format("  %c = nn.full 2.500000e+00 shape = [batch, 3] dtype = f32 : {0}\n  %y = nn.add %x0, %c : {0}",
+                                                  full),
+                                      full),
+                     {{{kBatch, 3}}},
+                     0});
+  }
+
+  // Reductions.
+  for (const char *op : {"sum", "mean"}) {
+    std::string x = type("batch, 70, 6");
+    auto reduce = [&](const std::string &name, const std::string &dims, bool keepdim, const std::string &sizes) {
+      cases.push_back({fmt::format("{}_{}", op, name),
+                       function({x}, fmt::format("  %y = nn.{} %x0 dims = [{}] keepdim = {} : ({}) -> {}", op, dims, keepdim, x, type(sizes)),
+                                type(sizes)),
+                       {{{kBatch, 70, 6}}}});
+    };
+    reduce("last", "2", false, "batch, 70");
+    reduce("last_two", "1, 2", true, "batch, 1, 1");
+    reduce("middle", "1", false, "batch, 6");
+    reduce("first", "0", true, "1, 70, 6");
+    reduce("outer_and_inner", "0, 2", false, "70");
+    reduce("all", "0, 1, 2", false, "");
+  }
+  {
+    std::string x = type("batch, 8", "i1"), y = type("batch", "i64");
+    cases.push_back({"sum_bool", function({x}, fmt::format("  %y = nn.sum %x0 dims = [1] keepdim = false : ({}) -> {}", x, y), y),
+                     {{{kBatch, 8}, DType::Bool}},
+                     0});
+    std::string s = type("batch, 1");
+    std::string m = type("batch, 12");
+    cases.push_back({"softmax_like",
+                     function({m},
+                              fmt::format("  %e = nn.exp %x0 : {0}\n  %s = nn.sum %e dims = [1] keepdim = true : ({0}) -> {1}\n"
+                                          "  %y = nn.div %e, %s : ({0}, {1}) -> {0}",
+                                          m, s),
+                              m),
+                     {{{kBatch, 12}}}});
+  }
+
+  // Tables, normalisation, random numbers.
+  for (const char *index : {"i64", "i32"}) {
+    std::string i = type("batch, 3", index), w = type("50, 20"), y = type("batch, 3, 20");
+    cases.push_back({fmt::format("embedding_{}", index),
+                     fmt::format("nn.state @w parameter : {}\n", w) +
+                         function({i}, fmt::format("  %w = nn.read @w : {1}\n  %z = nn.embedding %x0, %w : ({0}, {1}) -> {2}\n"
+                                                   "  %y = nn.relu %z : {2}",
+                                                   i, w, y),
+                                  y),
+                     {{{kBatch, 3}, std::string(index) == "i64" ? DType::Int64 : DType::Int32, 50}},
+                     0});
+  }
+  for (const char *rest : {"", ", 5"}) {
+    std::string x = type(std::string("batch, 11") + rest), c = type("11");
+    std::vector<int64_t> sizes = {kBatch, 11};
+    if (*rest)
+      sizes.push_back(5);
+    std::string suffix = *rest ? "_3d" : "_2d";
+    std::string states = fmt::format("nn.state @w parameter : {0}\nnn.state @b parameter : {0}\nnn.state @mean buffer : {0}\n"
+                                     "nn.state @var buffer : {0}\n",
+                                     c);
+    std::string reads = fmt::format("  %w = nn.read @w : {0}\n  %b = nn.read @b : {0}\n  %m = nn.read @mean : {0}\n  %v = nn.read @var : {0}\n", c);
+    cases.push_back({"batch_norm_eval" + suffix,
+                     states + function({x},
+                                       reads + fmt::format("  %y = nn.batch_norm %x0 weight %w bias %b running_mean %m running_var %v training = "
+                                                           "false momentum = 1.000000e-01 eps = 1.000000e-05 : ({0}, {1}, {1}, {1}, {1}) -> {0}",
+                                                           x, c),
+                                       x),
+                     {{sizes}}});
+    cases.push_back({"batch_norm_train" + suffix,
+                     states + function({x},
+                                       reads + fmt::format("  %y, %nm, %nv = nn.batch_norm %x0 weight %w bias %b running_mean %m running_var %v "
+                                                           "training = true momentum = 1.000000e-01 eps = 1.000000e-05 : "
+                                                           "({0}, {1}, {1}, {1}, {1}) -> ({0}, {1}, {1})\n"
+                                                           "  nn.write @mean, %nm : {1}\n  nn.write @var, %nv : {1}",
+                                                           x, c),
+                                       fmt::format("{}, {}, {}", x, c, c), "%y, %nm, %nv"),
+                     {{sizes}},
+                     1e-5});
+    cases.push_back({"batch_norm_plain" + suffix,
+                     function({x}, fmt::format("  %y = nn.batch_norm %x0 training = true momentum = 1.000000e-01 eps = 1.000000e-05 : ({0}) -> {0}", x),
+                              x),
+                     {{sizes}},
+                     1e-5});
+  }
+  {
+    std::string x = type("batch, 37");
+    cases.push_back({"dropout",
+                     function({x}, fmt::format("  %y = nn.dropout %x0 p = 3.000000e-01 training = true seed = 81985529216486895 : {}", x), x),
+                     {{{kBatch, 37}}}});
+  }
+
+  // State and outputs.
+  {
+    std::string x = type("batch, 4"), s = type("3");
+    cases.push_back({"state_update",
+                     fmt::format("nn.state @s buffer : {}\n", s) +
+                         function({x, s},
+                                  fmt::format("  %old = nn.read @s : {0}\n  %new = nn.add %old, %x1 : {0}\n  nn.write @s, %new : {0}\n"
+                                              "  %again = nn.read @s : {0}\n  %d = nn.sub %again, %old : {0}",
+                                              s),
+                                  fmt::format("{0}, {0}, {0}, {1}, {1}", s, x), "%d, %old, %again, %x0, %x0"),
+                     {{{kBatch, 4}}, {{3}}}});
+  }
+  return cases;
+}
+
+} // namespace
+
+const std::vector<KernelCase> &kernelCases() {
+  static const std::vector<KernelCase> cases = makeCases();
+  return cases;
+}
+
+} // namespace kiln::test

@@ -1,0 +1,34 @@
+// The programs that every kind of kernel is tested with.
+#pragma once
+
+#include "kiln/runtime/dtype.h"
+
+#include <string>
+#include <vector>
+
+namespace kiln::test {
+
+/// Size of a dimension that stands for the batch.
+constexpr int64_t kBatch = -1;
+
+struct InputCase {
+  std::vector<int64_t> sizes; // kBatch is replaced
+  runtime::DType dtype = runtime::DType::Float32;
+  int64_t limit = 10; // of integers
+};
+
+/// A program with one function `f`.
+struct KernelCase {
+  std::string name;
+  std::string text; // the module's body
+  std::vector<InputCase> inputs;
+  double tolerance = 2e-6; // relative to the largest value
+};
+
+/// All cases, in the order of their names' first use.
+const std::vector<KernelCase> &kernelCases();
+
+/// The body as a module called `test`.
+std::string moduleText(const std::string &body);
+
+} // namespace kiln::test

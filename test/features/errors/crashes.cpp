@@ -1,0 +1,46 @@
+// Whatever the model's own code does while it is recorded, it is reported as the model's, at its line.
+// RUN: %status 1 kiln build %s -o %t.so -DNULL_POINTER 2>&1 | %check %s --check-prefix=NULL
+// RUN: %status 1 kiln build %s -o %t.so -DRECURSION 2>&1 | FileCheck %s --check-prefix=RECURSION
+// RUN: %status 1 kiln build %s -o %t.so -DABORT 2>&1 | FileCheck %s --check-prefix=ABORT
+// RUN: %status 1 kiln build %s -o %t.so -DDIVISION 2>&1 | FileCheck %s --check-prefix=DIVISION
+// RUN: %status 1 kiln build %s -o %t.so -DEXIT 2>&1 | FileCheck %s --check-prefix=EXIT
+// RUN: %status 1 kiln build %s -o %t.so -DTHROW 2>&1 | FileCheck %s --check-prefix=THROW
+// RUN: %status 1 kiln build %s -o %t.so -DSTATIC 2>&1 | FileCheck %s --check-prefix=STATIC
+#include <kiln/kiln.h>
+
+#include <cassert>
+#include <cstdlib>
+#include <stdexcept>
+
+using kiln::Tensor;
+
+static volatile int zero = 0;
+
+[[maybe_unused]] static int recurse(int depth) { return depth < 0 ? depth : recurse(depth + 1) + 1; }
+
+#ifdef STATIC
+static int dereference(int *pointer) {
+  return *pointer;
+}
+static int made_before_main = dereference(nullptr);
+#endif
+
+KILN_PROGRAM(crashes) {
+  program.function("predict", {{"x", {"batch", 3}}}, [&](Tensor x) {
+#if defined(NULL_POINTER)
+    int *pointer = nullptr;
+    *pointer = 1;
+#elif defined(RECURSION)
+    recurse(zero);
+#elif defined(ABORT)
+    assert(zero == 1);
+#elif defined(DIVISION)
+    zero = 1 / zero;
+#elif defined(EXIT)
+    std::exit(7);
+#elif defined(THROW)
+    throw std::runtime_error("no such luck");
+#endif
+    return x;
+  });
+}

@@ -1,0 +1,11 @@
+// BatchNorm1d on a tensor of four dimensions.
+// RUN: %status 1 kiln build %s -o %t.so 2>&1 | %check %s
+#include <kiln/kiln.h>
+
+using kiln::Tensor;
+namespace nn = kiln::nn;
+
+KILN_PROGRAM(input_rank) {
+  nn::BatchNorm1d norm(8);
+  program.function("predict", {{"x", {"batch", 8, 4, 4}}}, [&](Tensor x) { return norm(x); });
+}

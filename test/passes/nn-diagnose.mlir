@@ -1,0 +1,92 @@
+// RUN: kiln-opt %s --nn-diagnose --split-input-file --verify-diagnostics
+
+//===----------------------------------------------------------------------===//
+// What is quiet
+//===----------------------------------------------------------------------===//
+
+// A function that returns a loss: this program trains.
+nn.state @mean buffer : tensor<3xf32>
+nn.state @var buffer : tensor<3xf32>
+func.func @predict(%x: tensor<4x3xf32>) -> tensor<4x3xf32> attributes {nn.entry} {
+  %m = nn.read @mean : tensor<3xf32>
+  %v = nn.read @var : tensor<3xf32>
+  %y, %nm, %nv = nn.batch_norm %x running_mean %m running_var %v training = true momentum = 1.000000e-01 eps = 1.000000e-05
+    : (tensor<4x3xf32>, tensor<3xf32>, tensor<3xf32>) -> (tensor<4x3xf32>, tensor<3xf32>, tensor<3xf32>)
+  nn.write @mean, %nm : tensor<3xf32>
+  nn.write @var, %nv : tensor<3xf32>
+  return %y : tensor<4x3xf32>
+}
+func.func @loss(%x: tensor<4x3xf32>) -> tensor<f32> attributes {nn.entry} {
+  %l = nn.mean %x dims = [0, 1] keepdim = false : (tensor<4x3xf32>) -> tensor<f32>
+  return %l : tensor<f32>
+}
+
+// -----
+
+// A function that writes a parameter: this program trains.
+nn.state @w parameter trainable : tensor<4x3xf32>
+func.func @step(%x: tensor<4x3xf32>) -> tensor<4x3xf32> attributes {nn.entry} {
+  %y = nn.dropout %x p = 5.000000e-01 training = true seed = 1 : tensor<4x3xf32>
+  nn.write @w, %y : tensor<4x3xf32>
+  return %y : tensor<4x3xf32>
+}
+
+// -----
+
+// Evaluation mode; a batch norm without running statistics, which has no other mode; dropout of nothing.
+nn.state @mean buffer : tensor<3xf32>
+nn.state @var buffer : tensor<3xf32>
+func.func @predict(%x: tensor<4x3xf32>) -> tensor<4x3xf32> attributes {nn.entry} {
+  %m = nn.read @mean : tensor<3xf32>
+  %v = nn.read @var : tensor<3xf32>
+  %0 = nn.batch_norm %x running_mean %m running_var %v training = false momentum = 1.000000e-01 eps = 1.000000e-05
+    : (tensor<4x3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<4x3xf32>
+  %1 = nn.batch_norm %0 training = true momentum = 1.000000e-01 eps = 1.000000e-05 : (tensor<4x3xf32>) -> tensor<4x3xf32>
+  %2 = nn.dropout %1 p = 0.000000e+00 training = true seed = 1 : tensor<4x3xf32>
+  return %2 : tensor<4x3xf32>
+}
+
+// -----
+
+// Dropout at prediction beside batch norms in evaluation mode is a method (Monte Carlo dropout), not a mistake.
+nn.state @mean buffer : tensor<3xf32>
+nn.state @var buffer : tensor<3xf32>
+func.func @sample(%x: tensor<4x3xf32>) -> tensor<4x3xf32> attributes {nn.entry} {
+  %m = nn.read @mean : tensor<3xf32>
+  %v = nn.read @var : tensor<3xf32>
+  %0 = nn.batch_norm %x running_mean %m running_var %v training = false momentum = 1.000000e-01 eps = 1.000000e-05
+    : (tensor<4x3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<4x3xf32>
+  %1 = nn.dropout %0 p = 5.000000e-01 training = true seed = 1 : tensor<4x3xf32>
+  return %1 : tensor<4x3xf32>
+}
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// Warnings
+//===----------------------------------------------------------------------===//
+
+nn.state @mean buffer : tensor<3xf32>
+nn.state @var buffer : tensor<3xf32>
+// expected-note @+1 {{call eval() on the model in the function 'predict' before using it}}
+func.func @predict(%x: tensor<4x3xf32>) -> tensor<4x3xf32> attributes {nn.entry} {
+  %m = nn.read @mean : tensor<3xf32>
+  %v = nn.read @var : tensor<3xf32>
+  // expected-warning @+1 {{nn.batch_norm is in training mode in function 'predict', and nothing in this program trains: its output depends on the other rows of the batch, and every call changes its running statistics}}
+  %y, %nm, %nv = nn.batch_norm %x running_mean %m running_var %v training = true momentum = 1.000000e-01 eps = 1.000000e-05
+    : (tensor<4x3xf32>, tensor<3xf32>, tensor<3xf32>) -> (tensor<4x3xf32>, tensor<3xf32>, tensor<3xf32>)
+  nn.write @mean, %nm : tensor<3xf32>
+  nn.write @var, %nv : tensor<3xf32>
+  // expected-note @+1 {{nn.dropout is in training mode too}}
+  %d = nn.dropout %y p = 5.000000e-01 training = true seed = 1 : tensor<4x3xf32>
+  return %d : tensor<4x3xf32>
+}
+
+// -----
+
+// expected-note @+1 {{call eval() on the model in the function 'predict' before using it}}
+func.func @predict(%x: tensor<4x3xf32>) -> tensor<4x3xf32> attributes {nn.entry} {
+  // expected-warning @+1 {{nn.dropout is in training mode in function 'predict', and nothing in this program trains: its output is different at every call}}
+  %d = nn.dropout %x p = 5.000000e-01 training = true seed = 1 : tensor<4x3xf32>
+  return %d : tensor<4x3xf32>
+}

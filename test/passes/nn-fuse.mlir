@@ -1,0 +1,273 @@
+// RUN: kiln-opt %s --pass-pipeline="builtin.module(func.func(nn-fuse))" | FileCheck %s
+// RUN: kiln-opt %s --pass-pipeline="builtin.module(func.func(nn-fuse{wrap-single-ops=false}))" | FileCheck %s --check-prefix=BARE
+// RUN: kiln-opt %s --pass-pipeline="builtin.module(func.func(nn-fuse{max-ops=2}))" | FileCheck %s --check-prefix=TWO
+// RUN: kiln-opt %s --pass-pipeline="builtin.module(func.func(nn-fuse))" --remarks-filter=nn-fuse --remark-format=emitRemark -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
+
+// CHECK-DAG: #[[ID1:.*]] = affine_map<(d0) -> (d0)>
+// CHECK-DAG: #[[ID2:.*]] = affine_map<(d0, d1) -> (d0, d1)>
+// CHECK-DAG: #[[LAST:.*]] = affine_map<(d0, d1) -> (d1)>
+// CHECK-DAG: #[[FIRST:.*]] = affine_map<(d0, d1) -> (d0, 0)>
+// CHECK-DAG: #[[NONE:.*]] = affine_map<(d0, d1) -> ()>
+// CHECK-DAG: #[[CHANNEL:.*]] = affine_map<(d0, d1, d2) -> (d1)>
+
+//===----------------------------------------------------------------------===//
+// What must not change
+//===----------------------------------------------------------------------===//
+
+// CHECK-LABEL: func.func @movements
+// CHECK-NOT: nn.fused
+// CHECK: return
+func.func @movements(%x: tensor<4x3xf32>) -> tensor<3x4xf32> {
+  %r = nn.reshape %x to [12] : (tensor<4x3xf32>) -> tensor<12xf32>
+  %s = nn.reshape %r to [4, 3] : (tensor<12xf32>) -> tensor<4x3xf32>
+  %p = nn.permute %s dims = [1, 0] : (tensor<4x3xf32>) -> tensor<3x4xf32>
+  return %p : tensor<3x4xf32>
+}
+
+// An anchor alone is no region; nor is random dropout, which needs the index of the element.
+// CHECK-LABEL: func.func @nothing_to_join
+// CHECK: nn.linear
+// CHECK: nn.dropout
+// CHECK-NOT: nn.fused
+// CHECK: return
+func.func @nothing_to_join(%x: tensor<4x3xf32>, %w: tensor<2x3xf32>) -> tensor<4x2xf32> {
+  %y = nn.linear %x, %w : (tensor<4x3xf32>, tensor<2x3xf32>) -> tensor<4x2xf32>
+  %d = nn.dropout %y p = 5.000000e-01 training = true seed = 3 : tensor<4x2xf32>
+  return %d : tensor<4x2xf32>
+}
+
+//===----------------------------------------------------------------------===//
+// Chains without an anchor
+//===----------------------------------------------------------------------===//
+
+// CHECK-LABEL: func.func @single
+// CHECK: nn.fused() extras(%{{.*}}) maps [#[[ID1]]]
+// BARE-LABEL: func.func @single
+// BARE-NOT: nn.fused
+// BARE: return
+func.func @single(%x: tensor<3xf32>) -> tensor<3xf32> {
+  %y = nn.relu %x : tensor<3xf32>
+  return %y : tensor<3xf32>
+}
+
+// An operand that is used twice is one argument.
+// CHECK-LABEL: func.func @square_and_more
+// CHECK-SAME: %[[X:.*]]: tensor<?x3xf32, #nn.shape<batch, 3>>, %[[B:.*]]: tensor<3xf32>
+// CHECK: %[[Y:.*]] = nn.fused() extras(%[[X]], %[[B]]) maps [#[[ID2]], #[[LAST]]]
+// CHECK-NEXT: ^bb0(%[[S:.*]]: f32, %[[T:.*]]: f32):
+// CHECK: %[[M:.*]] = arith.mulf %[[S]], %[[S]]
+// CHECK: %[[A:.*]] = arith.addf %[[M]], %[[T]]
+// CHECK: %[[R:.*]] = arith.maximumf %[[A]]
+// CHECK: nn.yield %[[R]]
+// CHECK: return %[[Y]]
+// TWO-LABEL: func.func @square_and_more
+// TWO-COUNT-2: nn.fused
+// TWO: return
+// REMARK: [Passed] fuse | Category:nn-fuse | Function=square_and_more{{.*}}Remark="mul, add, relu"
+func.func @square_and_more(%x: tensor<?x3xf32, #nn.shape<batch, 3>> {nn.name = "x"}, %b: tensor<3xf32> {nn.name = "b"}) -> (tensor<?x3xf32, #nn.shape<batch, 3>> {nn.name = "y"}) {
+  %0 = nn.mul %x, %x : tensor<?x3xf32, #nn.shape<batch, 3>>
+  %1 = nn.add %0, %b : (tensor<?x3xf32, #nn.shape<batch, 3>>, tensor<3xf32>) -> tensor<?x3xf32, #nn.shape<batch, 3>>
+  %2 = nn.relu %1 : tensor<?x3xf32, #nn.shape<batch, 3>>
+  return %2 : tensor<?x3xf32, #nn.shape<batch, 3>>
+}
+
+// Two chains that meet are one region.
+// CHECK-LABEL: func.func @tree
+// CHECK-COUNT-1: nn.fused
+// CHECK-NOT: nn.fused
+// CHECK: return
+func.func @tree(%x: tensor<4x3xf32> {nn.name = "x"}, %z: tensor<4x3xf32> {nn.name = "z"}) -> (tensor<4x3xf32> {nn.name = "y"}) {
+  %0 = nn.sigmoid %x : tensor<4x3xf32>
+  %1 = nn.tanh %z : tensor<4x3xf32>
+  %2 = nn.mul %0, %1 : tensor<4x3xf32>
+  return %2 : tensor<4x3xf32>
+}
+
+// Operands without dimensions, of size 1, fills and constants.
+// CHECK-LABEL: func.func @broadcasts
+// CHECK-SAME: %[[X:.*]]: tensor<?x3xf32, #nn.shape<batch, 3>>, %[[S:.*]]: tensor<f32>, %[[C:.*]]: tensor<?x1xf32, #nn.shape<batch, 1>>
+// CHECK-NOT: nn.full
+// CHECK-NOT: nn.constant
+// CHECK: nn.fused() extras(%[[X]], %[[S]], %[[C]]) maps [#[[ID2]], #[[NONE]], #[[FIRST]]]
+// CHECK-DAG: arith.constant 2.000000e+00 : f32
+// CHECK-DAG: arith.constant 3.000000e+00 : f32
+func.func @broadcasts(%x: tensor<?x3xf32, #nn.shape<batch, 3>> {nn.name = "x"}, %s: tensor<f32> {nn.name = "s"}, %c: tensor<?x1xf32, #nn.shape<batch, 1>> {nn.name = "c"}) -> (tensor<?x3xf32, #nn.shape<batch, 3>> {nn.name = "y"}) {
+  %f = nn.full 2.0 shape = [] dtype = f32 : tensor<f32>
+  %k = nn.constant dense<3.0> : tensor<3xf32>
+  %0 = nn.mul %x, %s : (tensor<?x3xf32, #nn.shape<batch, 3>>, tensor<f32>) -> tensor<?x3xf32, #nn.shape<batch, 3>>
+  %1 = nn.add %0, %c : (tensor<?x3xf32, #nn.shape<batch, 3>>, tensor<?x1xf32, #nn.shape<batch, 1>>) -> tensor<?x3xf32, #nn.shape<batch, 3>>
+  %2 = nn.mul %1, %f : (tensor<?x3xf32, #nn.shape<batch, 3>>, tensor<f32>) -> tensor<?x3xf32, #nn.shape<batch, 3>>
+  %3 = nn.add %2, %k : (tensor<?x3xf32, #nn.shape<batch, 3>>, tensor<3xf32>) -> tensor<?x3xf32, #nn.shape<batch, 3>>
+  return %3 : tensor<?x3xf32, #nn.shape<batch, 3>>
+}
+
+// An expansion joins the map of the operand.
+// CHECK-LABEL: func.func @expansion
+// CHECK-SAME: %[[X:.*]]: tensor<4x3xf32>, %[[C:.*]]: tensor<4x1xf32>
+// CHECK-NOT: nn.expand
+// CHECK: nn.fused() extras(%[[X]], %[[C]]) maps [#[[ID2]], #[[FIRST]]]
+func.func @expansion(%x: tensor<4x3xf32> {nn.name = "x"}, %c: tensor<4x1xf32> {nn.name = "c"}) -> (tensor<4x3xf32> {nn.name = "y"}) {
+  %e = nn.expand %c to [4, 3] : (tensor<4x1xf32>) -> tensor<4x3xf32>
+  %0 = nn.mul %x, %e : tensor<4x3xf32>
+  return %0 : tensor<4x3xf32>
+}
+
+// Scale and shift of an affine map go along dimension 1, wherever that is.
+// CHECK-LABEL: func.func @channels
+// CHECK: nn.fused() extras(%{{.*}}, %{{.*}}, %{{.*}}) maps [#{{.*}}, #[[CHANNEL]], #[[CHANNEL]]]
+func.func @channels(%x: tensor<2x3x3xf32> {nn.name = "x"}, %s: tensor<3xf32> {nn.name = "s"}, %t: tensor<3xf32> {nn.name = "t"}) -> (tensor<2x3x3xf32> {nn.name = "y"}) {
+  %0 = nn.channel_affine %x, %s, %t : (tensor<2x3x3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<2x3x3xf32>
+  return %0 : tensor<2x3x3xf32>
+}
+
+// Types may change on the way.
+// CHECK-LABEL: func.func @cast
+// CHECK: nn.fused
+// CHECK: arith.sitofp
+// CHECK-NOT: nn.fused
+// CHECK: return
+func.func @cast(%x: tensor<3xi64> {nn.name = "x"}) -> (tensor<3xf32> {nn.name = "y"}) {
+  %0 = nn.cast %x to f32 : (tensor<3xi64>) -> tensor<3xf32>
+  %1 = nn.neg %0 : tensor<3xf32>
+  return %1 : tensor<3xf32>
+}
+
+// A value that is used elsewhere too is computed once: it ends its region.
+// CHECK-LABEL: func.func @several_uses
+// CHECK: %[[H:.*]] = nn.fused
+// CHECK: arith.addf
+// CHECK: %[[Y:.*]] = nn.fused() extras(%[[H]])
+// CHECK: return %[[H]], %[[Y]]
+// REMARK: [Missed] fuse | {{.*}}Function=several_uses{{.*}}Reason="its result has 2 uses, 1 of them outside this region"
+func.func @several_uses(%x: tensor<4x3xf32> {nn.name = "x"}) -> (tensor<4x3xf32> {nn.name = "h"}, tensor<4x3xf32> {nn.name = "y"}) {
+  %0 = nn.add %x, %x : tensor<4x3xf32>
+  %1 = nn.relu %0 : tensor<4x3xf32>
+  return %0, %1 : tensor<4x3xf32>, tensor<4x3xf32>
+}
+
+// All uses in the region are no obstacle: x * sigmoid(x) of a sum.
+// CHECK-LABEL: func.func @diamond
+// CHECK-COUNT-1: nn.fused
+// CHECK-NOT: nn.fused
+// CHECK: return
+func.func @diamond(%x: tensor<4x3xf32> {nn.name = "x"}) -> (tensor<4x3xf32> {nn.name = "y"}) {
+  %0 = nn.add %x, %x : tensor<4x3xf32>
+  %1 = nn.sigmoid %0 : tensor<4x3xf32>
+  %2 = nn.mul %0, %1 : tensor<4x3xf32>
+  return %2 : tensor<4x3xf32>
+}
+
+//===----------------------------------------------------------------------===//
+// Anchors
+//===----------------------------------------------------------------------===//
+
+// Bias, activation and the residual, which the region reads at its own place.
+// CHECK-LABEL: func.func @epilogue
+// CHECK-SAME: %[[X:[^ ]*]]: tensor<?x3xf32, #nn.shape<batch, 3>> {{[^,]*}}, %[[P:[^ ]*]]: tensor<1x3x4xf32> {{[^,]*}}, %[[B:[^ ]*]]: tensor<3xf32>
+// CHECK: %[[Y:.*]] = nn.fused anchor "nn.packed_linear" attributes {out_features = 3 : i64}(%[[X]], %[[P]]) extras(%[[B]], %[[X]]) maps [#[[LAST]], #[[ID2]]]
+// CHECK-NEXT: ^bb0(%[[A:.*]]: f32, %[[S:.*]]: f32, %[[R:.*]]: f32):
+// CHECK: %[[BIASED:.*]] = arith.addf %[[A]], %[[S]]
+// CHECK: %[[RELU:.*]] = arith.maximumf %[[BIASED]]
+// CHECK: %[[SUM:.*]] = arith.addf %[[RELU]], %[[R]]
+// CHECK: nn.yield %[[SUM]]
+// REMARK: [Passed] fuse | {{.*}}Function=epilogue | Module=fc, Remark="nn.packed_linear <- add, relu, add"
+func.func @epilogue(%x: tensor<?x3xf32, #nn.shape<batch, 3>> {nn.name = "x"}, %p: tensor<1x3x4xf32> {nn.name = "p"}, %b: tensor<3xf32> {nn.name = "b"}) -> (tensor<?x3xf32, #nn.shape<batch, 3>> {nn.name = "y"}) {
+  %0 = nn.packed_linear %x, %p out_features = 3 : (tensor<?x3xf32, #nn.shape<batch, 3>>, tensor<1x3x4xf32>) -> tensor<?x3xf32, #nn.shape<batch, 3>> loc(fused<"fc">["model.cpp":1:1])
+  %1 = nn.add %0, %b : (tensor<?x3xf32, #nn.shape<batch, 3>>, tensor<3xf32>) -> tensor<?x3xf32, #nn.shape<batch, 3>>
+  %2 = nn.relu %1 : tensor<?x3xf32, #nn.shape<batch, 3>>
+  %3 = nn.add %2, %x : tensor<?x3xf32, #nn.shape<batch, 3>>
+  return %3 : tensor<?x3xf32, #nn.shape<batch, 3>>
+}
+
+// The residual may be computed after the anchor: the region runs where its last op was.
+// CHECK-LABEL: func.func @late_residual
+// CHECK: %[[R:.*]] = nn.permute
+// CHECK: nn.fused anchor "nn.matmul"(%{{.*}}, %{{.*}}) extras(%[[R]])
+func.func @late_residual(%x: tensor<3x3xf32> {nn.name = "x"}, %w: tensor<3x3xf32> {nn.name = "w"}) -> (tensor<3x3xf32> {nn.name = "y"}) {
+  %0 = nn.matmul %x, %w : (tensor<3x3xf32>, tensor<3x3xf32>) -> tensor<3x3xf32>
+  %1 = nn.permute %x dims = [1, 0] : (tensor<3x3xf32>) -> tensor<3x3xf32>
+  %2 = nn.add %0, %1 : tensor<3x3xf32>
+  return %2 : tensor<3x3xf32>
+}
+
+// An anchor whose result is itself broadcast keeps its own iteration space.
+// CHECK-LABEL: func.func @anchor_is_broadcast
+// CHECK: %[[S:.*]] = nn.sum
+// CHECK: nn.fused() extras(%{{.*}}, %[[S]])
+// CHECK-NOT: anchor
+// CHECK: return
+// REMARK: [Missed] fuse | {{.*}}Function=anchor_is_broadcast{{.*}}Reason="its result [4, 1] is broadcast to [4, 3]"
+func.func @anchor_is_broadcast(%x: tensor<4x3xf32> {nn.name = "x"}) -> (tensor<4x3xf32> {nn.name = "y"}) {
+  %s = nn.sum %x dims = [1] keepdim = true : (tensor<4x3xf32>) -> tensor<4x1xf32>
+  %0 = nn.div %x, %s : (tensor<4x3xf32>, tensor<4x1xf32>) -> tensor<4x3xf32>
+  return %0 : tensor<4x3xf32>
+}
+
+// So does what follows it: the logarithm is taken four times, not twelve.
+// CHECK-LABEL: func.func @small_epilogue
+// CHECK: %[[S:.*]] = nn.fused anchor "nn.sum"
+// CHECK: math.log
+// CHECK: nn.fused() extras(%{{.*}}, %[[S]])
+// CHECK: arith.subf
+func.func @small_epilogue(%x: tensor<4x3xf32> {nn.name = "x"}) -> (tensor<4x3xf32> {nn.name = "y"}) {
+  %s = nn.sum %x dims = [1] keepdim = true : (tensor<4x3xf32>) -> tensor<4x1xf32>
+  %l = nn.log %s : tensor<4x1xf32>
+  %0 = nn.sub %x, %l : (tensor<4x3xf32>, tensor<4x1xf32>) -> tensor<4x3xf32>
+  return %0 : tensor<4x3xf32>
+}
+
+// Two anchors meet: the later one takes the sum, the other's own activation stays with the other.
+// CHECK-LABEL: func.func @two_anchors
+// CHECK: %[[A:.*]] = nn.fused anchor "nn.linear"
+// CHECK: arith.maximumf
+// CHECK: nn.fused anchor "nn.linear"(%{{.*}}, %{{.*}}) extras(%[[A]])
+// CHECK: math.tanh
+// CHECK: arith.addf
+// CHECK-NOT: nn.fused
+// CHECK: return
+// REMARK: [Missed] fuse | {{.*}}Function=two_anchors{{.*}}Reason="the region already has nn.linear as its anchor"
+func.func @two_anchors(%x: tensor<4x3xf32> {nn.name = "x"}, %v: tensor<2x3xf32> {nn.name = "v"}, %w: tensor<2x3xf32> {nn.name = "w"}) -> (tensor<4x2xf32> {nn.name = "y"}) {
+  %0 = nn.linear %x, %v : (tensor<4x3xf32>, tensor<2x3xf32>) -> tensor<4x2xf32>
+  %1 = nn.relu %0 : tensor<4x2xf32>
+  %2 = nn.linear %x, %w : (tensor<4x3xf32>, tensor<2x3xf32>) -> tensor<4x2xf32>
+  %3 = nn.tanh %2 : tensor<4x2xf32>
+  %4 = nn.add %1, %3 : tensor<4x2xf32>
+  return %4 : tensor<4x2xf32>
+}
+
+// Embedding, concatenation and means are anchors too.
+// CHECK-LABEL: func.func @other_anchors
+// CHECK: nn.fused anchor "nn.embedding"
+// CHECK: nn.fused anchor "nn.cat" attributes {dim = 1 : i64}
+// CHECK: nn.fused anchor "nn.mean"
+// CHECK: return
+func.func @other_anchors(%i: tensor<4xi64> {nn.name = "i"}, %t: tensor<5x3xf32> {nn.name = "t"}) -> (tensor<4xf32> {nn.name = "y"}) {
+  %0 = nn.embedding %i, %t : (tensor<4xi64>, tensor<5x3xf32>) -> tensor<4x3xf32>
+  %1 = nn.relu %0 : tensor<4x3xf32>
+  %2 = nn.cat %1, %1 dim = 1 : (tensor<4x3xf32>, tensor<4x3xf32>) -> tensor<4x6xf32>
+  %3 = nn.exp %2 : tensor<4x6xf32>
+  %4 = nn.mean %3 dims = [1] keepdim = false : (tensor<4x6xf32>) -> tensor<4xf32>
+  %5 = nn.neg %4 : tensor<4xf32>
+  return %5 : tensor<4xf32>
+}
+
+// The same values, before and after.
+// RUN: kiln-opt %s --pass-pipeline="builtin.module(func.func(nn-fuse))" -o %t.mlir
+// RUN: kiln-opt %s --pass-pipeline="builtin.module(func.func(nn-fuse{max-ops=1}))" -o %t.one.mlir
+// RUN: kiln-interpret %s broadcasts --input=x=iota:4x3 --input=s=values:scalar:-3 --input=c=iota:4x1 --f64 --output=y=%t.before.npy
+// RUN: kiln-interpret %t.mlir broadcasts --input=x=iota:4x3 --input=s=values:scalar:-3 --input=c=iota:4x1 --f64 --output=y=%t.after.npy
+// RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12
+// RUN: kiln-interpret %t.one.mlir broadcasts --input=x=iota:4x3 --input=s=values:scalar:-3 --input=c=iota:4x1 --f64 --output=y=%t.after.npy
+// RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12
+// RUN: kiln-interpret %s epilogue --input=x=values:2x3:1,-2,3,-4,5,-6 --input=p=iota:1x3x4 --input=b=iota:3 --f64 --output=y=%t.before.npy
+// RUN: kiln-interpret %t.mlir epilogue --input=x=values:2x3:1,-2,3,-4,5,-6 --input=p=iota:1x3x4 --input=b=iota:3 --f64 --output=y=%t.after.npy
+// RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12
+// RUN: kiln-interpret %s channels --input=x=iota:2x3x3 --input=s=values:3:2,-1,0.5 --input=t=iota:3 --f64 --output=y=%t.before.npy
+// RUN: kiln-interpret %t.mlir channels --input=x=iota:2x3x3 --input=s=values:3:2,-1,0.5 --input=t=iota:3 --f64 --output=y=%t.after.npy
+// RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12
+// RUN: kiln-interpret %s two_anchors --input=x=iota:4x3 --input=v=values:2x3:1,-1,0.5,0.25,-0.5,0.125 --input=w=values:2x3:0.1,-0.2,0.3,-0.1,0.2,0.1 --f64 --output=y=%t.before.npy
+// RUN: kiln-interpret %t.mlir two_anchors --input=x=iota:4x3 --input=v=values:2x3:1,-1,0.5,0.25,-0.5,0.125 --input=w=values:2x3:0.1,-0.2,0.3,-0.1,0.2,0.1 --f64 --output=y=%t.after.npy
+// RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12
+// RUN: kiln-interpret %s other_anchors --input=i=values:4:4,0,2,1 --input=t=iota:5x3 --f64 --output=y=%t.before.npy
+// RUN: kiln-interpret %t.mlir other_anchors --input=i=values:4:4,0,2,1 --input=t=iota:5x3 --f64 --output=y=%t.after.npy
+// RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12
