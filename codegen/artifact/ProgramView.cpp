@@ -54,19 +54,23 @@ void ProgramView::addFunction(schedule::FuncOp op) {
       arguments.resize(index + 1);
     arguments[index] = {argumentName.str(), type};
   };
+  // A state that is only written needs no value before the call.
+  auto addStates = [&](llvm::SetVector<uint32_t> &states, ValueRange buffers) {
+    for (Value buffer : buffers)
+      if (auto state = dyn_cast_or_null<schedule::StateOp>(placeOf(buffer)))
+        states.insert(stateIndex.lookup(state.getStateAttr().getAttr()));
+  };
   op.walk([&](Operation *inner) {
     if (auto input = dyn_cast<schedule::InputOp>(inner))
       place(view.inputs, input.getIndex(), input.getName(), input.getBuffer().getType());
     else if (auto output = dyn_cast<schedule::OutputOp>(inner))
       place(view.outputs, output.getIndex(), output.getName(), output.getBuffer().getType());
-    else if (auto state = dyn_cast<schedule::StateOp>(inner))
-      view.reads.insert(stateIndex.lookup(state.getStateAttr().getAttr()));
     else if (auto slot = dyn_cast<schedule::PreparedOp>(inner))
       view.prepared.insert(preparedIndex.lookup(slot.getSlotAttr().getAttr()));
-    else if (auto launch = dyn_cast<schedule::LaunchOp>(inner))
-      for (Value written : launch.getWrites())
-        if (auto state = dyn_cast_or_null<schedule::StateOp>(placeOf(written)))
-          view.writes.insert(stateIndex.lookup(state.getStateAttr().getAttr()));
+    else if (auto launch = dyn_cast<schedule::LaunchOp>(inner)) {
+      addStates(view.reads, launch.getReads());
+      addStates(view.writes, launch.getWrites());
+    }
   });
   functions.push_back(std::move(view));
 }

@@ -226,7 +226,7 @@ LogicalResult RunBuilder::emit() {
   prepared = loadField(offsetof(kiln_call, prepared));
   arena = loadField(offsetof(kiln_call, arena));
   if (function.isPrepare())
-    for (Attribute target : *function.getTargets())
+    for (Attribute target : function.getTargetsAttr())
       targets.try_emplace(cast<FlatSymbolRefAttr>(target).getValue(), targets.size());
 
   for (Operation &op : function.getBodyBlock().without_terminator()) {

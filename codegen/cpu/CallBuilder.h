@@ -37,6 +37,8 @@ struct ProgramIndex {
 
 /// Shared by all functions of a program.
 struct ProgramContext {
+  ProgramContext(mlir::ModuleOp module, CpuModule &output) : index(module), output(output) {}
+
   ProgramIndex index;
   CpuModule &output;
   /// Sites and constants are the same for all instruction sets: each is numbered when first met.

@@ -36,7 +36,7 @@ static llvm::StringMap<Location> firstLaunches(ModuleOp module) {
 
 static LogicalResult emitProgram(ModuleOp scheduled, const CpuOptions &options, CpuModule &output) {
   OpBuilder builder = OpBuilder::atBlockEnd(output.module->getBody());
-  ProgramContext program{ProgramIndex(scheduled), output, {}, {}};
+  ProgramContext program(scheduled, output);
   llvm::StringMap<Location> launches = firstLaunches(scheduled);
   bool hasFailed = false;
   for (unsigned set : options.instructionSets) {

@@ -12,9 +12,12 @@
 
 namespace kiln::detail {
 
-/// Throws an `E` with this message and the frames of the caller.
+/// "\nin module 'fc1' (Linear(...))" while a module's forward is recorded, else "".
+std::string place_text();
+
+/// Throws an `E` with this message, the module whose forward is recorded, and the frames of the caller.
 template <class E = runtime::ValueError> [[noreturn]] void fail(const std::string &message) {
-  E error(message);
+  E error(message + place_text());
   error.frames = capture_frames();
   throw error;
 }
@@ -22,14 +25,12 @@ template <class E = runtime::ValueError> [[noreturn]] void fail(const std::strin
 /// Throws a copy of `error`, of its own type, with another message and the frames of the caller (its own, if it has some).
 [[noreturn]] void rethrow_with(const runtime::Error &error, const std::string &message);
 
-/// Runs `action`; errors that pass get the frames of the caller.
+/// Runs `action`; errors that pass get the module whose forward is recorded and the frames of the caller.
 template <class Action> auto checked(const Action &action) {
   try {
     return action();
-  } catch (runtime::Error &error) {
-    if (error.frames.empty())
-      error.frames = capture_frames();
-    throw;
+  } catch (const runtime::Error &error) {
+    rethrow_with(error, error.what() + place_text());
   }
 }
 

@@ -41,9 +41,10 @@ TensorData::TensorData(std::initializer_list<TensorData> rows) {
   sizes_.push_back(static_cast<int64_t>(rows.size()));
   for (const TensorData &row : rows) {
     const TensorData &first = *rows.begin();
-    if (row.sizes_ != first.sizes_)
-      fail("Expected all sub-lists to have sizes: " + detail::sizes_text(first.sizes_) + " (e.g. the first one), but got sub-list with "
-           "sizes: " + detail::sizes_text(row.sizes_));
+    if (row.sizes_ != first.sizes_) {
+      auto length = [](const TensorData &data) { return data.sizes_.empty() ? int64_t{0} : data.sizes_[0]; };
+      fail("expected sequence of length " + std::to_string(length(first)) + " at dim 1 (got " + std::to_string(length(row)) + ")");
+    }
     values_.insert(values_.end(), row.values_.begin(), row.values_.end());
   }
   if (rows.size() > 0)

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "errors.h"
+#include "kiln/semantics/linear_algebra.h"
 #include "tensor_impl.h"
 
 namespace kiln::nn::init {
@@ -174,55 +175,6 @@ Tensor trunc_normal_(Tensor tensor, double mean, double std, double a, double b)
 // orthogonal_
 //===----------------------------------------------------------------------===//
 
-namespace {
-
-// The Q of the QR decomposition of a [rows, columns] matrix, rows >= columns, made unique by a positive diagonal of R: Householder
-// reflections, then Q from the last reflection to the first.
-std::vector<double> orthonormal_columns(std::vector<double> matrix, std::size_t rows, std::size_t columns) {
-  auto at = [columns](std::vector<double> &m, std::size_t i, std::size_t j) -> double & { return m[i * columns + j]; };
-  std::vector<std::vector<double>> reflections(columns); // v of I - 2 v v^T / (v^T v), from row j on
-  std::vector<double> signs(columns);
-  auto reflect = [&](std::vector<double> &m, std::size_t j, std::size_t first_column) {
-    const std::vector<double> &v = reflections[j];
-    double norm = 0;
-    for (double x : v)
-      norm += x * x;
-    if (norm == 0)
-      return;
-    for (std::size_t c = first_column; c < columns; ++c) {
-      double dot = 0;
-      for (std::size_t i = j; i < rows; ++i)
-        dot += v[i - j] * at(m, i, c);
-      for (std::size_t i = j; i < rows; ++i)
-        at(m, i, c) -= 2 * dot / norm * v[i - j];
-    }
-  };
-  for (std::size_t j = 0; j < columns; ++j) {
-    std::vector<double> &v = reflections[j];
-    double length = 0;
-    for (std::size_t i = j; i < rows; ++i) {
-      v.push_back(at(matrix, i, j));
-      length += v.back() * v.back();
-    }
-    length = std::sqrt(length);
-    v[0] += v[0] < 0 ? -length : length;
-    reflect(matrix, j, j);
-    const double diagonal = at(matrix, j, j);
-    signs[j] = diagonal > 0 ? 1 : (diagonal < 0 ? -1 : 0);
-  }
-  std::vector<double> q(rows * columns, 0.0);
-  for (std::size_t j = 0; j < columns; ++j)
-    at(q, j, j) = 1;
-  for (std::size_t j = columns; j-- > 0;)
-    reflect(q, j, j);
-  for (std::size_t i = 0; i < rows; ++i)
-    for (std::size_t j = 0; j < columns; ++j)
-      at(q, i, j) *= signs[j];
-  return q;
-}
-
-} // namespace
-
 Tensor orthogonal_(Tensor tensor, double gain) {
   if (tensor.dim() < 2)
     fail("Only tensors with 2 or more dimensions are supported");
@@ -230,23 +182,9 @@ Tensor orthogonal_(Tensor tensor, double gain) {
     return tensor;
   NoGradGuard guard;
   const int64_t rows = tensor.size(0), columns = tensor.numel() / rows;
-  const std::vector<double> drawn = values_of(empty({rows, columns}, tensor.dtype()).normal_());
-  const bool wide = rows < columns;
-  const auto tall_rows = static_cast<std::size_t>(wide ? columns : rows), tall_columns = static_cast<std::size_t>(wide ? rows : columns);
-  auto transposed = [](const std::vector<double> &matrix, std::size_t from_rows, std::size_t from_columns) {
-    std::vector<double> result(matrix.size());
-    for (std::size_t i = 0; i < from_rows; ++i)
-      for (std::size_t j = 0; j < from_columns; ++j)
-        result[j * from_rows + i] = matrix[i * from_columns + j];
-    return result;
-  };
-  std::vector<double> q = orthonormal_columns(wide ? transposed(drawn, tall_columns, tall_rows) : drawn, tall_rows, tall_columns);
-  if (wide)
-    q = transposed(q, tall_rows, tall_columns);
-  for (double &value : q)
-    value *= gain;
-  store(tensor, q);
-  return tensor;
+  const Tensor drawn = empty({rows, columns}, tensor.dtype()).normal_();
+  const Tensor orthogonal(kiln::detail::checked([&] { return semantics::qr_orthogonal(drawn.concrete()); }));
+  return tensor.copy_((orthogonal * gain).view(tensor.sizes()));
 }
 
 } // namespace kiln::nn::init

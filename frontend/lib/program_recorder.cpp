@@ -322,6 +322,13 @@ std::string one_line(const nn::Module &module) {
   return text.find('\n') == std::string::npos ? text : module.name();
 }
 
+// An error that names its place itself.
+[[noreturn]] void fail_here(const std::string &message) {
+  runtime::ValueError error(message);
+  error.frames = capture_frames();
+  throw error;
+}
+
 [[noreturn]] void fail_not_shared(const nn::Module &root) {
   fail("the model " + root.name() + " is not held by a shared_ptr, so it would be gone before the program is finished\nmake it with "
        "KILN_MODULE's holder or std::make_shared instead of on the stack");
@@ -344,7 +351,7 @@ bool ProgramRecorder::check_module_call(nn::Module &module, nn::Module *outermos
       return true;
     if (!has_state(module))
       return false;
-    fail("module " + one_line(module) + " is used in the forward of " + where_text(*this, *Recorder::current()->running_module()) +
+    fail_here("module " + one_line(module) + " is used in the forward of " + where_text(*this, *Recorder::current()->running_module()) +
          " but never registered" + kRegisterAdvice);
   }
   nn::Module *root = preferred_root(module);
@@ -361,7 +368,7 @@ void ProgramRecorder::check_state_use(int32_t index, nn::Module *outermost) {
     for (nn::Module *owner : entry.owners)
       if (belongs_to(*owner, *outermost))
         return;
-    fail(std::string(entry.slot->is_parameter ? "parameter '" : "buffer '") + entry.slot->name + "' of module " +
+    fail_here(std::string(entry.slot->is_parameter ? "parameter '" : "buffer '") + entry.slot->name + "' of module " +
          one_line(*entry.owners.front()) + " is used in the forward of " +
          where_text(*this, *Recorder::current()->running_module()) + ", but the module was never registered" + kRegisterAdvice);
   }

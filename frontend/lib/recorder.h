@@ -74,7 +74,9 @@ public:
   RecordedPlace here() const;
   nn::Module *running_module() const { return call_stack_.empty() ? nullptr : call_stack_.back().module; }
 
-  // Names for stand-in numbers in messages.
+  // For messages.
+  std::string place_text() const;
+  // Names for stand-in numbers.
   std::string size_text(int64_t size) const;
   std::optional<semantics::DimExpr> expression_of(int64_t size) const;
 

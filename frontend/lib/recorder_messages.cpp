@@ -1,6 +1,7 @@
 // What the recorder adds to errors: the module that runs, the operands, and the module that an operand came from.
 #include <algorithm>
 
+#include "errors.h"
 #include "program_recorder.h"
 #include "recorder.h"
 
@@ -63,6 +64,16 @@ TensorType Recorder::symbolic_type(const TensorType &type) const {
   return result;
 }
 
+std::string Recorder::place_text() const {
+  const nn::Module *module = running_module();
+  return module ? "\nin " + module_text(program_, *module) : "";
+}
+
+std::string place_text() {
+  const Recorder *recorder = Recorder::current();
+  return recorder ? recorder->place_text() : "";
+}
+
 // Follows a value back through operations on it alone to the module that returned it.
 std::string Recorder::source_of(ValueId value) const {
   std::string through;
@@ -120,8 +131,7 @@ std::string Recorder::describe_failure(const std::string &operation, const std::
   } catch (const runtime::Error &error) {
     text = error.what();
   }
-  if (const nn::Module *module = running_module())
-    text += "\nin " + module_text(program_, *module);
+  text += place_text();
   std::string operand_list;
   for (const std::optional<TensorType> &type : types)
     if (type)

@@ -267,6 +267,13 @@ const runtime::Tensor &Tensor::concrete() const {
   return impl->value;
 }
 
+const runtime::Tensor &Tensor::only_element() const {
+  const runtime::Tensor &value = concrete();
+  if (value.numel() != 1)
+    fail("a Tensor with " + std::to_string(value.numel()) + " elements cannot be converted to Scalar");
+  return value;
+}
+
 NoGradGuard::NoGradGuard() : previous_(detail::grad_mode()) { detail::grad_mode() = false; }
 NoGradGuard::~NoGradGuard() { detail::grad_mode() = previous_; }
 

@@ -124,7 +124,10 @@ template <class Compute> const Tensor &in_place(const Tensor &self, const Comput
   return store(self, compute());
 }
 
-Tensor unary(const char *operation, const Tensor &input) { return apply_elementwise(operation, {input}); }
+Tensor unary(const char *operation, const Tensor &input) {
+  require(input, operation + 3); // without "nn."
+  return apply_elementwise(operation, {input});
+}
 
 } // namespace
 
@@ -236,15 +239,19 @@ const Tensor &Tensor::copy_(const Tensor &source) const {
 // Products, reductions, layers
 //===----------------------------------------------------------------------===//
 
-Tensor Tensor::matmul(const Tensor &other) const { return apply("nn.matmul", {*this, other}); }
+Tensor Tensor::matmul(const Tensor &other) const {
+  require(*this, "matmul");
+  require(other, "matmul");
+  return apply("nn.matmul", {*this, other});
+}
 
 Tensor Tensor::mm(const Tensor &other) const {
   require(*this, "mm");
   require(other, "mm");
   if (dim() != 2)
-    fail("self must be a matrix");
+    fail("mm: self must be a matrix, got " + std::to_string(dim()) + "-D tensor");
   if (other.dim() != 2)
-    fail("mat2 must be a matrix");
+    fail("mm: mat2 must be a matrix, got " + std::to_string(other.dim()) + "-D tensor");
   return matmul(other);
 }
 
@@ -273,6 +280,7 @@ Tensor addmm(const Tensor &input, const Tensor &mat1, const Tensor &mat2, const 
 
 namespace {
 Tensor reduce(const char *operation, const Tensor &input, IntArrayRef dims, bool keepdim) {
+  require(input, operation + 3);
   return apply(operation, {input}, {{"dims", dims.vec()}, {"keepdim", keepdim}});
 }
 } // namespace
@@ -283,10 +291,14 @@ Tensor Tensor::mean() const { return reduce("nn.mean", *this, {}, false); }
 Tensor Tensor::mean(IntArrayRef dims, bool keepdim) const { return reduce("nn.mean", *this, dims, keepdim); }
 
 Tensor linear(const Tensor &input, const Tensor &weight, const Tensor &bias) {
+  require(input, "linear");
+  require(weight, "linear");
   return apply("nn.linear", {input, weight, bias});
 }
 
 Tensor embedding(const Tensor &weight, const Tensor &indices, std::optional<int64_t> padding_idx) {
+  require(weight, "embedding");
+  require(indices, "embedding");
   semantics::Attributes attributes;
   if (padding_idx)
     attributes.set("padding_idx", *padding_idx);

@@ -53,8 +53,13 @@ bool isOne(Value value, Attribute constant) {
   return number && number->isOne();
 }
 
-/// `kept` if it has the result's type (it was not broadcast); null otherwise.
-OpFoldResult ifSameType(Value kept, Type resultType) { return kept.getType() == resultType ? OpFoldResult(kept) : OpFoldResult(); }
+/// `kept` if it has the result's type (it was not broadcast, and a pass that has yet to find sizes did not find one of the two only).
+OpFoldResult ifTypeIs(Value kept, Type resultType) { return kept.getType() == resultType ? OpFoldResult(kept) : OpFoldResult(); }
+
+/// The same where equal types mean that nothing was moved or cut: not so for open types.
+OpFoldResult ifSameSizes(Value kept, Type resultType) {
+  return isOpenTensorType(resultType) ? OpFoldResult() : ifTypeIs(kept, resultType);
+}
 
 } // namespace
 
@@ -62,48 +67,51 @@ OpFoldResult ifSameType(Value kept, Type resultType) { return kept.getType() == 
 // Elementwise
 //===----------------------------------------------------------------------===//
 
-OpFoldResult ReluOp::fold(FoldAdaptor) { return getInput().getDefiningOp<ReluOp>() ? OpFoldResult(getInput()) : OpFoldResult(); }
+OpFoldResult ReluOp::fold(FoldAdaptor) {
+  return getInput().getDefiningOp<ReluOp>() ? ifTypeIs(getInput(), getType()) : OpFoldResult();
+}
 
-OpFoldResult AbsOp::fold(FoldAdaptor) { return getInput().getDefiningOp<AbsOp>() ? OpFoldResult(getInput()) : OpFoldResult(); }
+OpFoldResult AbsOp::fold(FoldAdaptor) {
+  return getInput().getDefiningOp<AbsOp>() ? ifTypeIs(getInput(), getType()) : OpFoldResult();
+}
 
 OpFoldResult NegOp::fold(FoldAdaptor) {
-  if (auto inner = getInput().getDefiningOp<NegOp>())
-    return inner.getInput();
-  return {};
+  auto inner = getInput().getDefiningOp<NegOp>();
+  return inner ? ifTypeIs(inner.getInput(), getType()) : OpFoldResult();
 }
 
 OpFoldResult AddOp::fold(FoldAdaptor adaptor) {
   if (isZero(getRhs(), adaptor.getRhs(), /*negative=*/true))
-    return ifSameType(getLhs(), getType());
+    return ifTypeIs(getLhs(), getType());
   if (isZero(getLhs(), adaptor.getLhs(), /*negative=*/true))
-    return ifSameType(getRhs(), getType());
+    return ifTypeIs(getRhs(), getType());
   return {};
 }
 
 OpFoldResult SubOp::fold(FoldAdaptor adaptor) {
-  return isZero(getRhs(), adaptor.getRhs(), /*negative=*/false) ? ifSameType(getLhs(), getType()) : OpFoldResult();
+  return isZero(getRhs(), adaptor.getRhs(), /*negative=*/false) ? ifTypeIs(getLhs(), getType()) : OpFoldResult();
 }
 
 OpFoldResult MulOp::fold(FoldAdaptor adaptor) {
   if (isOne(getRhs(), adaptor.getRhs()))
-    return ifSameType(getLhs(), getType());
+    return ifTypeIs(getLhs(), getType());
   if (isOne(getLhs(), adaptor.getLhs()))
-    return ifSameType(getRhs(), getType());
+    return ifTypeIs(getRhs(), getType());
   return {};
 }
 
 OpFoldResult DivOp::fold(FoldAdaptor adaptor) {
-  return isOne(getRhs(), adaptor.getRhs()) ? ifSameType(getLhs(), getType()) : OpFoldResult();
+  return isOne(getRhs(), adaptor.getRhs()) ? ifTypeIs(getLhs(), getType()) : OpFoldResult();
 }
 
-OpFoldResult MaximumOp::fold(FoldAdaptor) { return getLhs() == getRhs() ? OpFoldResult(getLhs()) : OpFoldResult(); }
+OpFoldResult MaximumOp::fold(FoldAdaptor) { return getLhs() == getRhs() ? ifTypeIs(getLhs(), getType()) : OpFoldResult(); }
 
-OpFoldResult MinimumOp::fold(FoldAdaptor) { return getLhs() == getRhs() ? OpFoldResult(getLhs()) : OpFoldResult(); }
+OpFoldResult MinimumOp::fold(FoldAdaptor) { return getLhs() == getRhs() ? ifTypeIs(getLhs(), getType()) : OpFoldResult(); }
 
-OpFoldResult CastOp::fold(FoldAdaptor) { return ifSameType(getInput(), getType()); }
+OpFoldResult CastOp::fold(FoldAdaptor) { return ifTypeIs(getInput(), getType()); }
 
 OpFoldResult DropoutOp::fold(FoldAdaptor) {
-  return !getTraining() || getP().isZero() ? OpFoldResult(getInput()) : OpFoldResult();
+  return !getTraining() || getP().isZero() ? ifTypeIs(getInput(), getType()) : OpFoldResult();
 }
 
 //===----------------------------------------------------------------------===//
@@ -111,8 +119,8 @@ OpFoldResult DropoutOp::fold(FoldAdaptor) {
 //===----------------------------------------------------------------------===//
 
 OpFoldResult ReshapeOp::fold(FoldAdaptor) {
-  if (getInput().getType() == getType())
-    return getInput();
+  if (OpFoldResult same = ifSameSizes(getInput(), getType()))
+    return same;
   if (auto inner = getInput().getDefiningOp<ReshapeOp>()) {
     getInputMutable().assign(inner.getInput());
     return getResult();
@@ -121,6 +129,8 @@ OpFoldResult ReshapeOp::fold(FoldAdaptor) {
 }
 
 OpFoldResult PermuteOp::fold(FoldAdaptor) {
+  if (isOpenTensorType(getInput().getType()) || isOpenTensorType(getType()))
+    return {}; // `dims` is not checked yet.
   // Negative dimensions count from the end, as in PyTorch.
   const int64_t rank = getType().getRank();
   auto wrapped = [rank](int64_t dim) { return dim < 0 ? dim + rank : dim; };
@@ -138,8 +148,8 @@ OpFoldResult PermuteOp::fold(FoldAdaptor) {
 }
 
 OpFoldResult ExpandOp::fold(FoldAdaptor) {
-  if (getInput().getType() == getType())
-    return getInput();
+  if (OpFoldResult same = ifSameSizes(getInput(), getType()))
+    return same;
   if (auto inner = getInput().getDefiningOp<ExpandOp>()) {
     getInputMutable().assign(inner.getInput());
     return getResult();
@@ -149,13 +159,15 @@ OpFoldResult ExpandOp::fold(FoldAdaptor) {
 
 OpFoldResult SliceOp::fold(FoldAdaptor) {
   // From 0 with the whole size: then the step is 1, or there is at most one element.
-  return getStart().getConstant() == 0 ? ifSameType(getInput(), getType()) : OpFoldResult();
+  return getStart().getConstant() == 0 ? ifSameSizes(getInput(), getType()) : OpFoldResult();
 }
 
 OpFoldResult SliceScatterOp::fold(FoldAdaptor) {
-  return getStart().getConstant() == 0 ? ifSameType(getSource(), getType()) : OpFoldResult();
+  return getStart().getConstant() == 0 ? ifSameSizes(getSource(), getType()) : OpFoldResult();
 }
 
-OpFoldResult CatOp::fold(FoldAdaptor) { return getInputs().size() == 1 ? OpFoldResult(getInputs()[0]) : OpFoldResult(); }
+OpFoldResult CatOp::fold(FoldAdaptor) {
+  return getInputs().size() == 1 ? ifTypeIs(getInputs()[0], getType()) : OpFoldResult();
+}
 
 } // namespace kiln::ir

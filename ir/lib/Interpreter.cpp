@@ -56,6 +56,8 @@ public:
   std::vector<Tensor> run(ArrayRef<Tensor> inputs) {
     if (function.isExternal())
       throw runtime::ValueError("function '" + function.getName().str() + "' has no body");
+    if (!function.getBody().hasOneBlock())
+      throw runtime::ValueError("function '" + function.getName().str() + "' has more than one block, which the interpreter can't run");
     bindInputs(inputs);
     for (Operation &op : function.getBody().front().without_terminator())
       runLocated(op);

@@ -223,6 +223,20 @@ void printElementwiseTypes(OpAsmPrinter &printer, Operation *, Type lhs, Type rh
     printer << '(' << lhs << ", " << rhs << ") -> " << output;
 }
 
+ParseResult parseStateKind(OpAsmParser &parser, StateKindAttr &kind) {
+  SMLoc location = parser.getCurrentLocation();
+  StringRef keyword;
+  if (parser.parseKeyword(&keyword))
+    return failure();
+  std::optional<StateKind> value = symbolizeStateKind(keyword);
+  if (!value)
+    return parser.emitError(location, "expected parameter, buffer or optimizer, found '") << keyword << "'";
+  kind = StateKindAttr::get(parser.getContext(), *value);
+  return success();
+}
+
+void printStateKind(OpAsmPrinter &printer, Operation *, StateKindAttr kind) { printer << stringifyStateKind(kind.getValue()); }
+
 ParseResult parseTypeAndInitial(OpAsmParser &parser, TypeAttr &type, ElementsAttr &initial) {
   Type parsed;
   if (parser.parseType(parsed))

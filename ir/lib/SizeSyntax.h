@@ -1,6 +1,6 @@
 //===- SizeSyntax.h - Size expressions as text ---------------------*- C++ -*-===//
 //
-// Reads and prints size expressions: inside #nn.dim and #nn.shape, and in the short forms of ops ("[batch, 64]", "[0 : 8 : 2]").
+// Reads and prints size expressions, inside #nn.dim and #nn.shape, and the short forms of ops ("[batch, 64]", "[0 : 8 : 2]").
 //
 //===----------------------------------------------------------------------===//
 
@@ -34,6 +34,10 @@ mlir::ParseResult parseElementwiseTypes(mlir::OpAsmParser &parser, mlir::Type &i
 mlir::ParseResult parseElementwiseTypes(mlir::OpAsmParser &parser, mlir::Type &lhs, mlir::Type &rhs, mlir::Type &output);
 void printElementwiseTypes(mlir::OpAsmPrinter &printer, mlir::Operation *op, mlir::Type input, mlir::Type output);
 void printElementwiseTypes(mlir::OpAsmPrinter &printer, mlir::Operation *op, mlir::Type lhs, mlir::Type rhs, mlir::Type output);
+
+/// "parameter", "buffer" or "optimizer"
+mlir::ParseResult parseStateKind(mlir::OpAsmParser &parser, StateKindAttr &kind);
+void printStateKind(mlir::OpAsmPrinter &printer, mlir::Operation *op, StateKindAttr kind);
 
 /// "type = value", the value without repeating the type; "type" alone where there is none
 mlir::ParseResult parseTypeAndInitial(mlir::OpAsmParser &parser, mlir::TypeAttr &type, mlir::ElementsAttr &initial);

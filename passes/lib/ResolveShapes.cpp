@@ -250,10 +250,13 @@ private:
     for (auto [dim, size] : llvm::enumerate(type.getShape()))
       if (!ShapedType::isDynamic(size))
         sizes[dim] = size;
-    for (ir::ReadOp other : readsOf[state])
-      for (OpOperand &use : other.getOutput().getUses())
-        if (failed(collect(state, use, sizes, requiredBy)))
+    for (ir::ReadOp other : readsOf[state]) {
+      auto uses = llvm::to_vector(llvm::make_pointer_range(other.getOutput().getUses()));
+      llvm::sort(uses, [](OpOperand *left, OpOperand *right) { return left->getOwner()->isBeforeInBlock(right->getOwner()); });
+      for (OpOperand *use : uses)
+        if (failed(collect(state, *use, sizes, requiredBy)))
           return failure();
+    }
 
     SmallVector<int64_t> shape;
     for (auto [dim, size] : llvm::enumerate(sizes)) {
@@ -288,16 +291,13 @@ private:
     for (size_t dim = 0; dim < std::min<size_t>(required.size(), sizes.size()); ++dim) {
       if (!required[dim])
         continue;
-      if (!sizes[dim] || !requiredBy[dim]) {
-        // A size that the type itself gives is checked by inference; the first use that determines an open one is remembered.
-        if (!sizes[dim]) {
-          sizes[dim] = required[dim];
-          requiredBy[dim] = use.getOwner();
-        }
+      if (!sizes[dim]) { // the first use that determines an open size
+        sizes[dim] = required[dim];
+        requiredBy[dim] = use.getOwner();
         continue;
       }
-      if (*sizes[dim] == *required[dim])
-        continue;
+      if (!requiredBy[dim] || *sizes[dim] == *required[dim])
+        continue; // a size that the type itself gives is checked by inference
       auto diagnostic = state.emitError() << "size " << dim << " of state '" << state.getSymName() << "' is ambiguous: its uses require "
                                           << sizes[dim]->text() << " and " << required[dim]->text();
       diagnostic.attachNote(requiredBy[dim]->getLoc())

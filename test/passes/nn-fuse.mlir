@@ -52,7 +52,7 @@ func.func @single(%x: tensor<3xf32>) -> tensor<3xf32> {
 
 // An operand that is used twice is one argument.
 // CHECK-LABEL: func.func @square_and_more
-// CHECK-SAME: %[[X:.*]]: tensor<?x3xf32, #nn.shape<batch, 3>>, %[[B:.*]]: tensor<3xf32>
+// CHECK-SAME: %[[X:[^ ]*]]: tensor<?x3xf32, #nn.shape<batch, 3>>{{.*}}, %[[B:[^ ]*]]: tensor<3xf32>
 // CHECK: %[[Y:.*]] = nn.fused() extras(%[[X]], %[[B]]) maps [#[[ID2]], #[[LAST]]]
 // CHECK-NEXT: ^bb0(%[[S:.*]]: f32, %[[T:.*]]: f32):
 // CHECK: %[[M:.*]] = arith.mulf %[[S]], %[[S]]
@@ -85,7 +85,7 @@ func.func @tree(%x: tensor<4x3xf32> {nn.name = "x"}, %z: tensor<4x3xf32> {nn.nam
 
 // Operands without dimensions, of size 1, fills and constants.
 // CHECK-LABEL: func.func @broadcasts
-// CHECK-SAME: %[[X:.*]]: tensor<?x3xf32, #nn.shape<batch, 3>>, %[[S:.*]]: tensor<f32>, %[[C:.*]]: tensor<?x1xf32, #nn.shape<batch, 1>>
+// CHECK-SAME: %[[X:[^ ]*]]: tensor<?x3xf32, #nn.shape<batch, 3>>{{.*}}, %[[S:[^ ]*]]: tensor<f32>{{.*}}, %[[C:[^ ]*]]: tensor<?x1xf32, #nn.shape<batch, 1>>
 // CHECK-NOT: nn.full
 // CHECK-NOT: nn.constant
 // CHECK: nn.fused() extras(%[[X]], %[[S]], %[[C]]) maps [#[[ID2]], #[[NONE]], #[[FIRST]]]
@@ -103,7 +103,7 @@ func.func @broadcasts(%x: tensor<?x3xf32, #nn.shape<batch, 3>> {nn.name = "x"}, 
 
 // An expansion joins the map of the operand.
 // CHECK-LABEL: func.func @expansion
-// CHECK-SAME: %[[X:.*]]: tensor<4x3xf32>, %[[C:.*]]: tensor<4x1xf32>
+// CHECK-SAME: %[[X:[^ ]*]]: tensor<4x3xf32>{{.*}}, %[[C:[^ ]*]]: tensor<4x1xf32>
 // CHECK-NOT: nn.expand
 // CHECK: nn.fused() extras(%[[X]], %[[C]]) maps [#[[ID2]], #[[FIRST]]]
 func.func @expansion(%x: tensor<4x3xf32> {nn.name = "x"}, %c: tensor<4x1xf32> {nn.name = "c"}) -> (tensor<4x3xf32> {nn.name = "y"}) {

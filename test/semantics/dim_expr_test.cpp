@@ -10,7 +10,8 @@ namespace kiln::semantics {
 
 namespace {
 
-constexpr int64_t kMax = std::numeric_limits<int64_t>::max(), kMin = std::numeric_limits<int64_t>::min();
+constexpr int64_t kMax = std::numeric_limits<int64_t>::max(),
+                  kMin = std::numeric_limits<int64_t>::min();
 const DimExpr a = DimExpr::symbol("a"), b = DimExpr::symbol("b"), c = DimExpr::symbol("c");
 
 // The message of the ValueError that `body` throws.
@@ -74,7 +75,8 @@ TEST(DimExpr, FloorDivisionKeepsTheValue) {
         for (int64_t x = -7; x <= 7; ++x) {
           const int64_t expected = floor_divide(p * x + q, d);
           ASSERT_EQ(once.evaluate({{"a", x}}), expected) << once.text() << " at " << x;
-          ASSERT_EQ(twice.evaluate({{"a", x}}), floor_divide(expected + q, 3)) << twice.text() << " at " << x;
+          ASSERT_EQ(twice.evaluate({{"a", x}}), floor_divide(expected + q, 3))
+              << twice.text() << " at " << x;
         }
         ASSERT_EQ(DimExpr::parse(twice.text()), twice) << twice.text();
       }
@@ -151,21 +153,31 @@ TEST(DimExpr, Parses) {
 }
 
 TEST(DimExpr, ParseErrorsNameTheColumn) {
-  auto parse_error = [](const std::string &text) { return error_of([&] { DimExpr::parse(text); }); };
+  auto parse_error = [](const std::string &text) {
+    return error_of([&] { DimExpr::parse(text); });
+  };
   EXPECT_EQ(parse_error(""), "size expression \"\", column 1: expected a number, a name or '('");
-  EXPECT_EQ(parse_error("2 * * a"), "size expression \"2 * * a\", column 5: expected a number, a name or '('");
-  EXPECT_EQ(parse_error("a b"), "size expression \"a b\", column 3: expected '+', '-', '*', 'floordiv' or the end");
+  EXPECT_EQ(parse_error("2 * * a"),
+            "size expression \"2 * * a\", column 5: expected a number, a name or '('");
+  EXPECT_EQ(parse_error("a b"),
+            "size expression \"a b\", column 3: expected '+', '-', '*', 'floordiv' or the end");
   EXPECT_EQ(parse_error("(a + 1"), "size expression \"(a + 1\", column 7: expected ')'");
-  EXPECT_EQ(parse_error("a floordiv b"), "size expression \"a floordiv b\", column 12: expected a positive number after floordiv");
-  EXPECT_EQ(parse_error("a floordiv 0"),
-            "size expression \"a floordiv 0\", column 12: floordiv needs a positive divisor, but got 0");
-  EXPECT_EQ(parse_error("1 + floordiv"), "size expression \"1 + floordiv\", column 5: expected a number, a name or '('");
+  EXPECT_EQ(
+      parse_error("a floordiv b"),
+      "size expression \"a floordiv b\", column 12: expected a positive number after floordiv");
+  EXPECT_EQ(
+      parse_error("a floordiv 0"),
+      "size expression \"a floordiv 0\", column 12: floordiv needs a positive divisor, but got 0");
+  EXPECT_EQ(parse_error("1 + floordiv"),
+            "size expression \"1 + floordiv\", column 5: expected a number, a name or '('");
   EXPECT_EQ(parse_error("9223372036854775808"),
             "size expression \"9223372036854775808\", column 1: the number does not fit 64 bits");
-  EXPECT_EQ(parse_error("9223372036854775807 + 1"), "size expression \"9223372036854775807 + 1\", column 21: size expression "
-                                                    "overflow: the value does not fit 64 bits");
+  EXPECT_EQ(parse_error("9223372036854775807 + 1"),
+            "size expression \"9223372036854775807 + 1\", column 21: size expression "
+            "overflow: the value does not fit 64 bits");
   const std::string nested = std::string(300, '(') + "a" + std::string(300, ')');
-  EXPECT_EQ(parse_error(nested), "size expression \"" + nested + "\", column 202: more than 200 nested parentheses");
+  EXPECT_EQ(parse_error(nested),
+            "size expression \"" + nested + "\", column 202: more than 200 nested parentheses");
   std::string many = "(a+1)"; // the number of terms is bounded, too
   for (char name = 'b'; name <= 'p'; ++name)
     many += std::string("*(") + name + "+1)";

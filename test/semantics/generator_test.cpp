@@ -1,4 +1,5 @@
-// The random number generator against numbers that PyTorch drew (recorded by make_cases.py), bit for bit.
+// The random number generator against numbers that PyTorch drew, bit for bit (recorded by
+// make_random_numbers.py).
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -14,7 +15,8 @@ namespace kiln::semantics {
 namespace {
 
 const runtime::StateDict &recorded() {
-  static const runtime::StateDict tensors = runtime::load_safetensors(std::string(KILN_TEST_DATA) + "/semantics/generator.safetensors");
+  static const runtime::StateDict tensors =
+      runtime::load_safetensors(std::string(KILN_TEST_DATA) + "/semantics/generator.safetensors");
   return tensors;
 }
 
@@ -83,7 +85,8 @@ TEST(Generator, BernoulliAndIntegers) {
   for (DType dtype : kIntegers)
     check(prefix(dtype) + "random", {20}, dtype, [](Generator &g, const Tensor &t) { g.random_(t); });
   for (int64_t high : {int64_t{2}, int64_t{10}, int64_t{1000}, (int64_t{1} << 28) - 1, int64_t{1} << 28, int64_t{1} << 40})
-    check("randint." + std::to_string(high), {20}, DType::Int64, [high](Generator &g, const Tensor &t) { g.random_(t, 0, high); });
+    check("randint." + std::to_string(high), {20}, DType::Int64,
+          [high](Generator &g, const Tensor &t) { g.random_(t, 0, high); });
   check("randint.negative", {20}, DType::Int64,
         [](Generator &g, const Tensor &t) { g.random_(t, -(int64_t{1} << 60), int64_t{1} << 60); });
   for (int64_t size : {0, 1, 2, 10, 100})
@@ -137,11 +140,13 @@ template <class Body> std::string error_of(Body body) {
 TEST(Generator, Errors) {
   Generator g;
   const Tensor floats({3}, DType::Float32), integers({3}, DType::Int64), bytes({3}, DType::UInt8);
-  EXPECT_EQ(error_of([&] { g.uniform_(floats, 1, 0); }), "uniform_ expects to return a [from, to) range, but found from=1 > to=0");
+  EXPECT_EQ(error_of([&] { g.uniform_(floats, 1, 0); }),
+            "uniform_ expects to return a [from, to) range, but found from=1 > to=0");
   EXPECT_EQ(error_of([&] { g.uniform_(floats, -INFINITY, 0); }), "from is out of bounds for float");
   EXPECT_EQ(error_of([&] { g.uniform_(floats, NAN, 0); }), "from is out of bounds for float");
   EXPECT_EQ(error_of([&] { g.uniform_(floats, -3e38, 3e38); }),
-            "uniform_ expects to-from <= std::numeric_limits<Float>::max(), but found to=3e+38 and from=-3e+38 which result in to-from "
+            "uniform_ expects to-from <= std::numeric_limits<Float>::max(), but found to=3e+38 and "
+            "from=-3e+38 which result in to-from "
             "to exceed the limit");
   EXPECT_EQ(error_of([&] { g.uniform_(integers, 0, 1); }), "\"check_uniform_bounds\" not implemented for 'Long'");
   EXPECT_EQ(error_of([&] { g.normal_(floats, 0, -1); }), "normal expects std >= 0.0, but found std -1");

@@ -1,4 +1,5 @@
-// The table, symbolic shape inference, and what PyTorch can't be asked: Philox dropout, packed weights' errors, costs.
+// The table, symbolic shape inference, and what PyTorch can't be asked: Philox dropout, packed
+// weights' errors, costs.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -15,18 +16,21 @@ const DimExpr batch = DimExpr::symbol("batch"), length = DimExpr::symbol("length
 
 TensorType type(Dims sizes, DType dtype = DType::Float32) { return {dtype, std::move(sizes)}; }
 
-std::vector<TensorType> infer_types(std::string_view name, std::vector<std::optional<TensorType>> operands,
+std::vector<TensorType> infer_types(std::string_view name,
+                                    std::vector<std::optional<TensorType>> operands,
                                     const Attributes &attributes = {}) {
   return infer(name, operands, attributes);
 }
 
 // The one result's shape.
-std::string shape(std::string_view name, std::vector<std::optional<TensorType>> operands, const Attributes &attributes = {}) {
+std::string shape(std::string_view name, std::vector<std::optional<TensorType>> operands,
+                  const Attributes &attributes = {}) {
   const std::vector<TensorType> types = infer_types(name, std::move(operands), attributes);
   return types.size() == 1 ? types[0].shape_text() : "not one result";
 }
 
-std::string error_of(std::string_view name, std::vector<std::optional<TensorType>> operands, const Attributes &attributes = {}) {
+std::string error_of(std::string_view name, std::vector<std::optional<TensorType>> operands,
+                     const Attributes &attributes = {}) {
   try {
     infer(name, operands, attributes);
   } catch (const runtime::Error &error) {
@@ -51,9 +55,11 @@ TEST(Operations, AreFoundByName) {
 
 TEST(Operations, CheckTheirOperands) {
   EXPECT_EQ(error_of("nn.linear", {type({2, 3})}), "nn.linear takes 2 to 3 operands, but got 1");
-  EXPECT_EQ(error_of("nn.relu", {std::nullopt}), "nn.relu: operand 0 is absent, but it is not optional");
+  EXPECT_EQ(error_of("nn.relu", {std::nullopt}),
+            "nn.relu: operand 0 is absent, but it is not optional");
   EXPECT_EQ(error_of("nn.cast", {type({2})}), "attribute 'dtype' is missing");
-  EXPECT_EQ(error_of("nn.cast", {type({2})}, {{"dtype", int64_t{3}}}), "attribute 'dtype' has another type");
+  EXPECT_EQ(error_of("nn.cast", {type({2})}, {{"dtype", int64_t{3}}}),
+            "attribute 'dtype' has another type");
 }
 
 TEST(Infer, Broadcasts) {
@@ -61,30 +67,47 @@ TEST(Infer, Broadcasts) {
   EXPECT_EQ(shape_text(broadcast({}, {batch})), "[batch]");
   EXPECT_EQ(shape_text(broadcast({2 * batch}, {batch + batch})), "[2 * batch]");
   EXPECT_EQ(error_of("nn.add", {type({batch, 3}), type({length, 3})}),
-            "The size of tensor a (batch) must match the size of tensor b (length) at non-singleton dimension 0\n"
-            "the shapes are [batch, 3] and [length, 3]; sizes known only at run time must be the same expression on both sides, or 1");
+            "The size of tensor a (batch) must match the size of tensor b (length) at "
+            "non-singleton dimension 0\n"
+            "the shapes are [batch, 3] and [length, 3]; sizes known only at run time must be the "
+            "same expression on both sides, or 1");
   EXPECT_EQ(error_of("nn.add", {type({2}), type({2}, DType::Float64)}),
-            "nn.add needs operands of one dtype, but got Float and Double\nconvert one of them (nn.cast) first");
+            "nn.add needs operands of one dtype, but got Float and Double\nconvert one of them "
+            "(nn.cast) first");
 }
 
 TEST(Infer, SymbolicShapes) {
   EXPECT_EQ(shape("nn.linear", {type({batch, 784}), type({10, 784}), type({10})}), "[batch, 10]");
   EXPECT_EQ(shape("nn.linear", {type({784}), type({10, 784})}), "[10]");
-  EXPECT_EQ(shape("nn.matmul", {type({batch, 1, 4, 5}), type({length, 5, 6})}), "[batch, length, 4, 6]");
+  EXPECT_EQ(shape("nn.matmul", {type({batch, 1, 4, 5}), type({length, 5, 6})}),
+            "[batch, length, 4, 6]");
   EXPECT_EQ(shape("nn.matmul", {type({batch, 5}), type({5})}), "[batch]");
-  EXPECT_EQ(shape("nn.reshape", {type({batch, 28, 28})}, {{"shape", Dims{batch, 784}}}), "[batch, 784]");
-  EXPECT_EQ(shape("nn.reshape", {type({batch, 4})}, {{"shape", Dims{2 * batch, 2}}}), "[2 * batch, 2]");
-  EXPECT_EQ(shape("nn.permute", {type({batch, 2, 3})}, {{"dims", std::vector<int64_t>{2, 0, 1}}}), "[3, batch, 2]");
+  EXPECT_EQ(shape("nn.reshape", {type({batch, 28, 28})}, {{"shape", Dims{batch, 784}}}),
+            "[batch, 784]");
+  EXPECT_EQ(shape("nn.reshape", {type({batch, 4})}, {{"shape", Dims{2 * batch, 2}}}),
+            "[2 * batch, 2]");
+  EXPECT_EQ(shape("nn.permute", {type({batch, 2, 3})}, {{"dims", std::vector<int64_t>{2, 0, 1}}}),
+            "[3, batch, 2]");
   EXPECT_EQ(shape("nn.expand", {type({1, 3})}, {{"shape", Dims{batch, 3}}}), "[batch, 3]");
-  EXPECT_EQ(shape("nn.slice", {type({batch, 9})},
-                  {{"dim", int64_t{0}}, {"start", DimExpr(0)}, {"end", batch}, {"step", int64_t{2}}}),
-            "[(batch + 1) floordiv 2, 9]");
-  EXPECT_EQ(shape("nn.cat", {type({batch, 3}), type({batch, 3}), type({1, 3})}, {{"dim", int64_t{0}}}), "[2 * batch + 1, 3]");
-  EXPECT_EQ(shape("nn.sum", {type({batch, 3})}, {{"dims", std::vector<int64_t>{1}}, {"keepdim", true}}), "[batch, 1]");
-  EXPECT_EQ(shape("nn.embedding", {type({batch, length}, DType::Int64), type({100, 16})}), "[batch, length, 16]");
+  EXPECT_EQ(
+      shape("nn.slice", {type({batch, 9})},
+            {{"dim", int64_t{0}}, {"start", DimExpr(0)}, {"end", batch}, {"step", int64_t{2}}}),
+      "[(batch + 1) floordiv 2, 9]");
+  EXPECT_EQ(
+      shape("nn.cat", {type({batch, 3}), type({batch, 3}), type({1, 3})}, {{"dim", int64_t{0}}}),
+      "[2 * batch + 1, 3]");
+  EXPECT_EQ(
+      shape("nn.sum", {type({batch, 3})}, {{"dims", std::vector<int64_t>{1}}, {"keepdim", true}}),
+      "[batch, 1]");
+  EXPECT_EQ(shape("nn.embedding", {type({batch, length}, DType::Int64), type({100, 16})}),
+            "[batch, length, 16]");
   EXPECT_EQ(shape("nn.pack_panels", {type({70, 5})}, {{"panel", int64_t{32}}}), "[3, 5, 32]");
-  EXPECT_EQ(shape("nn.packed_linear", {type({batch, 5}), type({3, 5, 32})}, {{"out_features", int64_t{70}}}), "[batch, 70]");
-  EXPECT_EQ(shape("nn.full", {}, {{"shape", Dims{batch, 2}}, {"value", 1.0}, {"dtype", DType::Float32}}), "[batch, 2]");
+  EXPECT_EQ(shape("nn.packed_linear", {type({batch, 5}), type({3, 5, 32})},
+                  {{"out_features", int64_t{70}}}),
+            "[batch, 70]");
+  EXPECT_EQ(
+      shape("nn.full", {}, {{"shape", Dims{batch, 2}}, {"value", 1.0}, {"dtype", DType::Float32}}),
+      "[batch, 2]");
 }
 
 TEST(Infer, BatchNormResults) {
@@ -93,37 +116,50 @@ TEST(Infer, BatchNormResults) {
   const Attributes evaluation{{"training", false}, {"momentum", 0.1}, {"eps", 1e-5}};
   EXPECT_EQ(infer_types("nn.batch_norm", {input, channel, channel, channel, channel}, training),
             (std::vector<TensorType>{input, channel, channel}));
-  EXPECT_EQ(infer_types("nn.batch_norm", {input, std::nullopt, std::nullopt, channel, channel}, evaluation),
+  EXPECT_EQ(infer_types("nn.batch_norm", {input, std::nullopt, std::nullopt, channel, channel},
+                        evaluation),
             (std::vector<TensorType>{input}));
   EXPECT_EQ(infer_types("nn.batch_norm", {input}, training), (std::vector<TensorType>{input}));
 }
 
 TEST(Infer, SymbolicErrors) {
   EXPECT_EQ(error_of("nn.linear", {type({batch, 5}), type({4, 3}), type({4})}),
-            "addmm: mat1 and mat2 shapes cannot be multiplied (batchx5 and 3x4)\nlinear from 3 to 4 features needs an input whose "
+            "addmm: mat1 and mat2 shapes cannot be multiplied (batchx5 and 3x4)\nlinear from 3 to "
+            "4 features needs an input whose "
             "last dimension is 3, but the input is [batch, 5]");
   EXPECT_EQ(error_of("nn.linear", {type({batch, 2, 5}), type({4, 3})}),
-            "mm: mat1 and mat2 shapes cannot be multiplied ((2 * batch)x5 and 3x4)\nlinear from 3 to 4 features needs an input whose "
+            "mm: mat1 and mat2 shapes cannot be multiplied ((2 * batch)x5 and 3x4)\nlinear from 3 "
+            "to 4 features needs an input whose "
             "last dimension is 3, but the input is [batch, 2, 5]");
   EXPECT_EQ(error_of("nn.reshape", {type({batch, 4})}, {{"shape", Dims{4, 4}}}),
             "shape '[4, 4]' is invalid for input of size 4 * batch\nthe input is [batch, 4]");
-  EXPECT_EQ(error_of("nn.slice", {type({batch, 9})},
-                     {{"dim", int64_t{0}}, {"start", DimExpr(0)}, {"end", batch + 1}, {"step", int64_t{1}}}),
-            "slice needs 0 <= start <= end <= size, but got start 0, end batch + 1 and size batch");
-  EXPECT_EQ(error_of("nn.packed_linear", {type({batch, 5}), type({3, 5, 32})}, {{"out_features", int64_t{97}}}),
-            "nn.packed_linear with 97 out_features needs packed weights of shape [ceil(out_features / panel), in_features, panel], "
+  EXPECT_EQ(
+      error_of(
+          "nn.slice", {type({batch, 9})},
+          {{"dim", int64_t{0}}, {"start", DimExpr(0)}, {"end", batch + 1}, {"step", int64_t{1}}}),
+      "slice needs 0 <= start <= end <= size, but got start 0, end batch + 1 and size batch");
+  EXPECT_EQ(error_of("nn.packed_linear", {type({batch, 5}), type({3, 5, 32})},
+                     {{"out_features", int64_t{97}}}),
+            "nn.packed_linear with 97 out_features needs packed weights of shape "
+            "[ceil(out_features / panel), in_features, panel], "
             "but got [3, 5, 32]");
-  EXPECT_THROW(evaluate("nn.full", {}, {{"shape", Dims{batch}}, {"value", 1.0}, {"dtype", DType::Float32}}), runtime::ValueError);
+  EXPECT_THROW(
+      evaluate("nn.full", {}, {{"shape", Dims{batch}}, {"value", 1.0}, {"dtype", DType::Float32}}),
+      runtime::ValueError);
 }
 
 TEST(Infer, MultiplyAdds) {
-  auto cost = [](std::string_view name, std::vector<std::optional<TensorType>> operands, const Attributes &attributes = {}) {
+  auto cost = [](std::string_view name, std::vector<std::optional<TensorType>> operands,
+                 const Attributes &attributes = {}) {
     return find_operation(name)->multiply_adds(operands, attributes).text();
   };
-  EXPECT_EQ(cost("nn.linear", {type({batch, 784}), type({128, 784}), type({128})}), "100352 * batch");
+  EXPECT_EQ(cost("nn.linear", {type({batch, 784}), type({128, 784}), type({128})}),
+            "100352 * batch");
   EXPECT_EQ(cost("nn.linear", {type({batch, length, 8}), type({4, 8})}), "32 * batch * length");
   EXPECT_EQ(cost("nn.matmul", {type({batch, 4, 5}), type({5, 6})}), "120 * batch");
-  EXPECT_EQ(cost("nn.packed_linear", {type({batch, 5}), type({1, 5, 8})}, {{"out_features", int64_t{7}}}), "35 * batch");
+  EXPECT_EQ(
+      cost("nn.packed_linear", {type({batch, 5}), type({1, 5, 8})}, {{"out_features", int64_t{7}}}),
+      "35 * batch");
   EXPECT_EQ(find_operation("nn.relu")->multiply_adds, nullptr);
 }
 
@@ -135,8 +171,10 @@ TEST(Infer, MultiplyAdds) {
 TEST(Philox, KnownAnswers) {
   using Words = std::array<uint32_t, 4>;
   constexpr uint32_t kOnes = 0xffffffff;
-  EXPECT_EQ(philox4x32({0, 0, 0, 0}, {0, 0}), (Words{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
-  EXPECT_EQ(philox4x32({kOnes, kOnes, kOnes, kOnes}, {kOnes, kOnes}), (Words{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
+  EXPECT_EQ(philox4x32({0, 0, 0, 0}, {0, 0}),
+            (Words{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
+  EXPECT_EQ(philox4x32({kOnes, kOnes, kOnes, kOnes}, {kOnes, kOnes}),
+            (Words{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
   EXPECT_EQ(philox4x32({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}),
             (Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
 }

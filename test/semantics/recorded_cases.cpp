@@ -39,7 +39,8 @@ Tensor parse_tensor(std::istringstream &in, const runtime::StateDict &storages) 
     return {};
   in >> sizes >> strides >> offset;
   const Tensor &base = storages.at(name);
-  return Tensor(base.storage(), parse_list<int64_t>(sizes), parse_list<int64_t>(strides), base.offset() + offset, base.dtype());
+  return Tensor(base.storage(), parse_list<int64_t>(sizes), parse_list<int64_t>(strides),
+                base.offset() + offset, base.dtype());
 }
 
 Attribute parse_attribute(std::istringstream &in, const runtime::StateDict &storages) {
@@ -87,7 +88,9 @@ std::vector<RecordedCase> read_all() {
       cases.back().attributes.set(word, parse_attribute(in, storages));
     } else if (key == "match") {
       in >> word;
-      cases.back().match = word == "exact" ? Match::Exact : word == "close" ? Match::Close : Match::Scaled;
+      cases.back().match = word == "exact"   ? Match::Exact
+                           : word == "close" ? Match::Close
+                                             : Match::Scaled;
     } else if (key == "error") {
       in >> cases.back().error_class;
       std::getline(in >> std::ws, cases.back().error);
@@ -127,17 +130,21 @@ std::vector<RecordedCase> recorded_cases(const std::string &operation) {
 std::string difference(const Tensor &found, const Tensor &expected, Match match) {
   std::ostringstream out;
   if (found.dtype() != expected.dtype() || !std::ranges::equal(found.sizes(), expected.sizes())) {
-    out << "found " << name(found.dtype()) << found.shape_text() << ", expected " << name(expected.dtype()) << expected.shape_text();
+    out << "found " << name(found.dtype()) << found.shape_text() << ", expected "
+        << name(expected.dtype()) << expected.shape_text();
     return out.str();
   }
   if (!is_floating_point(expected.dtype())) {
-    const Tensor a = found.to(DType::Int64).contiguous(), b = expected.to(DType::Int64).contiguous();
+    const Tensor a = found.to(DType::Int64).contiguous(),
+                 b = expected.to(DType::Int64).contiguous();
     for (int64_t i = 0; i < a.numel(); ++i)
       if (a.data<int64_t>()[i] != b.data<int64_t>()[i])
-        out << "element " << i << " is " << a.data<int64_t>()[i] << ", expected " << b.data<int64_t>()[i] << "; ";
+        out << "element " << i << " is " << a.data<int64_t>()[i] << ", expected "
+            << b.data<int64_t>()[i] << "; ";
     return out.str();
   }
-  const Tensor a = found.to(DType::Float64).contiguous(), b = expected.to(DType::Float64).contiguous();
+  const Tensor a = found.to(DType::Float64).contiguous(),
+               b = expected.to(DType::Float64).contiguous();
   double largest = 0;
   for (int64_t i = 0; i < b.numel(); ++i)
     if (std::isfinite(b.data<double>()[i]))
@@ -148,7 +155,8 @@ std::string difference(const Tensor &found, const Tensor &expected, Match match)
       continue;
     bool same = x == y && std::signbit(x) == std::signbit(y);
     if (match != Match::Exact && !same && std::isfinite(x) && std::isfinite(y))
-      same = std::fabs(x - y) <= tolerance(expected.dtype()) * (match == Match::Scaled ? largest : std::fabs(y));
+      same = std::fabs(x - y) <=
+             tolerance(expected.dtype()) * (match == Match::Scaled ? largest : std::fabs(y));
     if (!same) {
       out.precision(17);
       out << "element " << i << " is " << x << ", expected " << y << "; ";

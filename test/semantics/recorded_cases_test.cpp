@@ -1,4 +1,5 @@
-// Every op of the table against what PyTorch computed: values, types, error texts; and again with its operands laid out differently.
+// Every op of the table against what PyTorch computed: values, types, error texts; and again with
+// its operands laid out differently.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -11,8 +12,9 @@ namespace kiln::semantics::test {
 
 namespace {
 
-// The same values in other strides: dimensions in reverse order in memory, every other element, after an offset. What lies between
-// is NaN (or some number), so that a kernel that ignores strides can't pass.
+// The same values in other strides: dimensions in reverse order in memory, every other element,
+// after an offset. What lies between is NaN (or some number), so that a kernel that ignores strides
+// can't pass.
 Tensor with_other_strides(const Tensor &tensor) {
   if (!tensor.defined())
     return {};
@@ -23,7 +25,8 @@ Tensor with_other_strides(const Tensor &tensor) {
     stride *= std::max<int64_t>(size, 1);
   }
   const Tensor base = Tensor::scalar(std::nan("")).expand({stride + 3}).to(tensor.dtype()).clone();
-  Tensor view(base.storage(), {tensor.sizes().begin(), tensor.sizes().end()}, strides, 3, tensor.dtype());
+  Tensor view(base.storage(), {tensor.sizes().begin(), tensor.sizes().end()}, strides, 3,
+              tensor.dtype());
   view.copy_(tensor);
   return view;
 }
@@ -47,14 +50,18 @@ void check_error(const RecordedCase &recorded) {
   } catch (const runtime::Error &error) {
     const std::string found = error.what();
     EXPECT_EQ(found.substr(0, found.find('\n')), recorded.error);
-    EXPECT_EQ(dynamic_cast<const runtime::IndexError *>(&error) != nullptr, recorded.error_class == "IndexError");
-    EXPECT_EQ(dynamic_cast<const runtime::ValueError *>(&error) != nullptr, recorded.error_class == "ValueError");
+    EXPECT_EQ(dynamic_cast<const runtime::IndexError *>(&error) != nullptr,
+              recorded.error_class == "IndexError");
+    EXPECT_EQ(dynamic_cast<const runtime::ValueError *>(&error) != nullptr,
+              recorded.error_class == "ValueError");
   }
 }
 
 void check_results(const RecordedCase &recorded) {
-  const std::vector<TensorType> types = infer(recorded.operation, types_of(recorded.operands), recorded.attributes);
-  const std::vector<Tensor> results = evaluate(recorded.operation, recorded.operands, recorded.attributes);
+  const std::vector<TensorType> types =
+      infer(recorded.operation, types_of(recorded.operands), recorded.attributes);
+  const std::vector<Tensor> results =
+      evaluate(recorded.operation, recorded.operands, recorded.attributes);
   ASSERT_EQ(results.size(), recorded.results.size());
   ASSERT_EQ(types.size(), results.size());
   for (std::size_t i = 0; i < results.size(); ++i) {
@@ -62,14 +69,16 @@ void check_results(const RecordedCase &recorded) {
     EXPECT_EQ(types[i], type_of(results[i])) << "inferred type of result " << i;
     EXPECT_TRUE(results[i].is_contiguous());
     for (const Tensor &operand : recorded.operands)
-      EXPECT_FALSE(operand.defined() && operand.storage() == results[i].storage()) << "result " << i << " aliases an operand";
+      EXPECT_FALSE(operand.defined() && operand.storage() == results[i].storage())
+          << "result " << i << " aliases an operand";
   }
   std::vector<Tensor> operands;
   for (const Tensor &operand : recorded.operands)
     operands.push_back(with_other_strides(operand));
   const std::vector<Tensor> again = evaluate(recorded.operation, operands, recorded.attributes);
   for (std::size_t i = 0; i < results.size(); ++i)
-    EXPECT_TRUE(same_bytes(results[i], again[i])) << "result " << i << " changes with the strides of the operands";
+    EXPECT_TRUE(same_bytes(results[i], again[i]))
+        << "result " << i << " changes with the strides of the operands";
 }
 
 class RecordedCases : public testing::TestWithParam<std::string> {};

@@ -202,6 +202,8 @@ public:
 
 protected:
   friend struct detail::TensorAccess;
+  /// concrete(), which must have one element.
+  const runtime::Tensor &only_element() const;
   detail::TensorImplPtr impl_;              // unused when bound
   std::shared_ptr<detail::TensorSlot> slot_; // set when bound to a registration
 };
@@ -222,7 +224,7 @@ private:
   explicit RegisteredTensor(std::shared_ptr<detail::TensorSlot> slot) { slot_ = std::move(slot); }
 };
 
-template <class T> T Tensor::item() const { return concrete().item<T>(); }
+template <class T> T Tensor::item() const { return only_element().item<T>(); }
 
 KILN_API std::ostream &operator<<(std::ostream &stream, const Tensor &tensor);
 

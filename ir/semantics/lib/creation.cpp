@@ -11,14 +11,15 @@ namespace {
 
 using Sizes = std::vector<DimExpr>;
 
-// Whether PyTorch refuses to make `value` an element of type T. Infinity passes where the type has one.
+// Whether PyTorch refuses to make `value` an element of type T. Infinity passes where the type has
+// one.
 template <class T> bool overflows(double value) {
   using Limits = std::numeric_limits<T>;
   if (std::isnan(value))
     return true;
   // One past the largest integer is exact in double, the largest itself is not for 64 bits.
-  return value <= static_cast<double>(Limits::lowest()) - 1 || value >= std::ldexp(1.0, Limits::digits) ||
-         value < static_cast<double>(Limits::lowest());
+  return value <= static_cast<double>(Limits::lowest()) - 1 ||
+         value >= std::ldexp(1.0, Limits::digits) || value < static_cast<double>(Limits::lowest());
 }
 
 void check_value(double value, DType dtype) {
@@ -43,7 +44,8 @@ void check_value(double value, DType dtype) {
     type = std::isfinite(value) && std::fabs(value) > 65504.0 ? "c10::Half" : nullptr;
     break;
   case DType::Float32:
-    type = std::isfinite(value) && std::fabs(value) > std::numeric_limits<float>::max() ? "float" : nullptr;
+    type = std::isfinite(value) && std::fabs(value) > std::numeric_limits<float>::max() ? "float"
+                                                                                        : nullptr;
     break;
   case DType::BFloat16:
     type = std::isfinite(value) && std::fabs(value) > 0x1.fep127 ? "c10::BFloat16" : nullptr;
@@ -53,8 +55,8 @@ void check_value(double value, DType dtype) {
     break;
   }
   if (type)
-    throw ValueError("value cannot be converted to type " + std::string(type) + " without overflow\nthe value is " +
-                     number_text(value));
+    throw ValueError("value cannot be converted to type " + std::string(type) +
+                     " without overflow\nthe value is " + number_text(value));
 }
 
 std::vector<TensorType> infer_full(OperandTypes operands, const Attributes &attributes) {
@@ -62,15 +64,18 @@ std::vector<TensorType> infer_full(OperandTypes operands, const Attributes &attr
   const Sizes &shape = attributes.get<Sizes>("shape");
   for (const DimExpr &size : shape)
     if (std::optional<int64_t> value = size.constant(); value && *value < 0)
-      throw ValueError("Trying to create tensor with negative dimension " + std::to_string(*value) + ": " + shape_text(shape));
+      throw ValueError("Trying to create tensor with negative dimension " + std::to_string(*value) +
+                       ": " + shape_text(shape));
   const DType dtype = attributes.get<DType>("dtype");
   check_value(attributes.get<double>("value"), dtype);
   return {{dtype, shape}};
 }
 
 std::vector<Tensor> evaluate_full(std::span<const Tensor>, const Attributes &attributes) {
-  const Tensor value = Tensor::scalar<double>(attributes.get<double>("value")).to(attributes.get<DType>("dtype"));
-  return {value.expand(require_constants(attributes.get<Sizes>("shape"), "a size of full")).clone()};
+  const Tensor value =
+      Tensor::scalar<double>(attributes.get<double>("value")).to(attributes.get<DType>("dtype"));
+  return {
+      value.expand(require_constants(attributes.get<Sizes>("shape"), "a size of full")).clone()};
 }
 
 const Tensor &constant_value(const Attributes &attributes) {

@@ -1,10 +1,11 @@
 // Arithmetic of size expressions: canonical polynomials over symbols and floor divisions.
 //
-// Canonical form. The terms of a polynomial are sorted by degree, highest first, then by their atoms (graded lexicographic order, an
-// admissible monomial order, so the first term of a product is the product of the first terms: exact division needs that). The
-// constant comes last. A floor division is kept only for what does not divide: `(4 * b + 3) floordiv 2` is `2 * b + 1`, and
-// `(6 * b + 5) floordiv 4` is `b + (b + 2) floordiv 2`. All arithmetic on coefficients is checked: sizes never wrap silently.
-// Text in and out is in dim_expr_text.cpp.
+// Canonical form. The terms of a polynomial are sorted by degree, highest first, then by their
+// atoms (graded lexicographic order, an admissible monomial order, so the first term of a product
+// is the product of the first terms: exact division needs that). The constant comes last. A floor
+// division is kept only for what does not divide: `(4 * b + 3) floordiv 2` is `2 * b + 1`, and
+// `(6 * b + 5) floordiv 4` is `b + (b + 2) floordiv 2`. All arithmetic on coefficients is checked:
+// sizes never wrap silently. Text in and out is in dim_expr_text.cpp.
 #include "kiln/semantics/dim_expr.h"
 
 #include <algorithm>
@@ -24,7 +25,8 @@ namespace {
 using Atom = DimExpr::Atom;
 using Term = DimExpr::Term;
 
-// Real shapes have a handful of terms; a product of hostile text such as (a + b) * (a + b) * ... must not eat the memory.
+// Real shapes have a handful of terms; a product of hostile text such as (a + b) * (a + b) * ...
+// must not eat the memory.
 constexpr std::size_t kMaxTerms = 4096;
 
 std::strong_ordering compare(const std::vector<Term> &a, const std::vector<Term> &b);
@@ -72,7 +74,8 @@ std::vector<Atom> multiply_atoms(const std::vector<Atom> &a, const std::vector<A
 
 // Sorts, adds equal monomials up and drops zeros.
 std::vector<Term> canonical(std::vector<Term> terms) {
-  std::sort(terms.begin(), terms.end(), [](const Term &a, const Term &b) { return compare(a.atoms, b.atoms) < 0; });
+  std::sort(terms.begin(), terms.end(),
+            [](const Term &a, const Term &b) { return compare(a.atoms, b.atoms) < 0; });
   std::vector<Term> result;
   for (Term &term : terms) {
     if (!result.empty() && compare(result.back().atoms, term.atoms) == 0)
@@ -105,14 +108,17 @@ DimExpr::DimExpr(int64_t value) {
 DimExpr DimExpr::symbol(std::string_view name) {
   if (!is_symbol_name(name))
     throw ValueError("'" + std::string(name) +
-                     "' is no name for a dimension: it must be a letter or underscore, then letters, digits and underscores, and "
+                     "' is no name for a dimension: it must be a letter or underscore, then "
+                     "letters, digits and underscores, and "
                      "not the word floordiv");
   DimExpr result;
   result.terms_.push_back({1, {Atom{std::string(name), nullptr, 0}}});
   return result;
 }
 
-bool DimExpr::is_constant() const { return terms_.empty() || (terms_.size() == 1 && terms_[0].atoms.empty()); }
+bool DimExpr::is_constant() const {
+  return terms_.empty() || (terms_.size() == 1 && terms_[0].atoms.empty());
+}
 
 std::optional<int64_t> DimExpr::constant() const {
   if (terms_.empty())
@@ -121,7 +127,8 @@ std::optional<int64_t> DimExpr::constant() const {
 }
 
 std::optional<std::string> DimExpr::as_symbol() const {
-  if (terms_.size() != 1 || terms_[0].coefficient != 1 || terms_[0].atoms.size() != 1 || terms_[0].atoms[0].divisor != 0)
+  if (terms_.size() != 1 || terms_[0].coefficient != 1 || terms_[0].atoms.size() != 1 ||
+      terms_[0].atoms[0].divisor != 0)
     return std::nullopt;
   return terms_[0].atoms[0].symbol;
 }
@@ -150,7 +157,8 @@ DimExpr DimExpr::operator*(const DimExpr &other) const {
   terms.reserve(terms_.size() * other.terms_.size());
   for (const Term &a : terms_)
     for (const Term &b : other.terms_)
-      terms.push_back({checked_multiply(a.coefficient, b.coefficient), multiply_atoms(a.atoms, b.atoms)});
+      terms.push_back(
+          {checked_multiply(a.coefficient, b.coefficient), multiply_atoms(a.atoms, b.atoms)});
   DimExpr result;
   result.terms_ = canonical(std::move(terms));
   return result;
@@ -161,7 +169,8 @@ DimExpr DimExpr::floordiv(int64_t divisor) const {
     throw ValueError("floordiv needs a positive divisor, but got " + std::to_string(divisor));
   if (divisor == 1)
     return *this;
-  // Write each coefficient as divisor * q + r with 0 <= r < divisor: floor((divisor * q + r) / divisor) = q + floor(r / divisor).
+  // Write each coefficient as divisor * q + r with 0 <= r < divisor: floor((divisor * q + r) /
+  // divisor) = q + floor(r / divisor).
   DimExpr quotient, remainder;
   int64_t common = divisor;
   for (const Term &term : terms_) {
@@ -191,16 +200,18 @@ DimExpr DimExpr::floordiv(int64_t divisor) const {
   // floor((floor(e / m) + c) / n) = floor((e + c * m) / (m * n)).
   const Term &first = remainder.terms_.front();
   const bool has_constant = remainder.terms_.back().atoms.empty();
-  if (remainder.terms_.size() == (has_constant ? 2u : 1u) && first.coefficient == 1 && first.atoms.size() == 1 &&
-      first.atoms[0].divisor != 0) {
+  if (remainder.terms_.size() == (has_constant ? 2u : 1u) && first.coefficient == 1 &&
+      first.atoms.size() == 1 && first.atoms[0].divisor != 0) {
     const Atom &inner = first.atoms[0];
     int64_t nested_divisor = 0, shift = 0;
     if (!__builtin_mul_overflow(inner.divisor, divisor, &nested_divisor) &&
-        !__builtin_mul_overflow(has_constant ? remainder.terms_.back().coefficient : 0, inner.divisor, &shift))
+        !__builtin_mul_overflow(has_constant ? remainder.terms_.back().coefficient : 0,
+                                inner.divisor, &shift))
       return quotient + (*inner.numerator + shift).floordiv(nested_divisor);
   }
   DimExpr division;
-  division.terms_.push_back({1, {Atom{"", std::make_shared<const DimExpr>(std::move(remainder)), divisor}}});
+  division.terms_.push_back(
+      {1, {Atom{"", std::make_shared<const DimExpr>(std::move(remainder)), divisor}}});
   return quotient + division;
 }
 
@@ -209,17 +220,20 @@ std::optional<DimExpr> DimExpr::divide_exactly(const DimExpr &other) const {
     return std::nullopt;
   const Term &lead = other.terms_.front();
   DimExpr rest = *this, quotient;
-  // Long division: in an admissible order the first term of the rest must be a multiple of the divisor's first term.
+  // Long division: in an admissible order the first term of the rest must be a multiple of the
+  // divisor's first term.
   try {
     while (!rest.terms_.empty()) {
       const Term &term = rest.terms_.front();
-      if ((lead.coefficient == -1 && term.coefficient == INT64_MIN) || term.coefficient % lead.coefficient != 0 ||
-          !std::includes(term.atoms.begin(), term.atoms.end(), lead.atoms.begin(), lead.atoms.end(), atom_less))
+      if ((lead.coefficient == -1 && term.coefficient == INT64_MIN) ||
+          term.coefficient % lead.coefficient != 0 ||
+          !std::includes(term.atoms.begin(), term.atoms.end(), lead.atoms.begin(), lead.atoms.end(),
+                         atom_less))
         return std::nullopt;
       DimExpr step;
       Term &step_term = step.terms_.emplace_back(Term{term.coefficient / lead.coefficient, {}});
-      std::set_difference(term.atoms.begin(), term.atoms.end(), lead.atoms.begin(), lead.atoms.end(),
-                          std::back_inserter(step_term.atoms), atom_less);
+      std::set_difference(term.atoms.begin(), term.atoms.end(), lead.atoms.begin(),
+                          lead.atoms.end(), std::back_inserter(step_term.atoms), atom_less);
       rest = rest - step * other;
       quotient = quotient + step;
     }

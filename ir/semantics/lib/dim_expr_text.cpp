@@ -28,16 +28,19 @@ std::string atom_text(const DimExpr::Atom &atom) {
   return (bare ? numerator : "(" + numerator + ")") + " floordiv " + std::to_string(atom.divisor);
 }
 
-// One term without its sign. `alone`: nothing to its left in the product, so a floordiv needs no parentheses.
+// One term without its sign. `alone`: nothing to its left in the product, so a floordiv needs no
+// parentheses.
 std::string magnitude_text(const DimExpr::Term &term, bool alone) {
-  const uint64_t magnitude = term.coefficient < 0 ? -static_cast<uint64_t>(term.coefficient) : term.coefficient;
+  const uint64_t magnitude =
+      term.coefficient < 0 ? -static_cast<uint64_t>(term.coefficient) : term.coefficient;
   if (term.atoms.empty())
     return std::to_string(magnitude);
   std::string result;
   if (magnitude != 1)
     result = std::to_string(magnitude);
   for (const DimExpr::Atom &atom : term.atoms) {
-    const bool parentheses = atom.divisor != 0 && !(alone && magnitude == 1 && term.atoms.size() == 1);
+    const bool parentheses =
+        atom.divisor != 0 && !(alone && magnitude == 1 && term.atoms.size() == 1);
     if (!result.empty())
       result += " * ";
     result += parentheses ? "(" + atom_text(atom) + ")" : atom_text(atom);
@@ -88,7 +91,8 @@ private:
   static constexpr int kMaxDepth = 200;
 
   [[noreturn]] void fail(const std::string &what) const {
-    throw ValueError("size expression \"" + std::string(text_) + "\", column " + std::to_string(position_ + 1) + ": " + what);
+    throw ValueError("size expression \"" + std::string(text_) + "\", column " +
+                     std::to_string(position_ + 1) + ": " + what);
   }
 
   void skip_space() {
@@ -107,7 +111,8 @@ private:
   std::string_view peek_word() {
     skip_space();
     std::size_t end = position_;
-    while (end < text_.size() && (is_name_start(text_[end]) || (end > position_ && is_digit(text_[end]))))
+    while (end < text_.size() &&
+           (is_name_start(text_[end]) || (end > position_ && is_digit(text_[end]))))
       ++end;
     return text_.substr(position_, end - position_);
   }

@@ -1,7 +1,8 @@
-// dropout: the identity in evaluation mode, else each element kept with probability 1 - p and scaled by 1 / (1 - p).
+// dropout: the identity in evaluation mode, else each element kept with probability 1 - p and
+// scaled by 1 / (1 - p).
 //
-// The mask is Philox's (kiln/semantics/philox.h), by the element's row-major index. As in PyTorch, a dropped element is multiplied by
-// zero, not replaced by it: NaN and infinity stay visible.
+// The mask is Philox's (kiln/semantics/philox.h), by the element's row-major index. As in PyTorch,
+// a dropped element is multiplied by zero, not replaced by it: NaN and infinity stay visible.
 #include "families.h"
 #include "kernels.h"
 #include "kiln/semantics/philox.h"
@@ -21,14 +22,16 @@ std::vector<TensorType> infer_dropout(OperandTypes operands, const Attributes &a
   return {*operands[0]};
 }
 
-std::vector<Tensor> evaluate_dropout(std::span<const Tensor> operands, const Attributes &attributes) {
+std::vector<Tensor> evaluate_dropout(std::span<const Tensor> operands,
+                                     const Attributes &attributes) {
   const double p = attributes.get<double>("p");
   if (!attributes.get<bool>("training") || p == 0)
     return {operands[0].clone()};
   const uint64_t seed = static_cast<uint64_t>(attributes.get<int64_t>("seed"));
   Tensor result = operands[0].clone();
   dispatch_floating(result.dtype(), "dropout", [&]<class T>(Type<T>) {
-    const T scale = static_cast<T>(1) / static_cast<T>(1 - p); // unused when p is 1: nothing is kept
+    const T scale =
+        static_cast<T>(1) / static_cast<T>(1 - p); // unused when p is 1: nothing is kept
     T *data = result.data<T>();
     for (int64_t i = 0; i < result.numel(); ++i)
       data[i] *= philox_keeps(seed, static_cast<uint64_t>(i), p) ? scale : T(0);
@@ -39,7 +42,8 @@ std::vector<Tensor> evaluate_dropout(std::span<const Tensor> operands, const Att
 } // namespace
 
 std::span<const Operation> dropout_operations() {
-  static const Operation operations[] = {{"nn.dropout", infer_dropout, through_float<evaluate_dropout>}};
+  static const Operation operations[] = {
+      {"nn.dropout", infer_dropout, through_float<evaluate_dropout>}};
   return operations;
 }
 

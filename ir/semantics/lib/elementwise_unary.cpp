@@ -1,6 +1,7 @@
 // relu, sigmoid, tanh, neg, exp, log, sqrt, rsqrt, abs: one operand, same shape.
 //
-// As in PyTorch, relu, neg and abs keep an integer type and the others make float32 of integers and booleans.
+// As in PyTorch, relu, neg and abs keep an integer type and the others make float32 of integers and
+// booleans.
 #include <cmath>
 
 #include "families.h"
@@ -62,20 +63,23 @@ template <> constexpr const char *kName<Rsqrt> = "nn.rsqrt";
 template <> constexpr const char *kName<Abs> = "nn.abs";
 
 template <class Function>
-constexpr bool kKeepsIntegers = std::is_same_v<Function, Relu> || std::is_same_v<Function, Neg> || std::is_same_v<Function, Abs>;
+constexpr bool kKeepsIntegers = std::is_same_v<Function, Relu> || std::is_same_v<Function, Neg> ||
+                                std::is_same_v<Function, Abs>;
 
 // PyTorch refuses booleans where integers keep their type.
 template <class Function> std::string boolean_message() {
   if constexpr (std::is_same_v<Function, Relu>)
     return "Boolean inputs not supported for relu";
   else if constexpr (std::is_same_v<Function, Neg>)
-    return "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
+    return "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to "
+           "invert a mask, use the `~` or "
            "`logical_not()` operator instead.";
   else
     return "\"abs_cpu\" not implemented for 'Bool'";
 }
 
-template <class Function> std::vector<TensorType> infer_unary(OperandTypes operands, const Attributes &) {
+template <class Function>
+std::vector<TensorType> infer_unary(OperandTypes operands, const Attributes &) {
   check_operands(operands, 1, 1, kName<Function>);
   TensorType type = *operands[0];
   if (kKeepsIntegers<Function> && type.dtype == DType::Bool)
@@ -85,7 +89,8 @@ template <class Function> std::vector<TensorType> infer_unary(OperandTypes opera
   return {type};
 }
 
-template <class Function> std::vector<Tensor> evaluate_unary(std::span<const Tensor> operands, const Attributes &) {
+template <class Function>
+std::vector<Tensor> evaluate_unary(std::span<const Tensor> operands, const Attributes &) {
   Tensor input = operands[0];
   if (!kKeepsIntegers<Function> && runtime::is_integral(input.dtype()))
     input = input.to(DType::Float32);
@@ -109,8 +114,9 @@ template <class Function> Operation unary() {
 } // namespace
 
 std::span<const Operation> elementwise_unary_operations() {
-  static const Operation operations[] = {unary<Relu>(), unary<Sigmoid>(), unary<Tanh>(), unary<Neg>(), unary<Exp>(),
-                                         unary<Log>(),  unary<Sqrt>(),    unary<Rsqrt>(), unary<Abs>()};
+  static const Operation operations[] = {unary<Relu>(), unary<Sigmoid>(), unary<Tanh>(),
+                                         unary<Neg>(),  unary<Exp>(),     unary<Log>(),
+                                         unary<Sqrt>(), unary<Rsqrt>(),   unary<Abs>()};
   return operations;
 }
 

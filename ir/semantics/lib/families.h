@@ -1,7 +1,7 @@
 // The families of operations: one function a family, listed once in operation.cpp.
 //
-// A function returning a span, not an object that registers itself: a linker drops unreferenced objects of a static library, and with
-// them such registrations.
+// A function returning a span, not an object that registers itself: a linker drops unreferenced
+// objects of a static library, and with them such registrations.
 #pragma once
 
 #include <span>

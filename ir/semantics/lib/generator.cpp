@@ -1,4 +1,5 @@
-// The Mersenne twister (Matsumoto and Nishimura, 1998) and PyTorch's distributions except the normal one (generator_normal.cpp).
+// The Mersenne twister (Matsumoto and Nishimura, 1998) and PyTorch's distributions except the
+// normal one (generator_normal.cpp).
 #include "kiln/semantics/generator.h"
 
 #include <cmath>
@@ -22,7 +23,8 @@ uint32_t twist(uint32_t high, uint32_t low) {
 // Writes draw() to each element in memory order, converted to T.
 template <class T, class Draw> void fill(const Tensor &tensor, Draw draw) {
   T *data = tensor.data<T>();
-  runtime::for_each_offset(in_memory_order(tensor), [&](int64_t offset) { data[offset] = static_cast<T>(draw()); });
+  runtime::for_each_offset(in_memory_order(tensor),
+                           [&](int64_t offset) { data[offset] = static_cast<T>(draw()); });
 }
 
 // The same for every element type; 16-bit floats are written by conversion from float.
@@ -43,7 +45,6 @@ std::string stream_text(double value) {
   std::snprintf(buffer, sizeof(buffer), "%g", value);
   return buffer;
 }
-
 
 double largest_float(DType dtype) {
   switch (dtype) {
@@ -87,9 +88,12 @@ bool represents(DType dtype, int64_t value) {
 
 void check_bound(const Tensor &tensor, int64_t value, const char *which) {
   const DType dtype = tensor.dtype();
-  const bool fits = is_16_bit_float(dtype) ? std::fabs(static_cast<double>(value)) <= largest_float(dtype) : represents(dtype, value);
+  const bool fits = is_16_bit_float(dtype)
+                        ? std::fabs(static_cast<double>(value)) <= largest_float(dtype)
+                        : represents(dtype, value);
   if (!fits)
-    throw ValueError(std::string(which) + " is out of bounds for " + std::string(cpp_type_name(dtype)));
+    throw ValueError(std::string(which) + " is out of bounds for " +
+                     std::string(cpp_type_name(dtype)));
 }
 
 } // namespace
@@ -127,7 +131,9 @@ uint64_t Generator::random64() {
 
 float Generator::uniform_float() { return static_cast<float>(random() & 0xffffffu) * 0x1p-24f; }
 
-double Generator::uniform_double() { return static_cast<double>(random64() & ((uint64_t{1} << 53) - 1)) * 0x1p-53; }
+double Generator::uniform_double() {
+  return static_cast<double>(random64() & ((uint64_t{1} << 53) - 1)) * 0x1p-53;
+}
 
 template <> float Generator::uniform01<float>() { return uniform_float(); }
 template <> double Generator::uniform01<double>() { return uniform_double(); }
@@ -140,18 +146,22 @@ void Generator::uniform_(const Tensor &tensor, double low, double high) {
   const double limit = largest_float(dtype);
   for (auto [value, which] : {std::pair(low, "from"), std::pair(high, "to")})
     if (!(value >= -limit && value <= limit))
-      throw ValueError(std::string(which) + " is out of bounds for " + std::string(cpp_type_name(dtype)));
+      throw ValueError(std::string(which) + " is out of bounds for " +
+                       std::string(cpp_type_name(dtype)));
   if (low > high)
-    throw ValueError("uniform_ expects to return a [from, to) range, but found from=" + stream_text(low) +
-                     " > to=" + stream_text(high));
+    throw ValueError("uniform_ expects to return a [from, to) range, but found from=" +
+                     stream_text(low) + " > to=" + stream_text(high));
   if (high - low > limit)
-    throw ValueError("uniform_ expects to-from <= std::numeric_limits<" + type + ">::max(), but found to=" + stream_text(high) +
-                     " and from=" + stream_text(low) + " which result in to-from to exceed the limit");
+    throw ValueError("uniform_ expects to-from <= std::numeric_limits<" + type +
+                     ">::max(), but found to=" + stream_text(high) + " and from=" +
+                     stream_text(low) + " which result in to-from to exceed the limit");
   std::lock_guard lock(mutex_);
-  if (is_16_bit_float(dtype)) { // drawn as float; where rounding reaches the excluded bound, the other one is taken
+  if (is_16_bit_float(dtype)) { // drawn as float; where rounding reaches the excluded bound, the
+                                // other one is taken
     const auto rounded = [dtype](float value) {
-      return dtype == DType::Float16 ? runtime::float_from_half(runtime::half_from_float(value))
-                                     : runtime::float_from_bfloat16(runtime::bfloat16_from_float(value));
+      return dtype == DType::Float16
+                 ? runtime::float_from_half(runtime::half_from_float(value))
+                 : runtime::float_from_bfloat16(runtime::bfloat16_from_float(value));
     };
     const float from = static_cast<float>(low), range = static_cast<float>(high) - from;
     const float excluded = rounded(static_cast<float>(high));
@@ -176,8 +186,8 @@ void Generator::bernoulli_(const Tensor &tensor, double p) {
 
 void Generator::random_(const Tensor &tensor, int64_t low, int64_t high) {
   if (low >= high)
-    throw ValueError("random_ expects 'from' to be less than 'to', but got from=" + std::to_string(low) +
-                     " >= to=" + std::to_string(high));
+    throw ValueError("random_ expects 'from' to be less than 'to', but got from=" +
+                     std::to_string(low) + " >= to=" + std::to_string(high));
   check_bound(tensor, low, "from");
   check_bound(tensor, high - 1, "to - 1");
   // PyTorch's threshold: below it one word is drawn and the bias of the remainder is small.
@@ -195,7 +205,8 @@ void Generator::random_(const Tensor &tensor) {
   std::lock_guard lock(mutex_);
   if (runtime::is_floating_point(dtype)) {
     const uint64_t count = (uint64_t{1} << significand_digits(dtype)) + 1;
-    return fill_any(tensor, [&] { return (dtype == DType::Float64 ? random64() : random()) % count; });
+    return fill_any(tensor,
+                    [&] { return (dtype == DType::Float64 ? random64() : random()) % count; });
   }
   if (dtype == DType::Bool)
     return fill_any(tensor, [&] { return (random() & 1u) != 0; });
@@ -209,7 +220,8 @@ void Generator::random_(const Tensor &tensor) {
 
 Tensor Generator::randperm(int64_t n) {
   if (n < 0)
-    throw ValueError("Trying to create tensor with negative dimension " + std::to_string(n) + ": [" + std::to_string(n) + "]");
+    throw ValueError("Trying to create tensor with negative dimension " + std::to_string(n) +
+                     ": [" + std::to_string(n) + "]");
   Tensor result({n}, DType::Int64);
   int64_t *data = result.data<int64_t>();
   std::iota(data, data + n, int64_t{0});

@@ -1,10 +1,12 @@
 // Normally distributed numbers, by PyTorch's three routes to the Box-Muller transform.
 //
-// Fewer than 16 elements, or strided ones: one number at a time, in double, the second of each pair kept for the next call.
-// Otherwise blocks of 16: element j and element j + 8 of a block are one pair of uniforms and become one pair of normals; a last block
-// that is not full is drawn anew over the last 16 elements. In double that uses the C library. In float PyTorch's kernel uses eight
-// lanes of polynomial logarithm, sine and cosine (Cephes, Moshier 1989); here the same polynomials, one lane at a time, with the
-// multiplications and additions fused where PyTorch's are, so that all bits agree.
+// Fewer than 16 elements, or strided ones: one number at a time, in double, the second of each pair
+// kept for the next call. Otherwise blocks of 16: element j and element j + 8 of a block are one
+// pair of uniforms and become one pair of normals; a last block that is not full is drawn anew over
+// the last 16 elements. In double that uses the C library. In float PyTorch's kernel uses eight
+// lanes of polynomial logarithm, sine and cosine (Cephes, Moshier 1989); here the same polynomials,
+// one lane at a time, with the multiplications and additions fused where PyTorch's are, so that all
+// bits agree.
 #include <bit>
 #include <cmath>
 #include <numbers>
@@ -26,9 +28,11 @@ template <std::size_t N> float polynomial(float x, const float (&coefficients)[N
 
 // Natural logarithm for x in (0, 1].
 float log_float(float x) {
-  constexpr float kCoefficients[] = {7.0376836292E-2f,  -1.1514610310E-1f, 1.1676998740E-1f,  -1.2420140846E-1f, 1.4249322787E-1f,
-                                     -1.6668057665E-1f, 2.0000714765E-1f,  -2.4999993993E-1f, 3.3333331174E-1f};
-  constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f, kSqrtHalf = 0.707106781186547524f;
+  constexpr float kCoefficients[] = {7.0376836292E-2f,  -1.1514610310E-1f, 1.1676998740E-1f,
+                                     -1.2420140846E-1f, 1.4249322787E-1f,  -1.6668057665E-1f,
+                                     2.0000714765E-1f,  -2.4999993993E-1f, 3.3333331174E-1f};
+  constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f,
+                  kSqrtHalf = 0.707106781186547524f;
   const uint32_t bits = std::bit_cast<uint32_t>(x);
   // x = mantissa * 2^exponent with the mantissa in [sqrt(1/2), sqrt(2))
   float exponent = static_cast<float>(static_cast<int32_t>(bits >> 23) - 126);
@@ -60,14 +64,18 @@ SineCosine sine_cosine_float(float x) {
   x = std::fma(steps, -2.4187564849853515625e-4f, x);
   x = std::fma(steps, -3.77489497744594108e-8f, x);
   const float square = x * x;
-  const float cosine_tail = polynomial(square, {2.443315711809948E-005f, -1.388731625493765E-003f, 4.166664568298827E-002f}) * square;
+  const float cosine_tail = polynomial(square, {2.443315711809948E-005f, -1.388731625493765E-003f,
+                                                4.166664568298827E-002f}) *
+                            square;
   const float cosine = std::fma(cosine_tail, square, -(square * 0.5f)) + 1.0f;
-  const float sine_tail = polynomial(square, {-1.9515295891E-4f, 8.3321608736E-3f, -1.6666654611E-1f}) * square;
+  const float sine_tail =
+      polynomial(square, {-1.9515295891E-4f, 8.3321608736E-3f, -1.6666654611E-1f}) * square;
   const float sine = std::fma(sine_tail, x, x);
   const bool swapped = (octant & 2) != 0;
   const bool negative_sine = (octant & 4) != 0, negative_cosine = ((octant - 2) & 4) == 0;
   const SineCosine result = swapped ? SineCosine{cosine, sine} : SineCosine{sine, cosine};
-  return {negative_sine ? -result.sine : result.sine, negative_cosine ? -result.cosine : result.cosine};
+  return {negative_sine ? -result.sine : result.sine,
+          negative_cosine ? -result.cosine : result.cosine};
 }
 
 // 16 uniforms to 16 normals, in place.
@@ -106,12 +114,16 @@ double Generator::normal_double() {
   return radius * std::cos(theta);
 }
 
-// `blocks_first`: the uniforms that only the last, redrawn block would use are not drawn, as in PyTorch's 16-bit kernels.
-template <class T> void Generator::fill_normal(const Tensor &tensor, double mean, double std, bool blocks_first) {
+// `blocks_first`: the uniforms that only the last, redrawn block would use are not drawn, as in
+// PyTorch's 16-bit kernels.
+template <class T>
+void Generator::fill_normal(const Tensor &tensor, double mean, double std, bool blocks_first) {
   const int64_t count = tensor.numel();
   T *data = tensor.data<T>();
   if (count < kBlock || !tensor.is_contiguous()) {
-    runtime::for_each_offset(in_memory_order(tensor), [&](int64_t offset) { data[offset] = static_cast<T>(std::fma(normal_double(), std, mean)); });
+    runtime::for_each_offset(in_memory_order(tensor), [&](int64_t offset) {
+      data[offset] = static_cast<T>(std::fma(normal_double(), std, mean));
+    });
     return;
   }
   const int64_t drawn = blocks_first ? count / kBlock * kBlock : count;
@@ -134,7 +146,8 @@ void Generator::normal_(const Tensor &tensor, double mean, double std) {
     throw ValueError(std::string("normal expects std >= 0.0, but found std ") + text);
   }
   if (!runtime::is_floating_point(tensor.dtype()))
-    throw ValueError("\"normal_kernel_cpu\" not implemented for '" + std::string(runtime::scalar_type_name(tensor.dtype())) + "'");
+    throw ValueError("\"normal_kernel_cpu\" not implemented for '" +
+                     std::string(runtime::scalar_type_name(tensor.dtype())) + "'");
   std::lock_guard lock(mutex_);
   if (is_16_bit_float(tensor.dtype())) {
     Tensor wide(sizes_of(tensor), DType::Float32);
@@ -142,7 +155,9 @@ void Generator::normal_(const Tensor &tensor, double mean, double std) {
     tensor.copy_(wide);
     return;
   }
-  dispatch_floating(tensor.dtype(), "normal_kernel_cpu", [&]<class T>(Type<T>) { fill_normal<T>(tensor, mean, std, /*blocks_first=*/false); });
+  dispatch_floating(tensor.dtype(), "normal_kernel_cpu", [&]<class T>(Type<T>) {
+    fill_normal<T>(tensor, mean, std, /*blocks_first=*/false);
+  });
 }
 
 } // namespace kiln::semantics

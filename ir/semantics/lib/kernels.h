@@ -1,4 +1,5 @@
-// What the reference kernels share: dispatch over element types, 16-bit floats, and strided iteration.
+// What the reference kernels share: dispatch over element types, 16-bit floats, and strided
+// iteration.
 #pragma once
 
 #include <array>
@@ -10,8 +11,10 @@ namespace kiln::semantics {
 
 template <class T> using Type = std::type_identity<T>;
 
-/// Calls `body(Type<T>{})` for float or double. Throws ValueError with PyTorch's text for another element type.
-template <class Body> decltype(auto) dispatch_floating(DType dtype, std::string_view kernel, Body body) {
+/// Calls `body(Type<T>{})` for float or double. Throws ValueError with PyTorch's text for another
+/// element type.
+template <class Body>
+decltype(auto) dispatch_floating(DType dtype, std::string_view kernel, Body body) {
   switch (dtype) {
   case DType::Float32:
     return body(Type<float>{});
@@ -24,7 +27,8 @@ template <class Body> decltype(auto) dispatch_floating(DType dtype, std::string_
 }
 
 /// The same for integers, float and double, but not bool.
-template <class Body> decltype(auto) dispatch_numbers(DType dtype, std::string_view kernel, Body body) {
+template <class Body>
+decltype(auto) dispatch_numbers(DType dtype, std::string_view kernel, Body body) {
   switch (dtype) {
   case DType::UInt8:
     return body(Type<uint8_t>{});
@@ -48,13 +52,16 @@ template <class Body> decltype(auto) dispatch_all(DType dtype, std::string_view 
   return dispatch_numbers(dtype, kernel, body);
 }
 
-constexpr bool is_16_bit_float(DType dtype) { return dtype == DType::Float16 || dtype == DType::BFloat16; }
+constexpr bool is_16_bit_float(DType dtype) {
+  return dtype == DType::Float16 || dtype == DType::BFloat16;
+}
 
 using Kernel = std::vector<Tensor> (*)(std::span<const Tensor>, const Attributes &);
 
-/// A kernel for 16-bit floats made of one for float: operands are widened, float results rounded back to the type of the first
-/// 16-bit operand. PyTorch's CPU kernels do the same inside.
-template <Kernel kernel> std::vector<Tensor> through_float(std::span<const Tensor> operands, const Attributes &attributes) {
+/// A kernel for 16-bit floats made of one for float: operands are widened, float results rounded
+/// back to the type of the first 16-bit operand. PyTorch's CPU kernels do the same inside.
+template <Kernel kernel>
+std::vector<Tensor> through_float(std::span<const Tensor> operands, const Attributes &attributes) {
   std::optional<DType> narrow;
   for (const Tensor &operand : operands)
     if (!narrow && operand.defined() && is_16_bit_float(operand.dtype()))
@@ -72,9 +79,11 @@ template <Kernel kernel> std::vector<Tensor> through_float(std::span<const Tenso
   return results;
 }
 
-/// Calls `visit(offsets)` for each position of `sizes` in row-major order; `offsets[i]` follows `strides[i]`, in elements.
+/// Calls `visit(offsets)` for each position of `sizes` in row-major order; `offsets[i]` follows
+/// `strides[i]`, in elements.
 template <std::size_t N, class Visit>
-void for_each_position(std::span<const int64_t> sizes, const std::array<std::span<const int64_t>, N> &strides, Visit visit) {
+void for_each_position(std::span<const int64_t> sizes,
+                       const std::array<std::span<const int64_t>, N> &strides, Visit visit) {
   int64_t count = 1;
   for (int64_t size : sizes)
     count *= size;
@@ -93,6 +102,8 @@ void for_each_position(std::span<const int64_t> sizes, const std::array<std::spa
   }
 }
 
-inline std::vector<int64_t> sizes_of(const Tensor &tensor) { return {tensor.sizes().begin(), tensor.sizes().end()}; }
+inline std::vector<int64_t> sizes_of(const Tensor &tensor) {
+  return {tensor.sizes().begin(), tensor.sizes().end()};
+}
 
 } // namespace kiln::semantics

@@ -25,11 +25,15 @@ void reflect(std::span<const double> v, double scale, Column column) {
     column[i] -= factor * v[i];
 }
 
-// Replaces the columns of `a` ([rows, cols], rows >= cols) by those of Q, each times the sign of its diagonal element of R.
+// Replaces the columns of `a` ([rows, cols], rows >= cols) by those of Q, each times the sign of
+// its diagonal element of R.
 void orthogonalize(std::vector<double> &a, std::size_t rows, std::size_t cols) {
-  auto below = [&](std::size_t column, std::size_t row) { return Column(a).subspan(column * rows + row, rows - row); };
+  auto below = [&](std::size_t column, std::size_t row) {
+    return Column(a).subspan(column * rows + row, rows - row);
+  };
   std::vector<double> scales(cols, 0.0), signs(cols);
-  // Reduce to R. The reflection's vector v replaces the column from the diagonal down; R itself is not wanted.
+  // Reduce to R. The reflection's vector v replaces the column from the diagonal down; R itself is
+  // not wanted.
   for (std::size_t k = 0; k < cols; ++k) {
     const Column v = below(k, k);
     const double diagonal = v[0];
@@ -62,15 +66,19 @@ void orthogonalize(std::vector<double> &a, std::size_t rows, std::size_t cols) {
 
 Tensor qr_orthogonal(const Tensor &gaussian) {
   if (gaussian.dim() != 2)
-    throw ValueError("qr_orthogonal needs a matrix, but got a tensor of shape " + gaussian.shape_text());
+    throw ValueError("qr_orthogonal needs a matrix, but got a tensor of shape " +
+                     gaussian.shape_text());
   if (gaussian.dtype() != DType::Float32 && gaussian.dtype() != DType::Float64)
-    throw ValueError("\"geqrf_cpu\" not implemented for '" + std::string(runtime::scalar_type_name(gaussian.dtype())) + "'");
+    throw ValueError("\"geqrf_cpu\" not implemented for '" +
+                     std::string(runtime::scalar_type_name(gaussian.dtype())) + "'");
   const bool wide = gaussian.size(0) < gaussian.size(1);
   const Tensor tall = wide ? gaussian.transpose(0, 1) : gaussian;
   const Tensor columns = tall.transpose(0, 1).to(DType::Float64).contiguous();
   std::vector<double> values(columns.data<double>(), columns.data<double>() + columns.numel());
-  orthogonalize(values, static_cast<std::size_t>(tall.size(0)), static_cast<std::size_t>(tall.size(1)));
-  const Tensor q = Tensor::from<double>(values, sizes_of(columns)); // [cols, rows] of the tall matrix
+  orthogonalize(values, static_cast<std::size_t>(tall.size(0)),
+                static_cast<std::size_t>(tall.size(1)));
+  const Tensor q =
+      Tensor::from<double>(values, sizes_of(columns)); // [cols, rows] of the tall matrix
   return (wide ? q : q.transpose(0, 1)).contiguous().to(gaussian.dtype());
 }
 

@@ -1,4 +1,5 @@
-// The matrix product of the reference kernels: plain dot products, four columns at a time to keep the adders busy.
+// The matrix product of the reference kernels: plain dot products, four columns at a time to keep
+// the adders busy.
 #include "matrix_product.h"
 
 #include "kernels.h"
@@ -7,7 +8,8 @@ namespace kiln::semantics {
 
 namespace {
 
-template <class T> using Accumulator = std::conditional_t<std::is_floating_point_v<T>, double, uint64_t>;
+template <class T>
+using Accumulator = std::conditional_t<std::is_floating_point_v<T>, double, uint64_t>;
 
 template <int columns, class T>
 void dot_columns(const T *row, const T *weights, const T *bias, T *out, int64_t depth) {
@@ -24,8 +26,10 @@ void dot_columns(const T *row, const T *weights, const T *bias, T *out, int64_t 
 
 } // namespace
 
-void matrix_product(const Tensor &lhs, const Tensor &transposed, const Tensor &bias, const Tensor &out, const char *kernel) {
-  const Tensor a = lhs.contiguous(), b = transposed.contiguous(), c = bias.defined() ? bias.contiguous() : bias;
+void matrix_product(const Tensor &lhs, const Tensor &transposed, const Tensor &bias,
+                    const Tensor &out, const char *kernel) {
+  const Tensor a = lhs.contiguous(), b = transposed.contiguous(),
+               c = bias.defined() ? bias.contiguous() : bias;
   const int64_t rows = a.size(0), depth = a.size(1), columns = b.size(0);
   dispatch_numbers(a.dtype(), kernel, [&]<class T>(Type<T>) {
     const T *left = a.data<T>(), *right = b.data<T>(), *add = c.defined() ? c.data<T>() : nullptr;
@@ -34,9 +38,11 @@ void matrix_product(const Tensor &lhs, const Tensor &transposed, const Tensor &b
       const T *row = left + m * depth;
       int64_t n = 0;
       for (; n + 4 <= columns; n += 4)
-        dot_columns<4>(row, right + n * depth, add ? add + n : nullptr, to + m * columns + n, depth);
+        dot_columns<4>(row, right + n * depth, add ? add + n : nullptr, to + m * columns + n,
+                       depth);
       for (; n < columns; ++n)
-        dot_columns<1>(row, right + n * depth, add ? add + n : nullptr, to + m * columns + n, depth);
+        dot_columns<1>(row, right + n * depth, add ? add + n : nullptr, to + m * columns + n,
+                       depth);
     }
   });
 }

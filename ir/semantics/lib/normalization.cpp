@@ -1,6 +1,7 @@
 // batch_norm, and channel_affine, which passes make of batch_norm in evaluation mode.
 //
-// The channel is dimension 1. All of a channel's statistics are computed in double, whatever the input's type.
+// The channel is dimension 1. All of a channel's statistics are computed in double, whatever the
+// input's type.
 #include <cmath>
 
 #include "families.h"
@@ -11,7 +12,8 @@ namespace kiln::semantics {
 namespace {
 
 enum BatchNormOperand { kInput, kWeight, kBias, kRunningMean, kRunningVar, kOperandCount };
-constexpr const char *kOperandNames[kOperandCount] = {"input", "weight", "bias", "running_mean", "running_var"};
+constexpr const char *kOperandNames[kOperandCount] = {"input", "weight", "bias", "running_mean",
+                                                      "running_var"};
 
 std::string type_text(DType dtype) { return std::string(runtime::scalar_type_name(dtype)); }
 
@@ -27,16 +29,20 @@ void check_parameter_types(DType input, std::span<const std::optional<TensorType
     if (!parameter)
       continue;
     if (*first == input && parameter->dtype != input)
-      throw ValueError("expected scalar type " + type_text(input) + " but found " + type_text(parameter->dtype));
+      throw ValueError("expected scalar type " + type_text(input) + " but found " +
+                       type_text(parameter->dtype));
     if (*first != input && parameter->dtype != DType::Float32)
       throw ValueError("mixed dtype (CPU): expect parameter to have scalar type of Float");
   }
   if (*first != input && !is_16_bit_float(input))
     throw ValueError("mixed dtype (CPU): all inputs must share same datatype.\nthe input is " +
-                     std::string(runtime::name(input)) + ", the parameters are " + std::string(runtime::name(*first)));
+                     std::string(runtime::name(input)) + ", the parameters are " +
+                     std::string(runtime::name(*first)));
 }
 
-bool has_running_statistics(OperandTypes operands) { return optional_operand(operands, kRunningMean).has_value(); }
+bool has_running_statistics(OperandTypes operands) {
+  return optional_operand(operands, kRunningMean).has_value();
+}
 
 std::vector<TensorType> infer_batch_norm(OperandTypes operands, const Attributes &attributes) {
   check_operands(operands, 1, kOperandCount, "nn.batch_norm");
@@ -47,30 +53,37 @@ std::vector<TensorType> infer_batch_norm(OperandTypes operands, const Attributes
     parameters[i] = optional_operand(operands, i);
 
   if (input.sizes.size() < 2)
-    throw ValueError("nn.batch_norm needs an input of at least two dimensions [N, C, ...], but got " + input.shape_text());
+    throw ValueError(
+        "nn.batch_norm needs an input of at least two dimensions [N, C, ...], but got " +
+        input.shape_text());
   const DimExpr &channels = input.sizes[1];
   if (parameters[kRunningMean].has_value() != parameters[kRunningVar].has_value() && training)
     throw ValueError("running_mean and running_var must either both be None or neither be None");
   for (BatchNormOperand i : {kRunningMean, kRunningVar})
     if (!parameters[i] && !training)
       throw ValueError(std::string(kOperandNames[i]) + " must be defined in evaluation mode");
-  // Python's functional form asks this before the kernel sees anything. A symbolic size is asked when it has a value.
+  // Python's functional form asks this before the kernel sees anything. A symbolic size is asked
+  // when it has a value.
   DimExpr per_channel = input.sizes[0];
   for (std::size_t d = 2; d < input.sizes.size(); ++d)
     per_channel = per_channel * input.sizes[d];
   if (training && per_channel == 1)
-    throw ValueError("Expected more than 1 value per channel when training, got input size torch.Size(" + input.shape_text() + ")");
+    throw ValueError(
+        "Expected more than 1 value per channel when training, got input size torch.Size(" +
+        input.shape_text() + ")");
   if (const double eps = attributes.get<double>("eps"); training && !(eps > 0))
-    throw ValueError("batch_norm eps must be positive during training, but got " + number_text(eps));
+    throw ValueError("batch_norm eps must be positive during training, but got " +
+                     number_text(eps));
   for (BatchNormOperand i : {kRunningMean, kRunningVar, kWeight, kBias}) {
     if (!parameters[i])
       continue;
     if (const DimExpr count = product(parameters[i]->sizes); !(count == channels))
-      throw ValueError(std::string(kOperandNames[i]) + " should contain " + channels.text() + " elements not " + count.text() +
-                       "\nthe input is " + input.shape_text() + ", so it has " + channels.text() + " channels (dimension 1)");
+      throw ValueError(std::string(kOperandNames[i]) + " should contain " + channels.text() +
+                       " elements not " + count.text() + "\nthe input is " + input.shape_text() +
+                       ", so it has " + channels.text() + " channels (dimension 1)");
     if (parameters[i]->sizes.size() != 1)
-      throw ValueError("nn.batch_norm needs " + std::string(kOperandNames[i]) + " to have one dimension, but got " +
-                       parameters[i]->shape_text());
+      throw ValueError("nn.batch_norm needs " + std::string(kOperandNames[i]) +
+                       " to have one dimension, but got " + parameters[i]->shape_text());
   }
   if (!runtime::is_floating_point(input.dtype))
     throw ValueError("\"batch_norm\" not implemented for '" + type_text(input.dtype) + "'");
@@ -92,8 +105,8 @@ Tensor by_channel(const Tensor &input) {
 
 // y = (x - center) * scale + shift, each per channel, in double.
 template <class T>
-void normalize(const Tensor &input, const Tensor &result, std::span<const double> center, std::span<const double> scale,
-               std::span<const double> shift) {
+void normalize(const Tensor &input, const Tensor &result, std::span<const double> center,
+               std::span<const double> scale, std::span<const double> shift) {
   const int64_t channels = input.size(1), rest = input.size(2);
   const T *from = input.data<T>();
   T *to = result.data<T>();
@@ -147,11 +160,15 @@ Tensor blend(const Tensor &running, double momentum, const std::vector<double> &
   return Tensor::from<double>(values, sizes_of(running)).to(running.dtype());
 }
 
-std::vector<Tensor> evaluate_batch_norm(std::span<const Tensor> operands, const Attributes &attributes) {
-  // Results have the types of input and statistics, which may differ: 16-bit inputs are widened here, not by through_float.
+std::vector<Tensor> evaluate_batch_norm(std::span<const Tensor> operands,
+                                        const Attributes &attributes) {
+  // Results have the types of input and statistics, which may differ: 16-bit inputs are widened
+  // here, not by through_float.
   const Tensor &original = operands[kInput];
-  const Tensor running_mean = optional_operand(operands, kRunningMean), running_var = optional_operand(operands, kRunningVar);
-  const Tensor input = by_channel(is_16_bit_float(original.dtype()) ? original.to(DType::Float32) : original);
+  const Tensor running_mean = optional_operand(operands, kRunningMean),
+               running_var = optional_operand(operands, kRunningVar);
+  const Tensor input =
+      by_channel(is_16_bit_float(original.dtype()) ? original.to(DType::Float32) : original);
   const int64_t channels = input.size(1);
   const double eps = attributes.get<double>("eps");
   const bool training = attributes.get<bool>("training");
@@ -168,12 +185,14 @@ std::vector<Tensor> evaluate_batch_norm(std::span<const Tensor> operands, const 
         value /= static_cast<double>(statistics.count);
       if (running_mean.defined()) {
         const double momentum = attributes.get<double>("momentum");
-        if (statistics.count == 0) { // PyTorch leaves the running statistics of an empty batch alone
+        if (statistics.count ==
+            0) { // PyTorch leaves the running statistics of an empty batch alone
           updated = {running_mean.clone(), running_var.clone()};
         } else {
           for (double &value : statistics.sum_of_squares)
             value /= static_cast<double>(statistics.count - 1);
-          updated = {blend(running_mean, momentum, mean), blend(running_var, momentum, statistics.sum_of_squares)};
+          updated = {blend(running_mean, momentum, mean),
+                     blend(running_var, momentum, statistics.sum_of_squares)};
         }
       }
     } else {
@@ -183,11 +202,13 @@ std::vector<Tensor> evaluate_batch_norm(std::span<const Tensor> operands, const 
     std::vector<double> scale = values_of(optional_operand(operands, kWeight), channels, 1);
     for (std::size_t c = 0; c < scale.size(); ++c)
       scale[c] /= std::sqrt(variance[c] + eps);
-    normalize<T>(input, result, mean, scale, values_of(optional_operand(operands, kBias), channels, 0));
+    normalize<T>(input, result, mean, scale,
+                 values_of(optional_operand(operands, kBias), channels, 0));
   });
 
   result = result.view(sizes_of(original));
-  std::vector<Tensor> results = {original.dtype() == result.dtype() ? result : result.to(original.dtype())};
+  std::vector<Tensor> results = {original.dtype() == result.dtype() ? result
+                                                                    : result.to(original.dtype())};
   results.insert(results.end(), updated.begin(), updated.end());
   return results;
 }
@@ -200,14 +221,18 @@ std::vector<TensorType> infer_channel_affine(OperandTypes operands, const Attrib
   check_operands(operands, 3, 3, "nn.channel_affine");
   const TensorType &input = *operands[0];
   if (input.sizes.size() < 2)
-    throw ValueError("nn.channel_affine needs an input of at least two dimensions [N, C, ...], but got " + input.shape_text());
+    throw ValueError(
+        "nn.channel_affine needs an input of at least two dimensions [N, C, ...], but got " +
+        input.shape_text());
   if (!runtime::is_floating_point(input.dtype))
-    throw ValueError("nn.channel_affine needs a floating-point input, but got " + type_text(input.dtype));
+    throw ValueError("nn.channel_affine needs a floating-point input, but got " +
+                     type_text(input.dtype));
   for (std::size_t i : {1, 2}) {
     const TensorType expected{input.dtype, {input.sizes[1]}};
     if (!(*operands[i] == expected))
-      throw ValueError(std::string("nn.channel_affine needs ") + (i == 1 ? "scale" : "shift") + " of type " +
-                       std::string(runtime::name(expected.dtype)) + expected.shape_text() + ", but got " +
+      throw ValueError(std::string("nn.channel_affine needs ") + (i == 1 ? "scale" : "shift") +
+                       " of type " + std::string(runtime::name(expected.dtype)) +
+                       expected.shape_text() + ", but got " +
                        std::string(runtime::name(operands[i]->dtype)) + operands[i]->shape_text());
   }
   return {input};
@@ -217,8 +242,8 @@ std::vector<Tensor> evaluate_channel_affine(std::span<const Tensor> operands, co
   const Tensor input = by_channel(operands[0]);
   const int64_t channels = input.size(1);
   Tensor result(sizes_of(input), input.dtype());
-  const std::vector<double> center(static_cast<std::size_t>(channels), 0.0), scale = values_of(operands[1], channels, 1),
-                            shift = values_of(operands[2], channels, 0);
+  const std::vector<double> center(static_cast<std::size_t>(channels), 0.0),
+      scale = values_of(operands[1], channels, 1), shift = values_of(operands[2], channels, 0);
   dispatch_floating(input.dtype(), "channel_affine",
                     [&]<class T>(Type<T>) { normalize<T>(input, result, center, scale, shift); });
   return {result.view(sizes_of(operands[0]))};

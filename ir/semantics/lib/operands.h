@@ -11,7 +11,8 @@ using runtime::IndexError;
 using runtime::ValueError;
 
 /// Throws ValueError unless there are `least` to `most` operands and the first `least` are present.
-void check_operands(OperandTypes operands, std::size_t least, std::size_t most, std::string_view operation);
+void check_operands(OperandTypes operands, std::size_t least, std::size_t most,
+                    std::string_view operation);
 /// The operand, or empty when absent or beyond the end.
 std::optional<TensorType> optional_operand(OperandTypes operands, std::size_t index);
 /// The kernel's counterpart: an undefined Tensor when absent.
@@ -21,9 +22,11 @@ Tensor optional_operand(std::span<const Tensor> operands, std::size_t index);
 DimExpr product(std::span<const DimExpr> sizes);
 /// A size inside a text such as "2x5": an expression of several parts is put in parentheses.
 std::string factor_text(const DimExpr &size);
-/// The C++ spelling that PyTorch's messages use for an element type: "float", "c10::Half", "long int".
+/// The C++ spelling that PyTorch's messages use for an element type: "float", "c10::Half", "long
+/// int".
 std::string_view cpp_type_name(DType dtype);
-/// Shortest text that reads back as `value`, with ".0" after a whole number, as Python prints floats.
+/// Shortest text that reads back as `value`, with ".0" after a whole number, as Python prints
+/// floats.
 std::string number_text(double value);
 
 /// The value of a size that a kernel needs. Throws ValueError when it is symbolic.

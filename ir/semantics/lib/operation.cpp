@@ -9,17 +9,20 @@ namespace kiln::semantics {
 
 namespace {
 
-// Sorted by name. Built at the first use, so it does not depend on the order of static initialisers.
+// Sorted by name. Built at the first use, so it does not depend on the order of static
+// initialisers.
 const std::vector<Operation> &table() {
   static const std::vector<Operation> operations = [] {
     std::vector<Operation> all;
-    for (auto family : {elementwise_unary_operations, elementwise_binary_operations, linear_operations, matmul_operations,
-                        normalization_operations, dropout_operations, embedding_operations, shape_operations, cast_operations,
-                        creation_operations, reduction_operations}) {
+    for (auto family :
+         {elementwise_unary_operations, elementwise_binary_operations, linear_operations,
+          matmul_operations, normalization_operations, dropout_operations, embedding_operations,
+          shape_operations, cast_operations, creation_operations, reduction_operations}) {
       std::span<const Operation> members = family();
       all.insert(all.end(), members.begin(), members.end());
     }
-    std::sort(all.begin(), all.end(), [](const Operation &a, const Operation &b) { return a.name < b.name; });
+    std::sort(all.begin(), all.end(),
+              [](const Operation &a, const Operation &b) { return a.name < b.name; });
     return all;
   }();
   return operations;
@@ -34,7 +37,8 @@ const Operation &require_operation(std::string_view name) {
 } // namespace
 
 bool TensorType::is_static() const {
-  return std::all_of(sizes.begin(), sizes.end(), [](const DimExpr &size) { return size.is_constant(); });
+  return std::all_of(sizes.begin(), sizes.end(),
+                     [](const DimExpr &size) { return size.is_constant(); });
 }
 
 std::string TensorType::shape_text() const { return semantics::shape_text(sizes); }
@@ -52,8 +56,9 @@ TensorType type_of(const Tensor &tensor) {
 
 const Operation *find_operation(std::string_view name) {
   const std::vector<Operation> &operations = table();
-  auto found = std::lower_bound(operations.begin(), operations.end(), name,
-                                [](const Operation &operation, std::string_view key) { return operation.name < key; });
+  auto found = std::lower_bound(
+      operations.begin(), operations.end(), name,
+      [](const Operation &operation, std::string_view key) { return operation.name < key; });
   return found != operations.end() && found->name == name ? &*found : nullptr;
 }
 
@@ -64,11 +69,13 @@ std::vector<const Operation *> all_operations() {
   return result;
 }
 
-std::vector<TensorType> infer(std::string_view name, OperandTypes operands, const Attributes &attributes) {
+std::vector<TensorType> infer(std::string_view name, OperandTypes operands,
+                              const Attributes &attributes) {
   return require_operation(name).infer(operands, attributes);
 }
 
-std::vector<Tensor> evaluate(std::string_view name, std::span<const Tensor> operands, const Attributes &attributes) {
+std::vector<Tensor> evaluate(std::string_view name, std::span<const Tensor> operands,
+                             const Attributes &attributes) {
   const Operation &operation = require_operation(name);
   std::vector<std::optional<TensorType>> types;
   types.reserve(operands.size());

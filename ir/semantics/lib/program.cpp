@@ -11,7 +11,9 @@ using runtime::ValueError;
 
 namespace {
 
-std::string type_text(const TensorType &type) { return std::string(runtime::name(type.dtype)) + type.shape_text(); }
+std::string type_text(const TensorType &type) {
+  return std::string(runtime::name(type.dtype)) + type.shape_text();
+}
 
 class Checker {
 public:
@@ -35,10 +37,12 @@ private:
 
   void require_name(const std::string &name, const std::string &kind) const {
     if (name.empty())
-      fail("the name of " + std::string(kind.find_first_of("aeio") == 0 ? "an " : "a ") + kind + " is empty");
+      fail("the name of " + std::string(kind.find_first_of("aeio") == 0 ? "an " : "a ") + kind +
+           " is empty");
   }
 
-  void require_new_name(const std::string &name, std::set<std::string> &names, const std::string &kind) const {
+  void require_new_name(const std::string &name, std::set<std::string> &names,
+                        const std::string &kind) const {
     require_name(name, kind);
     if (!names.insert(name).second)
       fail("two " + kind + "s are named '" + name + "'");
@@ -109,19 +113,20 @@ private:
     }
     const std::vector<TensorType> expected = result_types(operation, operands);
     if (operation.results.size() != expected.size())
-      fail("has " + std::to_string(operation.results.size()) + " results, but " + std::to_string(expected.size()) +
-           " are inferred");
+      fail("has " + std::to_string(operation.results.size()) + " results, but " +
+           std::to_string(expected.size()) + " are inferred");
     for (std::size_t i = 0; i < expected.size(); ++i) {
       const std::string what = "result " + std::to_string(i);
       define(operation.results[i], what);
       if (!(type(operation.results[i]) == expected[i]))
-        fail(what + " is recorded as " + type_text(type(operation.results[i])) + ", but " + type_text(expected[i]) +
-             " is inferred");
+        fail(what + " is recorded as " + type_text(type(operation.results[i])) + ", but " +
+             type_text(expected[i]) + " is inferred");
     }
   }
 
-  std::vector<TensorType> result_types(const RecordedOperation &operation,
-                                       const std::vector<std::optional<TensorType>> &operands) const {
+  std::vector<TensorType>
+  result_types(const RecordedOperation &operation,
+               const std::vector<std::optional<TensorType>> &operands) const {
     try {
       if (operation.name == "nn.read") {
         if (!operands.empty())
@@ -132,8 +137,8 @@ private:
         if (operands.size() != 1 || !operands[0])
           fail("takes the one value to write");
         if (const TensorType &state = state_type(operation); !(state == *operands[0]))
-          fail("writes " + type_text(*operands[0]) + " to state '" + operation.attributes.get<std::string>("state") +
-               "', which is " + type_text(state));
+          fail("writes " + type_text(*operands[0]) + " to state '" +
+               operation.attributes.get<std::string>("state") + "', which is " + type_text(state));
         return {};
       }
       return infer(operation.name, operands, operation.attributes);
@@ -154,11 +159,14 @@ private:
     return found->second;
   }
 
-  const TensorType &type(ValueId value) const { return function_->values[static_cast<std::size_t>(value)]; }
+  const TensorType &type(ValueId value) const {
+    return function_->values[static_cast<std::size_t>(value)];
+  }
 
   void require_in_range(ValueId value, const std::string &what) const {
     if (value < 0 || static_cast<std::size_t>(value) >= function_->values.size())
-      fail(what + " is value " + std::to_string(value) + ", but there are " + std::to_string(function_->values.size()) + " values");
+      fail(what + " is value " + std::to_string(value) + ", but there are " +
+           std::to_string(function_->values.size()) + " values");
   }
 
   void require_defined(ValueId value, const std::string &what) const {

@@ -17,18 +17,22 @@ std::vector<bool> reduced_dimensions(int64_t rank, const Attributes &attributes)
   for (int64_t dim : dims) {
     const int64_t wrapped = wrap_dim(dim, rank);
     if (reduced[static_cast<std::size_t>(wrapped)])
-      throw ValueError("dim " + std::to_string(wrapped) + " appears multiple times in the list of dims");
+      throw ValueError("dim " + std::to_string(wrapped) +
+                       " appears multiple times in the list of dims");
     reduced[static_cast<std::size_t>(wrapped)] = true;
   }
-  reduced.resize(static_cast<std::size_t>(rank)); // a tensor without dimensions was treated as having one
+  reduced.resize(
+      static_cast<std::size_t>(rank)); // a tensor without dimensions was treated as having one
   return reduced;
 }
 
-template <bool kMean> std::vector<TensorType> infer_reduction(OperandTypes operands, const Attributes &attributes) {
+template <bool kMean>
+std::vector<TensorType> infer_reduction(OperandTypes operands, const Attributes &attributes) {
   check_operands(operands, 1, 1, kMean ? "nn.mean" : "nn.sum");
   const TensorType &input = *operands[0];
   if (kMean && !runtime::is_floating_point(input.dtype))
-    throw ValueError("mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: " +
+    throw ValueError("mean(): could not infer output dtype. Input dtype must be either a floating "
+                     "point or complex dtype. Got: " +
                      std::string(runtime::scalar_type_name(input.dtype)));
   const std::vector<bool> reduced = reduced_dimensions(input.rank(), attributes);
   const bool keepdim = attributes.get<bool>("keepdim");
@@ -42,16 +46,21 @@ template <bool kMean> std::vector<TensorType> infer_reduction(OperandTypes opera
   return {result};
 }
 
-// Adds each element to the accumulator of its result; `strides` lead through the accumulators, 0 along reduced dimensions.
-template <class T, class Sum> std::vector<Sum> sums(const Tensor &input, std::span<const int64_t> strides, int64_t count) {
+// Adds each element to the accumulator of its result; `strides` lead through the accumulators, 0
+// along reduced dimensions.
+template <class T, class Sum>
+std::vector<Sum> sums(const Tensor &input, std::span<const int64_t> strides, int64_t count) {
   std::vector<Sum> result(static_cast<std::size_t>(count), Sum(0));
   const T *from = input.data<T>();
-  for_each_position<2>(input.sizes(), {input.strides(), strides},
-                       [&](const auto &offsets) { result[offsets[1]] += static_cast<Sum>(from[offsets[0]]); });
+  for_each_position<2>(input.sizes(), {input.strides(), strides}, [&](const auto &offsets) {
+    result[offsets[1]] += static_cast<Sum>(from[offsets[0]]);
+  });
   return result;
 }
 
-template <bool kMean> std::vector<Tensor> evaluate_reduction(std::span<const Tensor> operands, const Attributes &attributes) {
+template <bool kMean>
+std::vector<Tensor> evaluate_reduction(std::span<const Tensor> operands,
+                                       const Attributes &attributes) {
   const Tensor &input = operands[0];
   const std::vector<bool> reduced = reduced_dimensions(input.dim(), attributes);
   const bool keepdim = attributes.get<bool>("keepdim");
@@ -73,8 +82,9 @@ template <bool kMean> std::vector<Tensor> evaluate_reduction(std::span<const Ten
     if constexpr (std::is_floating_point_v<T>) {
       const std::vector<double> totals = sums<T, double>(input, strides, count);
       Tensor result(result_sizes, input.dtype());
-      std::transform(totals.begin(), totals.end(), result.data<T>(),
-                     [&](double total) { return static_cast<T>(kMean ? total / per_result : total); });
+      std::transform(totals.begin(), totals.end(), result.data<T>(), [&](double total) {
+        return static_cast<T>(kMean ? total / per_result : total);
+      });
       return result;
     } else {
       const std::vector<uint64_t> totals = sums<T, uint64_t>(input, strides, count); // wraps

@@ -8,7 +8,9 @@ namespace kiln::semantics {
 inline constexpr std::string_view kFloorDivWord = "floordiv";
 
 // Locale-free on purpose: text must read the same everywhere.
-inline bool is_name_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+inline bool is_name_start(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
 inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 inline bool is_symbol_name(std::string_view name) {

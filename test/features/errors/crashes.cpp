@@ -35,7 +35,7 @@ KILN_PROGRAM(crashes) {
 #elif defined(ABORT)
     assert(zero == 1);
 #elif defined(DIVISION)
-    zero = 1 / zero;
+    zero = 7 / zero;
 #elif defined(EXIT)
     std::exit(7);
 #elif defined(THROW)
@@ -44,3 +44,9 @@ KILN_PROGRAM(crashes) {
     return x;
   });
 }
+//      NULL:{{.*}}crashes.cpp:[[#@LINE-15]]:{{[0-9]+}}: error: the model's own code crashed while it was recorded: segmentation fault (a null or dangling pointer, or a recursion without end)
+// NULL-NEXT:{{ +}}[[#@LINE-16]] |     *pointer = 1;
+// NULL-NEXT:{{ +\| +\^}}
+//      RECURSION:{{.*}}crashes.cpp:[[#@LINE-31]]:{{[0-9]+}}: error: the model's own code crashed while it was recorded: segmentation fault (a null or dangling pointer, or a recursion without end)
+// RECURSION-NEXT:{{ +}}[[#@LINE-32]] | [[maybe_unused]] static int recurse(int depth) { return depth < 0 ? depth : recurse(depth + 1) + 1; }
+// RECURSION-NEXT:{{ +\| +\^}}

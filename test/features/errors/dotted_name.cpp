@@ -21,3 +21,6 @@ KILN_PROGRAM(dotted_name) {
   Net model;
   program.function("predict", {{"x", {"batch", 3}}}, [&](Tensor x) { return model(x); });
 }
+//      CHECK:{{.*}}dotted_name.cpp:[[#@LINE-13]]:{{[0-9]+}}: error: module name can't contain ".", got: fc.1
+// CHECK-NEXT:{{ +}}[[#@LINE-14]] |     other = register_module("fc.1", nn::Linear(3, 3));
+// CHECK-NEXT:{{ +\| +\^}}

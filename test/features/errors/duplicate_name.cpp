@@ -21,3 +21,6 @@ KILN_PROGRAM(duplicate_name) {
   Net model;
   program.function("predict", {{"x", {"batch", 3}}}, [&](Tensor x) { return model(x); });
 }
+//      CHECK:{{.*}}duplicate_name.cpp:[[#@LINE-13]]:{{[0-9]+}}: error: attribute 'fc' already exists
+// CHECK-NEXT:{{ +}}[[#@LINE-14]] |     other = register_module("fc", nn::Linear(3, 3));
+// CHECK-NEXT:{{ +\| +\^}}

@@ -16,3 +16,7 @@ KILN_PROGRAM(empty_holder) {
   Net model;
   program.function("predict", {{"x", {"batch", 3}}}, [&](Tensor x) { return model(x); });
 }
+//      CHECK:{{.*}}empty_holder.cpp:[[#@LINE-10]]:{{[0-9]+}}: error: Accessing empty ModuleHolder
+// CHECK-NEXT:{{ +}}[[#@LINE-11]] |   Tensor forward(Tensor x) { return fc(x); }
+// CHECK-NEXT:{{ +\| +\^}}
+// CHECK-NEXT:it was made with nullptr and no module has been assigned to it yet

@@ -21,3 +21,6 @@ KILN_PROGRAM(empty_name) {
   Net model;
   program.function("predict", {{"x", {"batch", 3}}}, [&](Tensor x) { return model(x); });
 }
+//      CHECK:{{.*}}empty_name.cpp:[[#@LINE-13]]:{{[0-9]+}}: error: module name can't be empty string ""
+// CHECK-NEXT:{{ +}}[[#@LINE-14]] |     other = register_module("", nn::Linear(3, 3));
+// CHECK-NEXT:{{ +\| +\^}}

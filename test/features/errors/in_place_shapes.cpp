@@ -11,3 +11,6 @@ KILN_PROGRAM(in_place_shapes) {
     return sum;
   });
 }
+//      CHECK:{{.*}}in_place_shapes.cpp:[[#@LINE-4]]:{{[0-9]+}}: error: output with shape [batch, 1] doesn't match the broadcast shape [batch, 8]
+// CHECK-NEXT:{{ +}}[[#@LINE-5]] |     sum += y;
+// CHECK-NEXT:{{ +\| +\^}}

@@ -9,3 +9,6 @@ KILN_PROGRAM(input_rank) {
   nn::BatchNorm1d norm(8);
   program.function("predict", {{"x", {"batch", 8, 4, 4}}}, [&](Tensor x) { return norm(x); });
 }
+//      CHECK:{{.*}}input_rank.cpp:[[#@LINE-2]]:{{[0-9]+}}: error: expected 2D or 3D input (got 4D input)
+// CHECK-NEXT:{{ +}}[[#@LINE-3]] |   program.function("predict", {{"x", {"batch", 8, 4, 4}}}, [&](Tensor x) { return norm(x); });
+// CHECK-NEXT:{{ +\| +\^}}

@@ -27,3 +27,10 @@ KILN_PROGRAM(layer_shapes) {
     return model(x);
   });
 }
+//      CHECK:{{.*}}layer_shapes.cpp:[[#@LINE-14]]:{{[0-9]+}}: error: addmm: mat1 and mat2 shapes cannot be multiplied (batchx128 and 64x10)
+// CHECK-NEXT:{{ +}}[[#@LINE-15]] |     return fc2(x);
+// CHECK-NEXT:{{ +\| +\^}}
+// CHECK-NEXT:linear from 64 to 10 features needs an input whose last dimension is 64, but the input is [batch, 128]
+// CHECK-NEXT:in module 'fc2' (Linear(in_features=64, out_features=10, bias=True))
+// CHECK-NEXT:operands of linear: float32[batch, 128], float32[10, 64], float32[10]
+// CHECK-NEXT:[batch, 128] comes from module 'fc1' (Linear(in_features=784, out_features=128, bias=True)), through relu

@@ -23,3 +23,13 @@ KILN_PROGRAM(parameter_names) {
   Net model;
   program.function("predict", {{"x", {"batch", 3}}}, [&](Tensor x) { return model(x); });
 }
+//      DOT:{{.*}}parameter_names.cpp:[[#@LINE-13]]:{{[0-9]+}}: error: buffer name can't contain "."
+// DOT-NEXT:{{ +}}[[#@LINE-14]] |     shift = register_buffer(NAME, kiln::zeros({3}));
+// DOT-NEXT:{{ +\| +\^}}
+// DOT-NEXT:the name is 'a.b' in a Net
+//      EMPTY:{{.*}}parameter_names.cpp:[[#@LINE-17]]:{{[0-9]+}}: error: buffer name can't be empty string ""
+// EMPTY-NEXT:{{ +}}[[#@LINE-18]] |     shift = register_buffer(NAME, kiln::zeros({3}));
+// EMPTY-NEXT:{{ +\| +\^}}
+//      TAKEN:{{.*}}parameter_names.cpp:[[#@LINE-20]]:{{[0-9]+}}: error: attribute 'scale' already exists
+// TAKEN-NEXT:{{ +}}[[#@LINE-21]] |     shift = register_buffer(NAME, kiln::zeros({3}));
+// TAKEN-NEXT:{{ +\| +\^}}

@@ -29,3 +29,8 @@ KILN_PROGRAM(unregistered_module) {
   BadStack model;
   program.function("predict", {{"x", {"batch", 3}}}, [&](Tensor x) { return model(x); });
 }
+//      CHECK:{{.*}}unregistered_module.cpp:[[#@LINE-13]]:{{[0-9]+}}: error: module Linear(in_features=3, out_features=3, bias=True) is used in the forward of BadStack but never registered
+// CHECK-NEXT:{{ +}}[[#@LINE-14]] |       x = layer(x);
+// CHECK-NEXT:{{ +\| +\^}}
+// CHECK-NEXT:its parameters would be in no state_dict, and no optimizer would find them
+// CHECK-NEXT:register it in the constructor of the module that uses it: layer = register_module("layer", layer), or put it into a registered nn::ModuleList, nn::ModuleDict or nn::Sequential; name a model of its own with program.register_module

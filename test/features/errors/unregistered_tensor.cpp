@@ -23,3 +23,9 @@ KILN_PROGRAM(unregistered_tensor) {
   BadLinear model;
   program.function("predict", {{"x", {"batch", 3}}}, [&](Tensor x) { return model(x); });
 }
+//      CHECK:{{.*}}unregistered_tensor.cpp:[[#@LINE-11]]:{{[0-9]+}}: warning: a tensor [2, 3] of float32 that is not registered is baked into the program as a constant; register it with register_buffer or register_parameter
+// CHECK-NEXT:{{ +}}[[#@LINE-12]] |     return nn::functional::linear(x, weight, bias);
+// CHECK-NEXT:{{ +\| +\^}}
+// CHECK-NEXT:{{.*}}unregistered_tensor.cpp:[[#@LINE-19]]:{{[0-9]+}}: note: the tensor is made here
+// CHECK-NEXT:{{ +}}[[#@LINE-20]] |     weight = kiln::randn({2, 3});
+// CHECK-NEXT:{{ +\| +\^}}

@@ -36,7 +36,7 @@ def NN_StateOp : NN_DeclarationOp<"state", [Symbol]> {
   let arguments = (ins SymbolNameAttr:$sym_name, NN_StateKindAttr:$kind, UnitAttr:$trainable,
                    TypeAttrOf<NN_Tensor>:$type, OptionalAttr<ElementsAttr>:$initial);
   let assemblyFormat = [{
-    $sym_name $kind (`trainable` $trainable^)? attr-dict `:` custom<TypeAndInitial>($type, $initial)
+    $sym_name custom<StateKind>($kind) (`trainable` $trainable^)? attr-dict `:` custom<TypeAndInitial>($type, $initial)
   }];
   let extraClassDeclaration = [{
     ::mlir::RankedTensorType getTensorType() { return ::llvm::cast<::mlir::RankedTensorType>(getType()); }

@@ -1,8 +1,9 @@
 // Sizes as expressions in named symbols: "batch", "2 * batch + 1", "batch floordiv 2".
 //
-// An expression is kept as a canonical polynomial with integer coefficients over atoms (a symbol, or `e floordiv n` for a positive
-// constant n), so two expressions that are equal as polynomials compare equal. Constants are the special case without atoms: shape
-// functions are written once, for static and symbolic shapes.
+// An expression is kept as a canonical polynomial with integer coefficients over atoms (a symbol,
+// or `e floordiv n` for a positive constant n), so two expressions that are equal as polynomials
+// compare equal. Constants are the special case without atoms: shape functions are written once,
+// for static and symbolic shapes.
 #pragma once
 
 #include <compare>
@@ -22,7 +23,8 @@ class KILN_API DimExpr {
 public:
   /// The constant `value`. Implicit: sizes are written as numbers.
   DimExpr(int64_t value = 0);
-  /// The symbol `name`: a letter or underscore, then letters, digits, underscores. Throws ValueError otherwise.
+  /// The symbol `name`: a letter or underscore, then letters, digits, underscores. Throws
+  /// ValueError otherwise.
   static DimExpr symbol(std::string_view name);
   /// Reads what `text()` prints. Throws ValueError naming the column.
   static DimExpr parse(std::string_view text);
@@ -36,9 +38,11 @@ public:
   DimExpr operator+(const DimExpr &other) const;
   DimExpr operator-(const DimExpr &other) const;
   DimExpr operator*(const DimExpr &other) const;
-  /// Rounds toward minus infinity. Throws ValueError unless `divisor` > 0. Folds where every coefficient divides.
+  /// Rounds toward minus infinity. Throws ValueError unless `divisor` > 0. Folds where every
+  /// coefficient divides.
   DimExpr floordiv(int64_t divisor) const;
-  /// The exact quotient when `other` divides this expression as a polynomial (what `view(-1, ...)` needs); empty otherwise.
+  /// The exact quotient when `other` divides this expression as a polynomial (what `view(-1, ...)`
+  /// needs); empty otherwise.
   std::optional<DimExpr> divide_exactly(const DimExpr &other) const;
 
   /// Structural (polynomial) equality: false means "not known to be equal".
@@ -50,10 +54,12 @@ public:
   int64_t evaluate(const std::map<std::string, int64_t> &symbols) const;
   /// Symbols in it, sorted, each once.
   std::vector<std::string> symbols() const;
-  /// Canonical text, e.g. "2 * batch * heads + 3"; the same for equal expressions. `parse(text())` is the identity.
+  /// Canonical text, e.g. "2 * batch * heads + 3"; the same for equal expressions. `parse(text())`
+  /// is the identity.
   std::string text() const;
 
-  /// Read access for code that builds the expression as IR or machine code: sum over terms of coefficient * product of atoms.
+  /// Read access for code that builds the expression as IR or machine code: sum over terms of
+  /// coefficient * product of atoms.
   struct Atom;
   struct Term {
     int64_t coefficient;

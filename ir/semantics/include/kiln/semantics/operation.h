@@ -1,8 +1,9 @@
 // What an operation means, free of MLIR: its result types and its reference kernel.
 //
-// One `Operation` an op of the nn dialect, in one table by name ("nn.linear"). Three users: the DSL's eager mode and its recorder,
-// the dialect's shape-inference and interpretation interfaces, and the constant folder. Adding an op means one file section here
-// (infer + evaluate + registration) and one definition in the dialect.
+// One `Operation` an op of the nn dialect, in one table by name ("nn.linear"). Three users: the
+// DSL's eager mode and its recorder, the dialect's shape-inference and interpretation interfaces,
+// and the constant folder. Adding an op means one file section here (infer + evaluate +
+// registration) and one definition in the dialect.
 #pragma once
 
 #include <cstdint>
@@ -23,15 +24,18 @@ namespace kiln::semantics {
 using runtime::DType;
 using runtime::Tensor;
 
-/// An op's compile-time argument. Integers that may depend on run-time sizes are DimExpr (a plain number is a constant DimExpr);
-/// integers that never do (a dimension's number, padding_idx) are int64_t.
-using Attribute = std::variant<bool, int64_t, double, std::string, DType, DimExpr, std::vector<int64_t>,
-                               std::vector<double>, std::vector<DimExpr>, Tensor>;
+/// An op's compile-time argument. Integers that may depend on run-time sizes are DimExpr (a plain
+/// number is a constant DimExpr); integers that never do (a dimension's number, padding_idx) are
+/// int64_t.
+using Attribute =
+    std::variant<bool, int64_t, double, std::string, DType, DimExpr, std::vector<int64_t>,
+                 std::vector<double>, std::vector<DimExpr>, Tensor>;
 
 class KILN_API Attributes {
 public:
   Attributes() = default;
-  Attributes(std::initializer_list<std::pair<const std::string, Attribute>> values) : values_(values) {}
+  Attributes(std::initializer_list<std::pair<const std::string, Attribute>> values)
+      : values_(values) {}
   bool has(const std::string &name) const { return values_.count(name) != 0; }
   /// Throws KeyError when missing, TypeError when of another alternative.
   template <class T> const T &get(const std::string &name) const;
@@ -67,13 +71,17 @@ using OperandTypes = std::span<const std::optional<TensorType>>;
 
 struct KILN_API Operation {
   std::string name; // "nn.linear"
-  /// Result types. Throws ValueError / IndexError / TypeError with PyTorch's text for operands that do not fit.
+  /// Result types. Throws ValueError / IndexError / TypeError with PyTorch's text for operands that
+  /// do not fit.
   std::vector<TensorType> (*infer)(OperandTypes operands, const Attributes &attributes) = nullptr;
-  /// The reference kernel: any strides in, contiguous tensors out (fresh storage; views are never returned). An absent optional
-  /// operand is an undefined Tensor. Called with operands that `infer` accepts; throws IndexError for bad index values.
-  /// Computes in the operands' own floating type; sums accumulate in double.
-  std::vector<Tensor> (*evaluate)(std::span<const Tensor> operands, const Attributes &attributes) = nullptr;
-  /// Multiply-adds of one call as an expression in the sizes (linear: batch * in * out); null where it has none worth counting.
+  /// The reference kernel: any strides in, contiguous tensors out (fresh storage; views are never
+  /// returned). An absent optional operand is an undefined Tensor. Called with operands that
+  /// `infer` accepts; throws IndexError for bad index values. Computes in the operands' own
+  /// floating type; sums accumulate in double.
+  std::vector<Tensor> (*evaluate)(std::span<const Tensor> operands,
+                                  const Attributes &attributes) = nullptr;
+  /// Multiply-adds of one call as an expression in the sizes (linear: batch * in * out); null where
+  /// it has none worth counting.
   DimExpr (*multiply_adds)(OperandTypes operands, const Attributes &attributes) = nullptr;
 };
 
@@ -82,13 +90,17 @@ KILN_API const Operation *find_operation(std::string_view name);
 /// All operations, sorted by name.
 KILN_API std::vector<const Operation *> all_operations();
 /// infer, checked: throws KeyError for an unknown op.
-KILN_API std::vector<TensorType> infer(std::string_view name, OperandTypes operands, const Attributes &attributes);
+KILN_API std::vector<TensorType> infer(std::string_view name, OperandTypes operands,
+                                       const Attributes &attributes);
 /// infer, then evaluate.
-KILN_API std::vector<Tensor> evaluate(std::string_view name, std::span<const Tensor> operands, const Attributes &attributes);
+KILN_API std::vector<Tensor> evaluate(std::string_view name, std::span<const Tensor> operands,
+                                      const Attributes &attributes);
 
-/// PyTorch's broadcasting of two shapes. Throws ValueError: "The size of tensor a (2) must match the size of tensor b (3) at
-/// non-singleton dimension 1". A symbolic size against a different non-1 size that is not known to be equal is an error too.
-KILN_API std::vector<DimExpr> broadcast(const std::vector<DimExpr> &a, const std::vector<DimExpr> &b);
+/// PyTorch's broadcasting of two shapes. Throws ValueError: "The size of tensor a (2) must match
+/// the size of tensor b (3) at non-singleton dimension 1". A symbolic size against a different
+/// non-1 size that is not known to be equal is an error too.
+KILN_API std::vector<DimExpr> broadcast(const std::vector<DimExpr> &a,
+                                        const std::vector<DimExpr> &b);
 /// PyTorch's `dim` wrap: [-rank, rank-1], with its IndexError text.
 KILN_API int64_t wrap_dim(int64_t dim, int64_t rank);
 

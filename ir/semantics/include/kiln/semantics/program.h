@@ -1,8 +1,8 @@
 // A recorded program as plain data: what the DSL hands to the compiler.
 //
-// The DSL's recorder fills it, after the traces with different probe sizes have been merged: sizes are symbolic, types are inferred.
-// The dialect's importer (kiln/ir/Import.h) turns it into a module of the nn dialect, one op an entry, and resolves `frames` to
-// source lines.
+// The DSL's recorder fills it, after the traces with different probe sizes have been merged: sizes
+// are symbolic, types are inferred. The dialect's importer (kiln/ir/Import.h) turns it into a
+// module of the nn dialect, one op an entry, and resolves `frames` to source lines.
 #pragma once
 
 #include <cstdint>
@@ -21,12 +21,14 @@ using ValueId = int32_t;
 constexpr ValueId kAbsent = -1;
 
 struct RecordedOperation {
-  /// "nn.linear", ...; or "nn.read" {state: path} -> value, "nn.write" (value) {state: path}, "nn.constant" {value: Tensor} -> value.
+  /// "nn.linear", ...; or "nn.read" {state: path} -> value, "nn.write" (value) {state: path},
+  /// "nn.constant" {value: Tensor} -> value.
   std::string name;
   std::vector<ValueId> operands;
   Attributes attributes;
   std::vector<ValueId> results;
-  std::string module_path; // module whose forward was running: "blocks.2.fc1"; "" for the root or none
+  std::string
+      module_path; // module whose forward was running: "blocks.2.fc1"; "" for the root or none
   Frames frames;
 };
 
@@ -37,8 +39,9 @@ struct RecordedArgument {
 
 struct RecordedFunction {
   std::string name;
-  std::vector<RecordedArgument> inputs;  // types in `values`; symbols are the named dimensions
-  std::vector<RecordedArgument> outputs; // named "output", or "output0", "output1", ... unless the user named them
+  std::vector<RecordedArgument> inputs; // types in `values`; symbols are the named dimensions
+  std::vector<RecordedArgument>
+      outputs; // named "output", or "output0", "output1", ... unless the user named them
   std::vector<TensorType> values;
   std::vector<RecordedOperation> operations; // in program order
   Frames frames;                             // where program.function(...) was called
@@ -66,8 +69,8 @@ struct RecordedModule {
   int32_t parent = -1; // index
   std::string name;    // last part of the path
   std::string path;
-  std::string type;       // "Linear": PyTorch's class name
-  std::string extra_repr; // may be several lines
+  std::string type;          // "Linear": PyTorch's class name
+  std::string extra_repr;    // may be several lines
   std::string output_shape;  // "[batch, 128]" of the first recorded call; "" when never called
   std::string multiply_adds; // expression text; "" for none. Own ops only, not the children's.
 };
@@ -80,8 +83,9 @@ struct RecordedProgram {
   std::vector<RecordedFunction> functions;
 };
 
-/// Throws ValueError, naming function and operation, unless: names are there and unique; every value is defined once, before its
-/// uses, and its type is what `infer` says; states read and written exist and have the value's type; modules follow their parents.
+/// Throws ValueError, naming function and operation, unless: names are there and unique; every
+/// value is defined once, before its uses, and its type is what `infer` says; states read and
+/// written exist and have the value's type; modules follow their parents.
 KILN_API void check_program(const RecordedProgram &program);
 
 } // namespace kiln::semantics
