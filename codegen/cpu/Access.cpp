@@ -43,22 +43,12 @@ DimExpr Box::rows() const {
 
 DimExpr Box::columns() const { return sizes.empty() ? DimExpr(1) : sizes.back(); }
 
+// Indices are not kept: the next use may be in another region, where this one's values are not visible. LLVM finds what is common.
 Value Row::index(KernelBuilder &b, int64_t dim) {
-  if (indices.empty()) {
-    // Inner dimensions first: each takes the remainder of what is left.
-    indices.resize(box->rank() - 1);
-    Value rest = number;
-    for (int64_t d = box->rank() - 2; d >= 0; --d) {
-      if (d == 0) {
-        indices[d] = rest;
-        break;
-      }
-      Value size = b.size(box->sizes[d]);
-      indices[d] = b.rem(rest, size);
-      rest = b.div(rest, size);
-    }
-  }
-  return indices[dim];
+  Value rest = number;
+  for (int64_t d = box->rank() - 2; d > dim; --d)
+    rest = b.div(rest, b.size(box->sizes[d]));
+  return dim == 0 ? rest : b.rem(rest, b.size(box->sizes[dim]));
 }
 
 Value Row::offset(KernelBuilder &b, ArrayRef<DimExpr> strides) {

@@ -31,7 +31,7 @@ struct Box {
   bool isStrided() const { return !steps.empty() && steps.back() != 1; }
 };
 
-/// A row of a box: its number, and its index by dimension, found when first asked for.
+/// A row of a box, by its number.
 class Row {
 public:
   Row(const Box &box, Value number) : box(&box), number(number) {}
@@ -45,7 +45,6 @@ public:
 private:
   const Box *box;
   Value number;
-  llvm::SmallVector<Value> indices;
 };
 
 /// An operand as seen from a box.

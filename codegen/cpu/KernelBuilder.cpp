@@ -99,7 +99,7 @@ Values KernelBuilder::loop(Value begin, Value end, int64_t step, ValueRange init
 }
 
 void KernelBuilder::when(Value condition, function_ref<void()> then, function_ref<void()> otherwise) {
-  auto ifOp = scf::IfOp::create(*this, condition, /*withElseRegion=*/otherwise != nullptr);
+  auto ifOp = scf::IfOp::create(*this, condition, /*withElseRegion=*/static_cast<bool>(otherwise));
   OpBuilder::InsertionGuard guard(*this);
   setInsertionPointToStart(ifOp.thenBlock());
   then();

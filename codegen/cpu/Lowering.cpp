@@ -16,6 +16,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
 
@@ -65,6 +66,8 @@ static LogicalResult emitProgram(ModuleOp scheduled, const CpuOptions &options, 
 }
 
 static LogicalResult convertToLLVM(ModuleOp module) {
+  if (failed(verify(module)))
+    return failure();
   PassManager pm(module.getContext());
   pm.enableVerifier(false); // once, at the end
   pm.addPass(createCanonicalizerPass());

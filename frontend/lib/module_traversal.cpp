@@ -173,15 +173,6 @@ Tensor Module::get_buffer(const std::string &path) const {
   fail<KeyError>(module.name() + " has no attribute `" + name + "`");
 }
 
-void Module::exchange_tensor(const std::string &name, Tensor tensor) {
-  for (auto *table : {&parameters_, &buffers_})
-    if (auto *place = table->find(name)) {
-      **place = std::move(tensor);
-      return;
-    }
-  fail<KeyError>(this->name() + " has no attribute `" + name + "`");
-}
-
 //===----------------------------------------------------------------------===//
 // State
 //===----------------------------------------------------------------------===//

@@ -204,7 +204,7 @@ void ProgramRecorder::report_unread_parameters(Layout &layout) const {
                            module.module->name() + ") runs; if its member was assigned another tensor, let the member hold what "
                            "register_parameter returned: then the assignment replaces the parameter";
       diagnostic.module_path = module.path;
-      diagnostic.frames = functions_.front().merged.function.frames;
+      diagnostic.frames = layout.recording.program.functions.front().frames;
       layout.recording.diagnostics.push_back(std::move(diagnostic));
     }
   }

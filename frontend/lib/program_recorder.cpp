@@ -241,9 +241,7 @@ void ProgramRecorder::refresh_states() {
     for (const auto &[name, child] : ModuleAccess::children(*module))
       parents_[child].push_back(module);
     for (const std::shared_ptr<TensorSlot> &slot : ModuleAccess::slots(*module)) {
-      const bool known = std::any_of(registrations_.begin(), registrations_.end(),
-                                     [&](const Registration &other) { return other.slot == slot; });
-      if (!known)
+      if (registered_slots_.insert(slot.get()).second)
         registrations_.push_back({slot, slot->impl, slot->impl ? slot->impl->value.storage() : nullptr});
       if (!slot->impl || slot->impl->uninitialized)
         continue;

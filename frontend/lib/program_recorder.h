@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "kiln/program.h"
@@ -108,6 +109,7 @@ private:
   std::vector<StateEntry> states_;
   std::unordered_map<const runtime::Storage *, int32_t> state_index_;
   std::vector<Registration> registrations_;
+  std::unordered_set<const TensorSlot *> registered_slots_; // of registrations_
   std::unordered_map<nn::Module *, std::vector<nn::Module *>> parents_, roots_above_;
   std::vector<nn::Module *> modules_; // by module_index
   std::unordered_map<const nn::Module *, int32_t> module_index_;

@@ -161,9 +161,9 @@ bool Recorder::is_recorded(const TensorImplPtr &impl) {
 
 void Recorder::check_run(const ViewNode &node) const {
   if (node.storage->run != run_)
-    fail("a tensor " + sizes_text(node.geometry.sizes) + " of " + std::string(runtime::name(node.storage->dtype)) +
-         " that another recording made is used here\na value of one run of a function can't be kept for the next, for instance in a "
-         "member: register a buffer for what is to be remembered, and assign to it");
+    fail("a tensor of " + std::string(runtime::name(node.storage->dtype)) + " with " + std::to_string(node.geometry.rank()) +
+         " dimensions that an earlier run of a recorded function made is used here\na value of one run can't be kept for the next, for "
+         "instance in a member: register a buffer for what is to be remembered, and assign to it");
 }
 
 // The root of a state's storage, or of a concrete storage that a recorded operation wrote to.

@@ -64,7 +64,8 @@ struct Diagnose : impl::DiagnosePassBase<Diagnose> {
         training.push_back(op);
       }
     });
-    // Dropout in training mode beside batch norms in evaluation mode is a choice (Monte Carlo dropout), not an oversight.
+    // Dropout in training mode beside batch norms in evaluation mode is a choice (Monte Carlo dropout), not an
+    // oversight.
     if (evaluates)
       llvm::erase_if(training, [](Operation *op) { return isa<ir::DropoutOp>(op); });
     if (training.empty())

@@ -1,6 +1,7 @@
 //===- FoldBatchNorm.cpp - affine maps folded into weights ----------------===//
 //
-// Defines nn-fold-batch-norm. Which ops have weights to fold into, and how, is said by ChannelScalableInterface; the algebra is here, once.
+// Defines nn-fold-batch-norm. Which ops have weights to fold into, and how, is said by ChannelScalableInterface; the
+// algebra is here, once.
 //
 //===----------------------------------------------------------------------===//
 
@@ -63,9 +64,8 @@ struct FoldBatchNorm : impl::FoldBatchNormPassBase<FoldBatchNorm> {
       }
       ++numFolded;
       Operation *producer = affine.getInput().getDefiningOp();
-      passedRemark(affine, kPass, "fold")
-          << remark::add("folded into {0} of {1}", producer->getName().getStringRef().str(),
-                         ir::describeLocation(producer->getLoc()));
+      passedRemark(affine, kPass, "fold") << remark::add("folded into {0} of {1}", producer->getName().getStringRef().str(),
+                                                         ir::describeLocation(producer->getLoc()));
       fold(affine, cast<ChannelScalableInterface>(producer), dependence);
     }
   }

@@ -1,7 +1,7 @@
 //===- Fuse.cpp - element-wise ops join what produces their input ---------===//
 //
-// Defines nn-fuse. Regions grow from their last op backwards: ops of a block are visited from the last to the first, so by the time a producer is
-// looked at, it is known whether all its uses are in the region.
+// Defines nn-fuse. Regions grow from their last op backwards: ops of a block are visited from the last to the first,
+// so by the time a producer is looked at, it is known whether all its uses are in the region.
 //
 //===----------------------------------------------------------------------===//
 
@@ -83,7 +83,8 @@ private:
         SmallVector<Operation *> ops(region.members.begin(), region.members.end());
         llvm::sort(ops, [](Operation *left, Operation *right) { return left->isBeforeInBlock(right); });
         std::string names = region.anchor ? region.anchor->getName().getStringRef().str() + " <- " : std::string();
-        llvm::interleave(ops, [&](Operation *op) { names += op->getName().stripDialect(); }, [&] { names += ", "; });
+        llvm::interleave(
+            ops, [&](Operation *op) { names += op->getName().stripDialect(); }, [&] { names += ", "; });
         remark << remark::add("{0}", names);
       }
     }
@@ -152,8 +153,8 @@ private:
     return {};
   }
 
-  /// The latest anchor stays: the others' results are there when it runs. What leads to another anchor and not to it goes to that anchor's
-  /// own region.
+  /// The latest anchor stays: the others' results are there when it runs. What leads to another anchor and not to it
+  /// goes to that anchor's own region.
   void chooseAnchor(FusionRegion &region, ArrayRef<Operation *> anchors) {
     if (anchors.empty())
       return;
@@ -173,7 +174,8 @@ private:
         if (toOther.contains(operand.getDefiningOp()))
           toOther.insert(member);
       }
-    // Whatever has a user outside the smaller region goes too. No member that leads to the chosen anchor can: its users lead there as well.
+    // Whatever has a user outside the smaller region goes too. No member that leads to the chosen anchor can: its
+    // users lead there as well.
     FusionRegion smaller;
     smaller.root = region.root;
     smaller.anchor = region.anchor;

@@ -1,7 +1,8 @@
 //===- FusionRegion.cpp - writing a region as nn.fused --------------------===//
 //
-// Collects what a region reads as extra operands with their maps, and builds its scalar body through ScalarBodyInterface. Expansions
-// before an extra operand join its map; scalar constants become constants of the body.
+// Collects what a region reads as extra operands with their maps, and builds its scalar body through
+// ScalarBodyInterface. Expansions before an extra operand join its map; scalar constants become constants of the
+// body.
 //
 //===----------------------------------------------------------------------===//
 
@@ -60,7 +61,8 @@ static TypedAttr scalarConstant(Value value) {
     if (type.isInteger(1))
       return IntegerAttr::get(type, number != 0);
     // Beyond 2^53 a double is no exact integer, and beyond 2^63 the conversion is undefined.
-    return type.isSignlessInteger() && std::abs(number) <= 0x1p53 ? IntegerAttr::get(type, static_cast<int64_t>(number)) : TypedAttr();
+    return type.isSignlessInteger() && std::abs(number) <= 0x1p53 ? IntegerAttr::get(type, static_cast<int64_t>(number))
+                                                                  : TypedAttr();
   }
   DenseElementsAttr elements;
   if (!matchPattern(value, m_Constant(&elements)) || !elements.isSplat() || type.isUnsignedInteger())
@@ -84,7 +86,8 @@ public:
   Operation *build();
 
 private:
-  /// The scalar that operand `number` of `op` stands for in the body; null for an extra operand that has no argument yet.
+  /// The scalar that operand `number` of `op` stands for in the body; null for an extra operand that has no argument
+  /// yet.
   Value scalarOf(Operation *op, unsigned number);
   void collectExtras();
   Location fusedLocation();

@@ -1,6 +1,7 @@
 //===- FusionRegion.h - a set of ops that becomes nn.fused ------*- C++ -*-===//
 //
-// A region while nn-fuse forms it: the ops in it, and how it is written as one op. Deciding who joins is the pass's work (Fuse.cpp).
+// A region while nn-fuse forms it: the ops in it, and how it is written as one op. Deciding who joins is the pass's
+// work (Fuse.cpp).
 //
 //===----------------------------------------------------------------------===//
 

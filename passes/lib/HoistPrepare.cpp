@@ -1,7 +1,7 @@
 //===- HoistPrepare.cpp - state-only work leaves the entry functions ------===//
 //
-// Defines nn-hoist-prepare. For each entry function: find the last values that depend on state alone, give each a slot, load it instead. What a
-// value is computed from moves to a prepare function (PreparedPool.cpp).
+// Defines nn-hoist-prepare. For each entry function: find the last values that depend on state alone, give each a
+// slot, load it instead. What a value is computed from moves to a prepare function (PreparedPool.cpp).
 //
 //===----------------------------------------------------------------------===//
 
@@ -52,8 +52,7 @@ public:
 
 private:
   bool isMoved(Operation *op) const {
-    return op->getNumResults() > 0 && !isFree(op) && dependence.onStateAlone(op->getResult(0)) &&
-           largest(op) >= minElements;
+    return op->getNumResults() > 0 && !isFree(op) && dependence.onStateAlone(op->getResult(0)) && largest(op) >= minElements;
   }
 
   /// Whether something that stays uses the value. An expansion stays, unless all that uses it leaves.
@@ -124,8 +123,7 @@ struct HoistPrepare : impl::HoistPreparePassBase<HoistPrepare> {
     }
     for (auto [value, slot] : loads) {
       OpBuilder builder(value.getDefiningOp());
-      value.replaceAllUsesWith(
-          ir::LoadPreparedOp::create(builder, value.getLoc(), pool.getSlots()[slot].prepared).getOutput());
+      value.replaceAllUsesWith(ir::LoadPreparedOp::create(builder, value.getLoc(), pool.getSlots()[slot].prepared).getOutput());
     }
     for (func::FuncOp function : functions)
       for (Operation &op : llvm::make_early_inc_range(llvm::reverse(function.getBody().front())))

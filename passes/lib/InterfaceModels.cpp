@@ -17,19 +17,24 @@ using namespace mlir;
 namespace kiln::passes {
 namespace {
 
-/// Size `dim` of a value; empty when there is no such value or dimension, or when the size is open (`?` without encoding).
+/// Size `dim` of a value; empty when there is no such value or dimension, or when the size is open (`?` without
+/// encoding).
 std::optional<semantics::DimExpr> knownSize(Value value, int64_t dim) {
   auto type = value ? dyn_cast<RankedTensorType>(value.getType()) : RankedTensorType();
   if (!type || dim < 0 || dim >= type.getRank())
     return std::nullopt;
   if (!type.isDynamicDim(dim))
     return semantics::DimExpr(type.getDimSize(dim));
-  if (!type.getEncoding())
+  if (!ir::isNNTensorType(type))
     return std::nullopt;
   return ir::sizeOf(type, dim);
 }
 
-int64_t rankOf(Value value) { return cast<RankedTensorType>(value.getType()).getRank(); }
+/// -1 for what is no ranked tensor, which no dimension is below.
+int64_t rankOf(Value value) {
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  return type ? type.getRank() : -1;
+}
 
 //===----------------------------------------------------------------------===//
 // nn.linear
@@ -89,8 +94,7 @@ struct ChannelAffineMaps : OperandMapInterface::ExternalModel<ChannelAffineMaps,
 //===----------------------------------------------------------------------===//
 
 /// An op that can always have an epilogue.
-template <class OpTy>
-struct Anchor : FusionAnchorInterface::template ExternalModel<Anchor<OpTy>, OpTy> {
+template <class OpTy> struct Anchor : FusionAnchorInterface::template ExternalModel<Anchor<OpTy>, OpTy> {
   bool mayHaveEpilogue(Operation *op) const { return op->getNumResults() == 1; }
 };
 

@@ -1,7 +1,7 @@
 //===- Layout.cpp - weights in the order that kernels read ----------------===//
 //
-// Defines nn-layout: linear layers read their weight from panels that are packed once, and their bias becomes an add that fusion takes
-// up.
+// Defines nn-layout: linear layers read their weight from panels that are packed once, and their bias becomes an add
+// that fusion takes up.
 //
 //===----------------------------------------------------------------------===//
 
@@ -48,8 +48,8 @@ struct Layout : impl::LayoutPassBase<Layout> {
     Value product;
     if (std::string reason = obstacle(linear, weightType, dependence); reason.empty()) {
       ++numPacked;
-      passedRemark(linear, kPass, "pack")
-          << remark::add("weight {0} packed in panels of {1}", ir::shapeText(weightType), panel.getValue());
+      passedRemark(linear, kPass, "pack") << remark::add("weight {0} packed in panels of {1}", ir::shapeText(weightType),
+                                                         panel.getValue());
       Value packed = ir::createOp<ir::PackPanelsOp>(builder, location, {linear.getWeight()}, {{"panel", panel.getValue()}});
       product = ir::createOp<ir::PackedLinearOp>(builder, location, {linear.getInput(), packed},
                                                  {{"out_features", weightType.getDimSize(0)}});

@@ -1,7 +1,7 @@
 //===- PassRemarks.h - remarks of this room's passes ------------*- C++ -*-===//
 //
-// Every fold or fusion, done or missed, is an MLIR remark: category the pass's command-line name, function the entry function, and the module
-// path as an argument. When no remark engine is installed, a remark costs one null check.
+// Every fold or fusion, done or missed, is an MLIR remark: category the pass's command-line name, function the entry
+// function, and the module path as an argument. When no remark engine is installed, a remark costs one null check.
 //
 //===----------------------------------------------------------------------===//
 

@@ -15,7 +15,8 @@ using namespace mlir;
 
 namespace kiln::passes {
 
-/// Canonicalisation with CSE after it; each makes work for the other, and one round of both is enough on straight-line code.
+/// Canonicalisation with CSE after it; each makes work for the other, and one round of both is enough on
+/// straight-line code.
 static void addCleanup(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

@@ -1,6 +1,7 @@
 //===- PreparedPool.cpp - computations on state, shared by functions ------===//
 //
-// Copies computations into one block, an op at a time, re-using equal ones; so equal computations of different functions become one value.
+// Copies computations into one block, an op at a time, re-using equal ones; so equal computations of different
+// functions become one value.
 //
 //===----------------------------------------------------------------------===//
 
@@ -152,8 +153,8 @@ unsigned PreparedPool::emit() {
     SmallVector<Attribute> sources;
     for (StringAttr path : slot.sources)
       sources.push_back(FlatSymbolRefAttr::get(path));
-    slot.prepared = ir::PreparedOp::create(builder, slot.value.getLoc(), nameOf(slot), cast<RankedTensorType>(slot.value.getType()),
-                                           builder.getArrayAttr(sources));
+    slot.prepared = ir::PreparedOp::create(builder, slot.value.getLoc(), nameOf(slot),
+                                           cast<RankedTensorType>(slot.value.getType()), builder.getArrayAttr(sources));
     symbols.insert(slot.prepared, place); // a name that is taken gets a number
   }
   auto connected = groups();

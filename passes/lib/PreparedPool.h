@@ -1,7 +1,7 @@
 //===- PreparedPool.h - computations on state, shared by functions -*- C++ -*-===//
 //
-// While nn-hoist-prepare runs: the computations that leave the entry functions, each distinct one once, and the slots that will hold their
-// results.
+// While nn-hoist-prepare runs: the computations that leave the entry functions, each distinct one once, and the slots
+// that will hold their results.
 //
 //===----------------------------------------------------------------------===//
 
@@ -17,8 +17,8 @@
 
 namespace kiln::passes {
 
-/// Whether `op` computes nothing worth keeping: reads, constants, fills, expansions, and reshapes of such values. It is repeated wherever its
-/// result is needed.
+/// Whether `op` computes nothing worth keeping: reads, constants, fills, expansions, and reshapes of such values. It
+/// is repeated wherever its result is needed.
 bool isFree(mlir::Operation *op);
 
 /// Equality of ops by name, attributes, operands and result types, whatever their locations.
@@ -39,7 +39,8 @@ public:
     ir::PreparedOp prepared; // set by `emit`
   };
 
-  /// The number of the slot for `value`, which depends on state alone. An equal value of whatever function has the same slot.
+  /// The number of the slot for `value`, which depends on state alone. An equal value of whatever function has the
+  /// same slot.
   unsigned slotFor(mlir::Value value, const StateDependence &dependence);
   const llvm::SmallVector<Slot> &getSlots() const { return slots; }
 

@@ -1,7 +1,8 @@
 //===- ResolveShapes.cpp - types as precise as operands allow -------------===//
 //
-// Defines nn-resolve-shapes. A type is *open* where a size is `?` and no encoding names it. One walk over each function in program order
-// closes open types: arguments get symbols, states get sizes from the first op that reads them, results get inferred types.
+// Defines nn-resolve-shapes. A type is *open* where a size is `?` and no encoding names it. One walk over each
+// function in program order closes open types: arguments get symbols, states get sizes from the first op that reads
+// them, results get inferred types.
 //
 //===----------------------------------------------------------------------===//
 
@@ -28,7 +29,7 @@ using semantics::DimExpr;
 
 bool isOpen(Type type) {
   auto tensor = dyn_cast<RankedTensorType>(type);
-  return tensor && !tensor.hasStaticShape() && !tensor.getEncoding();
+  return tensor && !tensor.hasStaticShape() && !tensor.getEncoding() && ir::toDType(tensor.getElementType());
 }
 
 /// "[?, 784]", for open types too.
@@ -36,7 +37,7 @@ std::string sizesText(Type type) {
   auto tensor = dyn_cast<RankedTensorType>(type);
   if (!tensor)
     return "a value that is no tensor";
-  if (!isOpen(tensor))
+  if (ir::isNNTensorType(tensor))
     return ir::shapeText(tensor);
   std::string text = "[";
   for (auto [dim, size] : llvm::enumerate(tensor.getShape()))
@@ -97,8 +98,8 @@ struct ResolveShapes : impl::ResolveShapesPassBase<ResolveShapes> {
         return signalPassFailure();
     for (auto state : module.getOps<ir::StateOp>())
       if (isOpen(state.getTensorType())) {
-        state.emitError() << "the sizes of state '" << state.getSymName() << "' are not known: its type is " << state.getTensorType()
-                          << ", and no function reads it";
+        state.emitError() << "the sizes of state '" << state.getSymName() << "' are not known: its type is "
+                          << state.getTensorType() << ", and no function reads it";
         return signalPassFailure();
       }
   }
@@ -164,14 +165,14 @@ private:
       auto found = dyn_cast<RankedTensorType>(value.getType());
       auto written = dyn_cast<RankedTensorType>(declared);
       if (found && written && !refines(found, written)) {
-        auto diagnostic = function.emitError() << "result " << index << " of function '" << function.getSymName() << "' is declared as "
-                                               << declared << " and is " << found;
+        auto diagnostic = function.emitError() << "result " << index << " of function '" << function.getSymName()
+                                               << "' is declared as " << declared << " and is " << found;
         diagnostic.attachNote(value.getLoc()) << "made by " << describeProducer(value);
         return diagnostic;
       }
     }
-    function.setType(FunctionType::get(function.getContext(), function.getBody().front().getArgumentTypes(),
-                                       terminator.getOperandTypes()));
+    function.setType(
+        FunctionType::get(function.getContext(), function.getBody().front().getArgumentTypes(), terminator.getOperandTypes()));
     return success();
   }
 
@@ -186,7 +187,10 @@ private:
     std::vector<std::optional<semantics::TensorType>> operands;
     for (Value operand : semantic.getSemanticOperands()) {
       if (operand && isOpen(operand.getType()))
-        return op->emitError() << "the sizes of " << describeProducer(operand) << " are not known: " << sizesText(operand.getType());
+        return op->emitError() << "the sizes of " << describeProducer(operand)
+                               << " are not known: " << sizesText(operand.getType());
+      if (operand && !ir::isNNTensorType(operand.getType()))
+        return op->emitError() << op->getName() << " does not work on values of type " << operand.getType();
       operands.push_back(operand ? std::optional(ir::toSemanticType(operand.getType())) : std::nullopt);
     }
     SmallVector<RankedTensorType> types;
@@ -203,7 +207,8 @@ private:
         continue;
       auto declared = dyn_cast<RankedTensorType>(result.getType());
       if (!declared || !refines(inferred, declared))
-        return op->emitError() << "the result of " << op->getName() << " is declared as " << result.getType() << " and is " << inferred;
+        return op->emitError() << "the result of " << op->getName() << " is declared as " << result.getType() << " and is "
+                               << inferred;
       result.setType(inferred);
       ++numRefined;
     }
@@ -261,10 +266,10 @@ private:
     SmallVector<int64_t> shape;
     for (auto [dim, size] : llvm::enumerate(sizes)) {
       if (!size || !size->constant()) {
-        auto diagnostic = state.emitError()
-                          << "size " << dim << " of state '" << state.getSymName() << "' "
-                          << (size ? "must be a constant, and would be " + size->text() : std::string("is not determined by its uses"))
-                          << "; its type is " << type;
+        auto diagnostic = state.emitError() << "size " << dim << " of state '" << state.getSymName() << "' "
+                                            << (size ? "must be a constant, and would be " + size->text()
+                                                     : std::string("is not determined by its uses"))
+                                            << "; its type is " << type;
         Operation *place = requiredBy[dim] ? requiredBy[dim] : firstUse;
         std::string where = ir::describeLocation(place->getLoc());
         diagnostic.attachNote(place->getLoc()) << place->getName() << (where.empty() ? "" : " of " + where) << " reads it";
@@ -298,8 +303,9 @@ private:
       }
       if (!requiredBy[dim] || *sizes[dim] == *required[dim])
         continue; // a size that the type itself gives is checked by inference
-      auto diagnostic = state.emitError() << "size " << dim << " of state '" << state.getSymName() << "' is ambiguous: its uses require "
-                                          << sizes[dim]->text() << " and " << required[dim]->text();
+      auto diagnostic = state.emitError() << "size " << dim << " of state '" << state.getSymName()
+                                          << "' is ambiguous: its uses require " << sizes[dim]->text() << " and "
+                                          << required[dim]->text();
       diagnostic.attachNote(requiredBy[dim]->getLoc())
           << requiredBy[dim]->getName() << " of " << ir::describeLocation(requiredBy[dim]->getLoc()) << " requires "
           << sizes[dim]->text();

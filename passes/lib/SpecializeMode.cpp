@@ -24,10 +24,9 @@ std::pair<Value, Value> buildAffine(OpBuilder &builder, ir::BatchNormOp norm) {
   Location location = norm.getLoc();
   Value variance = norm.getRunningVar();
   auto dtype = *ir::toDType(cast<RankedTensorType>(variance.getType()).getElementType());
-  Value eps = ir::createOp<ir::FullOp>(builder, location, {},
-                                       {{"value", norm.getEps().convertToDouble()},
-                                        {"shape", std::vector<semantics::DimExpr>()},
-                                        {"dtype", dtype}});
+  Value eps = ir::createOp<ir::FullOp>(
+      builder, location, {},
+      {{"value", norm.getEps().convertToDouble()}, {"shape", std::vector<semantics::DimExpr>()}, {"dtype", dtype}});
   Value scale = ir::RsqrtOp::create(builder, location, ir::AddOp::create(builder, location, variance, eps));
   if (Value weight = norm.getWeight())
     scale = ir::MulOp::create(builder, location, weight, scale);
@@ -56,8 +55,8 @@ struct SpecializeMode : impl::SpecializeModePassBase<SpecializeMode> {
       return;
     }
     ++numDropouts;
-    passedRemark(dropout, kPass, "dropout")
-        << remark::add("removed: {0}", dropout.getTraining() ? "its probability is 0" : "evaluation mode");
+    passedRemark(dropout, kPass, "dropout") << remark::add("removed: {0}",
+                                                           dropout.getTraining() ? "its probability is 0" : "evaluation mode");
     dropout.replaceAllUsesWith(dropout.getInput());
     dropout.erase();
   }

@@ -1,6 +1,7 @@
 //===- StateDependence.cpp - what depends on state alone ------------------===//
 //
-// One walk in program order: a value is blocked when its op has effects, draws random numbers, has a symbolic size, or takes a blocked operand.
+// One walk in program order: a value is blocked when its op has effects, draws random numbers, has a symbolic size,
+// or takes a blocked operand.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,7 +1,8 @@
 //===- StateDependence.h - what depends on state alone ----------*- C++ -*-===//
 //
-// An analysis of one function: for each value, whether pure ops compute it from states and constants alone, and from which states; or why
-// not. Folding and layout ask it before they move work onto weights; hoisting moves exactly what it accepts.
+// An analysis of one function: for each value, whether pure ops compute it from states and constants alone, and from
+// which states; or why not. Folding and layout ask it before they move work onto weights; hoisting moves exactly what
+// it accepts.
 //
 //===----------------------------------------------------------------------===//
 
@@ -42,8 +43,8 @@ public:
 private:
   mutable mlir::func::FuncOp function; // a handle; ops have no const accessors
   llvm::DenseSet<mlir::StringAttr> written;
-  /// For each value that does not depend on state alone, the value that is to blame: an argument, or the result of a read of a
-  /// written state, of an op with effects, or of an op that draws random numbers.
+  /// For each value that does not depend on state alone, the value that is to blame: an argument, or the result of a
+  /// read of a written state, of an op with effects, or of an op that draws random numbers.
   llvm::DenseMap<mlir::Value, mlir::Value> blockers;
 };
 

@@ -1,9 +1,9 @@
 //===- StatisticsAbi.h - pass statistics as the LLVM library has them -*- C++ -*-===//
 //
-// Included before everything else in every file of this room when LLVM was built without assertions. llvm::Statistic is then an empty class in the
-// library, whose constructor of mlir::Pass::Statistic initialises nothing, while our files, which keep the headers' assertions, would see a class
-// with members and count in memory that was never initialised. Both sides must see the empty class; statistics then report nothing, as
-// those of MLIR's own passes do.
+// Included before everything else in every file of this room when LLVM was built without assertions. llvm::Statistic
+// is then an empty class in the library, whose constructor of mlir::Pass::Statistic initialises nothing, while our
+// files, which keep the headers' assertions, would see a class with members and count in memory that was never
+// initialised. Both sides must see the empty class; statistics then report nothing, as those of MLIR's own passes do.
 //
 //===----------------------------------------------------------------------===//
 

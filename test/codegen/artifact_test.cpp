@@ -128,7 +128,7 @@ func.func @f(%x: tensor<4xf16>) -> tensor<4xf16> attributes {nn.entry} {
 })"),
                           Optimize::Yes);
   EXPECT_FALSE(program.ok());
-  EXPECT_NE(program.message().find("arithmetic on f16 is not compiled for the CPU; compute in f32"), std::string::npos)
+  EXPECT_NE(program.message().find("arithmetic on 'f16' is not compiled for the CPU; compute in f32"), std::string::npos)
       << program.message();
 }
 

@@ -172,10 +172,10 @@ TEST(Functionalisation, WritesScatterIntoTheBase) {
   const recording::Recording recording = recording::record_program("in_place_cases");
   EXPECT_EQ(text(function(recording, "write_row")),
             "%1 [rows, 4] = reshape %0 {shape=[rows, 4]}\n"
-            "%2 [1, 4] = slice %1 {dim=0, end=2, start=1, step=1}\n"
-            "%3 [4] = reshape %2 {shape=[4]}\n"
-            "%4 [] = full {dtype=float32, shape=[], value=1}\n"
-            "%5 [4] = add %3 %4\n"
+            "%2 [] = full {dtype=float32, shape=[], value=1}\n"
+            "%3 [1, 4] = slice %1 {dim=0, end=2, start=1, step=1}\n"
+            "%4 [4] = reshape %3 {shape=[4]}\n"
+            "%5 [4] = add %4 %2\n"
             "%6 [1, 4] = reshape %5 {shape=[1, 4]}\n"
             "%7 [rows, 4] = slice_scatter %1 %6 {dim=0, end=2, start=1, step=1}\n"
             "return output=%7\n");

@@ -28,7 +28,7 @@ std::string attribute_text(const Attribute &attribute) {
           return number_text(value);
         else if constexpr (std::is_same_v<T, std::string>)
           return value;
-        else if constexpr (std::is_same_v<T, DType>)
+        else if constexpr (std::is_same_v<T, runtime::DType>)
           return std::string(runtime::name(value));
         else if constexpr (std::is_same_v<T, DimExpr>)
           return value.text();

@@ -3,6 +3,7 @@
 
 #include "expectations.h"
 #include "kiln/recording.h"
+#include "kiln/semantics/generator.h"
 #include "recorded_text.h"
 
 using kiln::Tensor;
@@ -256,9 +257,9 @@ TEST(Recording, TheModeAtTheEndOfTheBlockHolds) {
 TEST(Recording, TrainingWritesRunningStatistics) {
   const recording::Recording recording = record("batch_norm_train");
   EXPECT_EQ(text(function(recording)),
-            "%1 [] = read {state=num_batches_tracked}\n"
-            "%2 [] = full {dtype=int64, shape=[], value=1}\n"
-            "%3 [] = add %1 %2\n"
+            "%1 [] = full {dtype=int64, shape=[], value=1}\n"
+            "%2 [] = read {state=num_batches_tracked}\n"
+            "%3 [] = add %2 %1\n"
             "write %3 {state=num_batches_tracked}\n"
             "%4 [3] = read {state=weight}\n"
             "%5 [3] = read {state=bias}\n"
@@ -389,7 +390,7 @@ TEST(Recording, ProgramsAreFoundByName) {
     record_program("nowhere");
     FAIL();
   } catch (const runtime::KeyError &error) {
-    EXPECT_EQ(std::string(error.what()).substr(0, 32), "there is no program 'nowhere'\nthe");
+    EXPECT_EQ(std::string(error.what()).substr(0, 33), "there is no program 'nowhere'\nthe");
   }
   EXPECT_STREQ(recording::frontend_abi(), "kiln frontend abi 1");
 }

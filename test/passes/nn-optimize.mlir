@@ -2,7 +2,7 @@
 // residual add.
 // RUN: kiln-opt %s --nn-optimize -o %t.mlir
 // RUN: FileCheck %s < %t.mlir
-// RUN: kiln-opt %s --nn-optimize --remarks-filter=nn- --remark-format=emitRemark -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
+// RUN: kiln-opt %s --nn-optimize --remarks-filter=nn-.* --remark-format=emitRemark -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
 // RUN: kiln-opt %s --nn-optimize="hoist=false fuse=false layout=false fold-batch-norm=false" | FileCheck %s --check-prefix=PLAIN
 
 // Nothing is printed unless remarks are asked for.

@@ -3,9 +3,9 @@
 
 nn.state @"net.2.weight" parameter trainable : tensor<10x128xf32>
 func.func @mismatch(%x: tensor<?x256xf32> {nn.name = "x"}) -> tensor<?x10xf32> {
-  // expected-note-re @+1 {{nn.linear of {{.*}} takes \[10, 128\] from state 'net.2.weight'}}
+  // expected-note-re @+1 {{nn.linear of {{.*}} takes [10, 128] from state 'net.2.weight'}}
   %w = nn.read @"net.2.weight" : tensor<10x128xf32>
-  // expected-note-re @+1 {{nn.linear of {{.*}} takes \[x_0, 256\] from nn.relu of {{.*}}}}
+  // expected-note-re @+1 {{nn.linear of {{.*}} takes [x_0, 256] from nn.relu of {{.*}}}}
   %h = nn.relu %x : tensor<?x256xf32>
   // expected-error @+1 {{mat1 and mat2 shapes cannot be multiplied (}}
   %y = nn.linear %h, %w : (tensor<?x256xf32>, tensor<10x128xf32>) -> tensor<?x10xf32>

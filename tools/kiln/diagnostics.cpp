@@ -99,7 +99,9 @@ void report(Severity severity, StringRef message) { report(severity, Place(), me
 //===----------------------------------------------------------------------===//
 
 static std::vector<std::string> &internalFolders() {
-  static std::vector<std::string> folders = {"/usr/include/", "/usr/lib/"};
+  // The C++ library's, and the rooms that are linked into the driver.
+  static std::vector<std::string> folders = {"/usr/include/", "/usr/lib/", KILN_SOURCE_DIR "/frontend/", KILN_SOURCE_DIR "/ir/",
+                                             KILN_SOURCE_DIR "/runtime/", KILN_SOURCE_DIR "/tools/"};
   return folders;
 }
 

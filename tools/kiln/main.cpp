@@ -13,6 +13,7 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallVectorExtras.h"
 #include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/PrettyStackTrace.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace llvm;
@@ -55,6 +56,7 @@ static int runDriver(ArrayRef<const char *> arguments) {
 
 int main(int argc, char **argv) {
   InitLLVM initialise(argc, argv);
+  setBugReportMsg("The compiler crashed; where, is below.\n");
   try {
     return runDriver(ArrayRef<const char *>(argv, argc).drop_front());
   } catch (const CommandFailure &failure) {

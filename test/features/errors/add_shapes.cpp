@@ -1,5 +1,5 @@
 // A `+` that does not fit names its own line, though an operator can't be told where it stands.
-// RUN: %status 1 kiln build %s -o %t.so 2>&1 | %check %s
+// RUN: %{status} 1 kiln build %s -o %t.so 2>&1 | %{check} %s
 #include <kiln/kiln.h>
 
 using kiln::Tensor;

@@ -1,5 +1,5 @@
 // A decision on a size that is known at run time only: the recorded runs take different ways.
-// RUN: %status 1 kiln build %s -o %t.so 2>&1 | %check %s
+// RUN: %{status} 1 kiln build %s -o %t.so 2>&1 | %{check} %s
 #include <kiln/kiln.h>
 
 using kiln::Tensor;

@@ -1,11 +1,11 @@
 // Whatever the model's own code does while it is recorded, it is reported as the model's, at its line.
-// RUN: %status 1 kiln build %s -o %t.so -DNULL_POINTER 2>&1 | %check %s --check-prefix=NULL
-// RUN: %status 1 kiln build %s -o %t.so -DRECURSION 2>&1 | FileCheck %s --check-prefix=RECURSION
-// RUN: %status 1 kiln build %s -o %t.so -DABORT 2>&1 | FileCheck %s --check-prefix=ABORT
-// RUN: %status 1 kiln build %s -o %t.so -DDIVISION 2>&1 | FileCheck %s --check-prefix=DIVISION
-// RUN: %status 1 kiln build %s -o %t.so -DEXIT 2>&1 | FileCheck %s --check-prefix=EXIT
-// RUN: %status 1 kiln build %s -o %t.so -DTHROW 2>&1 | FileCheck %s --check-prefix=THROW
-// RUN: %status 1 kiln build %s -o %t.so -DSTATIC 2>&1 | FileCheck %s --check-prefix=STATIC
+// RUN: %{status} 1 kiln build %s -o %t.so -DNULL_POINTER 2>&1 | %{check} %s --check-prefix=NULL
+// RUN: %{status} 1 kiln build %s -o %t.so -DRECURSION 2>&1 | %{check} %s --check-prefix=RECURSION
+// RUN: %{status} 1 kiln build %s -o %t.so -DABORT 2>&1 | %{check} %s --check-prefix=ABORT
+// RUN: %{status} 1 kiln build %s -o %t.so -DDIVISION 2>&1 | %{check} %s --check-prefix=DIVISION
+// RUN: %{status} 1 kiln build %s -o %t.so -DEXIT 2>&1 | %{check} %s --check-prefix=EXIT
+// RUN: %{status} 1 kiln build %s -o %t.so -DTHROW 2>&1 | %{check} %s --check-prefix=THROW
+// RUN: %{status} 1 kiln build %s -o %t.so -DSTATIC 2>&1 | %{check} %s --check-prefix=STATIC
 #include <kiln/kiln.h>
 
 #include <cassert>
@@ -50,3 +50,14 @@ KILN_PROGRAM(crashes) {
 //      RECURSION:{{.*}}crashes.cpp:[[#@LINE-31]]:{{[0-9]+}}: error: the model's own code crashed while it was recorded: segmentation fault (a null or dangling pointer, or a recursion without end)
 // RECURSION-NEXT:{{ +}}[[#@LINE-32]] | [[maybe_unused]] static int recurse(int depth) { return depth < 0 ? depth : recurse(depth + 1) + 1; }
 // RECURSION-NEXT:{{ +\| +\^}}
+//      ABORT:{{.*}}crashes.cpp:[[#@LINE-17]]:{{[0-9]+}}: error: the model's own code crashed while it was recorded: abort (a failed assertion, or an exception that nobody caught)
+// ABORT-NEXT:{{ +}}[[#@LINE-18]] |     assert(zero == 1);
+// ABORT-NEXT:{{ +\| +\^}}
+//      DIVISION:{{.*}}crashes.cpp:[[#@LINE-18]]:{{[0-9]+}}: error: the model's own code crashed while it was recorded: arithmetic error (an integer division by zero)
+// DIVISION-NEXT:{{ +}}[[#@LINE-19]] |     zero = 7 / zero;
+// DIVISION-NEXT:{{ +\| +\^}}
+// EXIT:{{.*}}crashes.cpp: error: the model's own code ended the program, with exit status 7, while it was recorded
+// THROW:{{.*}}crashes.cpp: error: the model's own code threw an exception: no such luck
+//      STATIC:{{.*}}crashes.cpp:[[#@LINE-38]]:{{[0-9]+}}: error: the model's own code crashed while it was recorded: segmentation fault (a null or dangling pointer, or a recursion without end)
+// STATIC-NEXT:{{ +}}[[#@LINE-39]] |   return *pointer;
+// STATIC-NEXT:{{ +\| +\^}}

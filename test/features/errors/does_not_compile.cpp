@@ -1,5 +1,5 @@
 // What the C++ compiler has to say is the user's to read, as it is.
-// RUN: %status 1 kiln build %s -o %t.so 2>&1 | FileCheck %s
+// RUN: %{status} 1 kiln build %s -o %t.so 2>&1 | FileCheck %s
 #include <kiln/kiln.h>
 
 using kiln::Tensor;

@@ -1,5 +1,5 @@
 // A name with a dot: dots separate the modules of a path.
-// RUN: %status 1 kiln build %s -o %t.so 2>&1 | %check %s
+// RUN: %{status} 1 kiln build %s -o %t.so 2>&1 | %{check} %s
 #include <kiln/kiln.h>
 
 using kiln::Tensor;

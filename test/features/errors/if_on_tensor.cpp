@@ -1,6 +1,6 @@
 // A decision on a tensor's value can't be recorded: its value is not known yet.
-// RUN: %status 1 kiln build %s -o %t.so 2>&1 | %check %s
-// RUN: %status 1 kiln build %s -o %t.so -DITEM 2>&1 | %check %s --check-prefix=ITEM
+// RUN: %{status} 1 kiln build %s -o %t.so 2>&1 | %{check} %s
+// RUN: %{status} 1 kiln build %s -o %t.so -DITEM 2>&1 | %{check} %s --check-prefix=ITEM
 #include <kiln/kiln.h>
 
 using kiln::Tensor;
@@ -16,3 +16,9 @@ KILN_PROGRAM(if_on_tensor) {
     return -x;
   });
 }
+//      CHECK:{{.*}}if_on_tensor.cpp:[[#@LINE-6]]:{{[0-9]+}}: error: the value of a symbolic tensor is not known while recording
+// CHECK-NEXT:{{ +}}[[#@LINE-7]] |     if (x.sum())
+// CHECK-NEXT:{{ +\| +\^}}
+// CHECK-NEXT:a recorded function is compiled for all inputs: an `if`, a loop or item() on a tensor's value would be decided now, once and for ever
+// CHECK-NEXT:compute with tensors instead (maximum, minimum, multiplying by a mask), decide by sizes or constructor arguments, or return the tensor and decide in the host program
+// ITEM:kiln: error: if_on_tensor.cpp: uses kiln::Tensor::only_element() const, which is defined nowhere; define it in the model's file, or name its library with --cxxflags

@@ -1,5 +1,5 @@
 // Two layers that do not fit: both modules, both shapes and the line, before any code is generated.
-// RUN: rm -f %t.so && %status 1 kiln build %s -o %t.so 2>&1 | %check %s && not ls %t.so
+// RUN: rm -f %t.so && %{status} 1 kiln build %s -o %t.so 2>&1 | %{check} %s && not ls %t.so
 #include <kiln/kiln.h>
 
 using kiln::Tensor;

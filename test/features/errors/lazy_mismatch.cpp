@@ -1,5 +1,5 @@
 // Once a lazy layer has seen its first input, it is an ordinary layer of that size.
-// RUN: %status 1 kiln build %s -o %t.so 2>&1 | %check %s
+// RUN: %{status} 1 kiln build %s -o %t.so 2>&1 | %{check} %s
 #include <kiln/kiln.h>
 
 using kiln::Tensor;

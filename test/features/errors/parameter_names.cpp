@@ -1,7 +1,7 @@
 // The same rules for parameters and buffers; each of these is tried by a macro.
-// RUN: %status 1 kiln build %s -o %t.so -DNAME='"a.b"' 2>&1 | %check %s --check-prefix=DOT
-// RUN: %status 1 kiln build %s -o %t.so -DNAME='""' 2>&1 | %check %s --check-prefix=EMPTY
-// RUN: %status 1 kiln build %s -o %t.so -DNAME='"scale"' 2>&1 | %check %s --check-prefix=TAKEN
+// RUN: %{status} 1 kiln build %s -o %t.so -DNAME='"a.b"' 2>&1 | %{check} %s --check-prefix=DOT
+// RUN: %{status} 1 kiln build %s -o %t.so -DNAME='""' 2>&1 | %{check} %s --check-prefix=EMPTY
+// RUN: %{status} 1 kiln build %s -o %t.so -DNAME='"scale"' 2>&1 | %{check} %s --check-prefix=TAKEN
 #include <kiln/kiln.h>
 
 using kiln::Tensor;

@@ -1,8 +1,8 @@
 // Several programs in a file: --program says which, a file without a program is an error.
-// RUN: %status 1 kiln build %s -o %t.so 2>&1 | %check %s
+// RUN: %{status} 1 kiln build %s -o %t.so 2>&1 | %{check} %s
 // RUN: kiln build %s -o %t.so --program=second && kiln inspect %t.so | FileCheck %s --check-prefix=SECOND
-// RUN: %status 1 kiln build %s -o %t.so --program=third 2>&1 | %check %s --check-prefix=THIRD
-// RUN: %status 1 kiln build %s -o %t.so -DNONE 2>&1 | %check %s --check-prefix=NONE
+// RUN: %{status} 1 kiln build %s -o %t.so --program=third 2>&1 | %{check} %s --check-prefix=THIRD
+// RUN: %{status} 1 kiln build %s -o %t.so -DNONE 2>&1 | %{check} %s --check-prefix=NONE
 #include <kiln/kiln.h>
 
 using kiln::Tensor;

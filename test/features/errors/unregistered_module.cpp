@@ -1,5 +1,5 @@
 // A layer in a plain vector is not part of the model: its parameters would be missing from state_dict.
-// RUN: %status 1 kiln build %s -o %t.so 2>&1 | %check %s
+// RUN: %{status} 1 kiln build %s -o %t.so 2>&1 | %{check} %s
 #include <kiln/kiln.h>
 
 #include <vector>

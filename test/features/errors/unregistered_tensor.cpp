@@ -1,5 +1,5 @@
 // A tensor that is no parameter and no buffer becomes a constant of the compiled program, and Kiln says so.
-// RUN: kiln build %s -o %t.so 2>&1 | %check %s
+// RUN: kiln build %s -o %t.so 2>&1 | %{check} %s
 #include <kiln/kiln.h>
 
 using kiln::Tensor;

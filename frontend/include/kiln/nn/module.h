@@ -167,8 +167,6 @@ protected:
   friend struct detail::ModuleAccess;
   friend struct detail::HookAccess;
   void exchange_module(const std::string &name, std::shared_ptr<Module> module);
-  /// Puts another tensor under a registered parameter or buffer; undefined for None.
-  void exchange_tensor(const std::string &name, Tensor tensor);
 
 private:
   void check_name(const char *what, const std::string &name) const;

@@ -24,8 +24,8 @@ namespace kiln::passes {
 /// Sizes of a tensor, as far as they are known.
 using OptionalSizes = llvm::SmallVector<std::optional<semantics::DimExpr>>;
 
-/// Attaches the models of InterfaceModels.cpp when the nn dialect is loaded. Passes that ask an interface call it among their dependent
-/// dialects, so nobody else has to.
+/// Attaches the models of InterfaceModels.cpp when the nn dialect is loaded. Passes that ask an interface call it
+/// among their dependent dialects, so nobody else has to.
 void registerInterfaceModels(mlir::DialectRegistry &registry);
 
 } // namespace kiln::passes

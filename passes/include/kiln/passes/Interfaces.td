@@ -1,7 +1,7 @@
 //===- Interfaces.td - what passes ask of single ops -------*- tablegen -*-===//
 //
-// Interfaces that matter to one pass each, so they are attached from outside (InterfaceModels.cpp) and the dialect need not know them. An op
-// joins a pass by a model of some ten lines there.
+// Interfaces that matter to one pass each, so they are attached from outside (InterfaceModels.cpp) and the dialect
+// need not know them. An op joins a pass by a model of some ten lines there.
 //
 //===----------------------------------------------------------------------===//
 
@@ -31,13 +31,13 @@ def ChannelScalableInterface : OpInterface<"ChannelScalableInterface"> {
 def OperandSizesInterface : OpInterface<"OperandSizesInterface"> {
   let cppNamespace = "::kiln::passes";
   let description = [{
-    An op whose other operands determine sizes of an operand that a lazy module leaves open. What `nn-resolve-shapes` asks
-    where a state is read whose type has open sizes.
+    An op whose other operands determine sizes of an operand that a lazy module leaves open. What `nn-resolve-shapes`
+    asks where a state is read whose type has open sizes.
   }];
   let methods = [
     InterfaceMethod<[{
-        For each dimension of operand `number`, the size that the other operands and the result require; empty where they do not
-        determine it. Open sizes of other operands determine nothing.
+        For each dimension of operand `number`, the size that the other operands and the result require; empty where
+        they do not determine it. Open sizes of other operands determine nothing.
       }], "::kiln::passes::OptionalSizes", "getRequiredSizes", (ins "unsigned":$number)>,
   ];
 }
@@ -45,8 +45,8 @@ def OperandSizesInterface : OpInterface<"OperandSizesInterface"> {
 def FusionAnchorInterface : OpInterface<"FusionAnchorInterface"> {
   let cppNamespace = "::kiln::passes";
   let description = [{
-    An op with one result whose kernel computes each element once and can pass it through a scalar epilogue before it is stored. What
-    `nn-fuse` makes the anchor of a region.
+    An op with one result whose kernel computes each element once and can pass it through a scalar epilogue before it
+    is stored. What `nn-fuse` makes the anchor of a region.
   }];
   let methods = [
     InterfaceMethod<"Whether this very op, with its attributes, can have an epilogue.", "bool", "mayHaveEpilogue">,
@@ -56,7 +56,8 @@ def FusionAnchorInterface : OpInterface<"FusionAnchorInterface"> {
 def OperandMapInterface : OpInterface<"OperandMapInterface"> {
   let cppNamespace = "::kiln::passes";
   let description = [{
-    An element-wise op with operands that are not aligned with its result at the last dimension, as broadcasting would have it.
+    An element-wise op with operands that are not aligned with its result at the last dimension, as broadcasting would
+    have it.
   }];
   let methods = [
     InterfaceMethod<"From the index of an element of the result to that of the element of operand `number` it is computed from.",

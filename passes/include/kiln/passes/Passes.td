@@ -1,7 +1,8 @@
 //===- Passes.td - nn to nn passes -------------------------*- tablegen -*-===//
 //
-// The passes that rewrite the nn dialect into itself. Each description says what the pass does, what it leaves alone and what it
-// does not guarantee; each fold or fusion, done or missed, is an MLIR remark whose category is the pass's name.
+// The passes that rewrite the nn dialect into itself. Each description says what the pass does, what it leaves alone
+// and what it does not guarantee; each fold or fusion, done or missed, is an MLIR remark whose category is the pass's
+// name.
 //
 //===----------------------------------------------------------------------===//
 
@@ -17,15 +18,16 @@ include "mlir/Pass/PassBase.td"
 def DiagnosePass : Pass<"nn-diagnose", "::mlir::ModuleOp"> {
   let summary = "Warns about programs that are valid and most likely not meant";
   let description = [{
-    Looks for what PyTorch's users find out too late, and says it as a warning at the user's own line. The module is not changed.
+    Looks for what PyTorch's users find out too late, and says it as a warning at the user's own line. The module is
+    not changed.
 
-    Now: a layer in training mode (`nn.batch_norm` that updates running statistics, `nn.dropout` with 0 < p) in an entry function of a
-    program in which nothing is trained. A program trains when a function writes a trainable state or an optimizer's, or
-    returns a value without dimensions: a loss. In such programs the pass is silent, as it is about batch norms without running statistics,
-    which use the batch's own in either mode.
+    Now: a layer in training mode (`nn.batch_norm` that updates running statistics, `nn.dropout` with 0 < p) in an
+    entry function of a program in which nothing is trained. A program trains when a function writes a trainable state
+    or an optimizer's, or returns a value without dimensions: a loss. In such programs the pass is silent, as it is
+    about batch norms without running statistics, which use the batch's own in either mode.
 
-    One warning an entry function, at its first such layer; the others are notes. The pass does not guarantee to find every mistake; it
-    prefers silence.
+    One warning an entry function, at its first such layer; the others are notes. The pass does not guarantee to find
+    every mistake; it prefers silence.
   }];
   let statistics = [
     Statistic<"numWarnings", "num-warnings", "Number of entry functions warned about">,
@@ -46,11 +48,12 @@ def ResolveShapesPass : Pass<"nn-resolve-shapes", "::mlir::ModuleOp"> {
        interface `OperandSizesInterface`, and gives the state and all its reads that type;
     4. updates the results of the function's own type.
 
-    Sizes that contradict each other are an error that names the module that makes the value and the module that takes it. An open
-    size that no use determines, or that two uses determine differently, is an error at the state, with notes at the uses.
+    Sizes that contradict each other are an error that names the module that makes the value and the module that takes
+    it. An open size that no use determines, or that two uses determine differently, is an error at the state, with
+    notes at the uses.
 
-    The pass does not guarantee that types are static: an argument's dimension stays symbolic. It never makes a type less
-    precise and changes no op but for its result types.
+    The pass does not guarantee that types are static: an argument's dimension stays symbolic. It never makes a type
+    less precise and changes no op but for its result types.
   }];
   let dependentDialects = ["::mlir::func::FuncDialect"];
   let statistics = [
@@ -64,18 +67,19 @@ def SpecializeModePass : Pass<"nn-specialize-mode", "::mlir::func::FuncOp"> {
   let summary = "Removes what evaluation mode makes trivial: dropout vanishes, batch norm becomes an affine map";
   let description = [{
     - `nn.dropout` with `training = false`, or with `p = 0`, is replaced by its input.
-    - `nn.batch_norm` with `training = false` and running statistics becomes arithmetic on vectors of channels and one map over the data:
+    - `nn.batch_norm` with `training = false` and running statistics becomes arithmetic on vectors of channels and one
+      map over the data:
 
           scale = weight * rsqrt(running_var + eps)
           shift = bias - running_mean * scale
           output = nn.channel_affine(input, scale, shift)
 
-      which is also the order of operations of PyTorch's CPU kernel. An absent weight counts as ones, an absent bias as zeros; neither
-      is materialised.
+      which is also the order of operations of PyTorch's CPU kernel. An absent weight counts as ones, an absent bias
+      as zeros; neither is materialised.
 
-    Ops in training mode are left alone, each with a missed remark, and so is a batch norm whose statistics are absent or of another
-    element type than its input. The arithmetic is not folded here: it depends on state alone, so `nn-fold-batch-norm` and
-    `nn-hoist-prepare` take it out of the function.
+    Ops in training mode are left alone, each with a missed remark, and so is a batch norm without statistics. The
+    arithmetic is not folded here: it depends on state alone, so `nn-fold-batch-norm` and `nn-hoist-prepare` take it
+    out of the function.
   }];
   let statistics = [
     Statistic<"numDropouts", "num-dropouts", "Number of dropouts removed">,
@@ -91,16 +95,17 @@ def SpecializeModePass : Pass<"nn-specialize-mode", "::mlir::func::FuncOp"> {
 def FoldBatchNormPass : Pass<"nn-fold-batch-norm", "::mlir::func::FuncOp"> {
   let summary = "Multiplies the affine map of a batch norm into the weights before it";
   let description = [{
-    Rewrites `channel_affine(linear(x, W, b), scale, shift)` to `linear(x, W * scale[:, None], b * scale + shift)`, for every op that implements
-    `ChannelScalableInterface`, when
+    Rewrites `channel_affine(linear(x, W, b), scale, shift)` to `linear(x, W * scale[:, None], b * scale + shift)`,
+    for every op that implements `ChannelScalableInterface`, when
     - the affine map is the only use of the op's result, and its channels are the op's output features;
     - W, b, scale and shift depend on states and constants alone, and the function writes none of those states.
 
-    Then the new weight and bias depend on states alone as well, and `nn-hoist-prepare` computes them once, not once a call. Everything
-    else gets a missed remark with the reason.
+    Then the new weight and bias depend on states alone as well, and `nn-hoist-prepare` computes them once, not once a
+    call. Everything else gets a missed remark with the reason.
 
-    Results change by rounding: the product is rounded before the sum over inputs instead of after it. The pass does not fold a batch norm
-    into the layer after it, where only a bias would remain to be added; fusion makes that case free.
+    Results change by rounding: the product is rounded before the sum over inputs instead of after it. The pass does
+    not fold a batch norm into the layer after it, where only a bias would remain to be added; fusion makes that case
+    free.
   }];
   let statistics = [
     Statistic<"numFolded", "num-folded", "Number of affine maps folded into weights">,
@@ -111,13 +116,14 @@ def FoldBatchNormPass : Pass<"nn-fold-batch-norm", "::mlir::func::FuncOp"> {
 def LayoutPass : Pass<"nn-layout", "::mlir::func::FuncOp"> {
   let summary = "Gives the weights of matrix products the layout that the kernels read";
   let description = [{
-    In entry functions, rewrites `linear(x, W, b)` to `packed_linear(x, pack_panels(W)) + b` when W depends on states and constants alone and the
-    function writes none of those states, so that `nn-hoist-prepare` packs once, not once a call. Panels are `[ceil(N / panel)][K][panel]`, padded
-    with zeros, whatever the instruction set; the last panel's padding is never stored to a result.
+    In entry functions, rewrites `linear(x, W, b)` to `packed_linear(x, pack_panels(W)) + b` when W depends on states
+    and constants alone and the function writes none of those states, so that `nn-hoist-prepare` packs once, not once
+    a call. Panels are `[ceil(N / panel)][K][panel]`, padded with zeros, whatever the instruction set; the last
+    panel's padding is never stored to a result.
 
-    A weight that is computed from an input, or written by the function itself, stays in its own layout, with a missed remark: packing at
-    each call costs as much memory traffic as a product with few rows. Its bias becomes an add all the same, for fusion to take up. The
-    layout of inputs, outputs and states does not change.
+    A weight that is computed from an input, or written by the function itself, stays in its own layout, with a missed
+    remark: packing at each call costs as much memory traffic as a product with few rows. Its bias becomes an add all
+    the same, for fusion to take up. The layout of inputs, outputs and states does not change.
   }];
   let options = [
     Option<"panel", "panel", "int64_t", /*default=*/"32",
@@ -132,17 +138,19 @@ def LayoutPass : Pass<"nn-layout", "::mlir::func::FuncOp"> {
 def HoistPreparePass : Pass<"nn-hoist-prepare", "::mlir::ModuleOp"> {
   let summary = "Moves what depends on state alone out of the entry functions";
   let description = [{
-    In each entry function, a value that pure ops compute from states and constants alone is the same at every call until one of those states
-    is written. Such values move into functions `func.func private @prepare_N() attributes {nn.prepare}`, which store them to `nn.prepared` slots;
-    the entry function reads the slot with `nn.load_prepared`. A slot lists its sources, the states it was computed from: whoever writes one of them
-    makes the slot stale, and the runtime runs the slot's prepare function before the next reader. A slot without sources is computed once.
+    In each entry function, a value that pure ops compute from states and constants alone is the same at every call
+    until one of those states is written. Such values move into functions `func.func private @prepare_N() attributes
+    {nn.prepare}`, which store them to `nn.prepared` slots; the entry function reads the slot with `nn.load_prepared`.
+    A slot lists its sources, the states it was computed from: whoever writes one of them makes the slot stale, and
+    the runtime runs the slot's prepare function before the next reader. A slot without sources is computed once.
 
-    Equal computations of several functions share a slot. Slots that share a computation share a prepare function; others have their own, so
-    that a write recomputes what depends on it and nothing else.
+    Equal computations of several functions share a slot. Slots that share a computation share a prepare function;
+    others have their own, so that a write recomputes what depends on it and nothing else.
 
-    Not hoisted: plain reads, constants and fills, and reshapes and expansions of those, for there is nothing to compute; values
-    of fewer than `min-elements` elements computed from such values alone; values with a symbolic size; and in a function that writes a
-    source, whatever depends on it, because it would be stale within the very call.
+    Not hoisted: plain reads, constants and fills, and reshapes and expansions of those, for there is nothing to
+    compute; values of fewer than `min-elements` elements computed from such values alone; values with a symbolic
+    size; and in a function that writes a source, whatever depends on it, because it would be stale within the very
+    call.
 
     The pass does not guarantee a minimum of memory: a slot lives beside the states it was computed from.
   }];
@@ -165,19 +173,21 @@ def HoistPreparePass : Pass<"nn-hoist-prepare", "::mlir::ModuleOp"> {
 def FusePass : Pass<"nn-fuse", "::mlir::func::FuncOp"> {
   let summary = "Joins element-wise ops to each other and to the anchor that produces their input";
   let description = [{
-    Forms `nn.fused` regions: at most one anchor (an op with the trait that says its kernel can have an epilogue: matrix products, embedding, sums,
-    concatenation) and the element-wise ops after it, written as one scalar region through `ScalarBodyInterface`. So an element travels from
-    the anchor's accumulator to memory once, and what lies between is never stored.
+    Forms `nn.fused` regions: at most one anchor (an op with the trait that says its kernel can have an epilogue:
+    matrix products, embedding, sums, concatenation) and the element-wise ops after it, written as one scalar region
+    through `ScalarBodyInterface`. So an element travels from the anchor's accumulator to memory once, and what lies
+    between is never stored.
 
-    A region grows from its last op backwards. A producer joins when all its uses are in the region, its shape is the region's, and it is
-    element-wise, or the anchor of choice. Other operands become extra operands, read through an affine map that says which
-    dimensions they are broadcast along; an `nn.expand` before one joins its map, and scalar constants become constants of
-    the region. Where two anchors meet (`fc(x) + shortcut(x)`), the later one is the anchor and the other's result is read. An anchor whose result is itself broadcast
-    by a later operand keeps its own iteration space: the region ends there.
+    A region grows from its last op backwards. A producer joins when all its uses are in the region, its shape is the
+    region's, and it is element-wise, or the anchor of choice. Other operands become extra operands, read through an
+    affine map that says which dimensions they are broadcast along; an `nn.expand` before one joins its map, and
+    scalar constants become constants of the region. Where two anchors meet (`fc(x) + shortcut(x)`), the later one is
+    the anchor and the other's result is read. An anchor whose result is itself broadcast by a later operand keeps its
+    own iteration space: the region ends there.
 
-    Values with several uses outside the region are not computed twice; they end their region, with a missed remark. Reshapes and
-    other movements of data end a region too. Ops keep their order of evaluation within an element, so results are those of the ops one by
-    one, bit for bit.
+    Values with several uses outside the region are not computed twice; they end their region, with a missed remark.
+    Reshapes and other movements of data end a region too. Ops keep their order of evaluation within an element, so
+    results are those of the ops one by one, bit for bit.
   }];
   let options = [
     Option<"maxOps", "max-ops", "unsigned", /*default=*/"64",

@@ -1,7 +1,8 @@
 //===- Pipelines.h - the order in which passes run --------------*- C++ -*-===//
 //
-// One function builds the optimisation of nn programs, from the importer's output to what the schedule lowers. The driver and kiln-opt
-// (`--nn-optimize`) both call it, so a failing program can be taken apart pass by pass outside the driver.
+// One function builds the optimisation of nn programs, from the importer's output to what the schedule lowers. The
+// driver and kiln-opt (`--nn-optimize`) both call it, so a failing program can be taken apart pass by pass outside
+// the driver.
 //
 //===----------------------------------------------------------------------===//
 
@@ -20,10 +21,8 @@ struct OptimizationOptions : public mlir::PassPipelineOptions<OptimizationOption
   Option<bool> foldBatchNorm{*this, "fold-batch-norm",
                              llvm::cl::desc("Multiply batch norms of evaluation mode into the weights before them"),
                              llvm::cl::init(true)};
-  Option<bool> layout{*this, "layout", llvm::cl::desc("Pack the weights of matrix products into panels"),
-                      llvm::cl::init(true)};
-  Option<int64_t> panel{*this, "panel", llvm::cl::desc("Output features a panel of packed weights"),
-                        llvm::cl::init(32)};
+  Option<bool> layout{*this, "layout", llvm::cl::desc("Pack the weights of matrix products into panels"), llvm::cl::init(true)};
+  Option<int64_t> panel{*this, "panel", llvm::cl::desc("Output features a panel of packed weights"), llvm::cl::init(32)};
   Option<bool> hoist{*this, "hoist", llvm::cl::desc("Compute what depends on state alone once, in prepare functions"),
                      llvm::cl::init(true)};
   Option<bool> fuse{*this, "fuse", llvm::cl::desc("Join element-wise ops to each other and to what produces their input"),
@@ -34,12 +33,11 @@ struct OptimizationOptions : public mlir::PassPipelineOptions<OptimizationOption
 
 /// Appends the passes to `pm`, a pass manager of builtin.module:
 ///
-///   resolve shapes   everything after relies on types; so does the verifier, which is why text with open types is parsed without it
-///   diagnose         before anything else is rewritten, so that warnings are about the user's own program
-///   specialise mode  then canonicalise and CSE: a dropout gone may join its neighbours, a read twice is read once
-///   fold batch norm, layout, CSE      still on whole functions, where linear and affine map are neighbours
-///   hoist            before fusion, so that fusion never puts what should be hoisted into one region with what can't be
-///   fuse             in entry functions and in prepare functions
+///   resolve shapes   everything after relies on types; so does the verifier, which is why text with open types is parsed without
+///   it diagnose         before anything else is rewritten, so that warnings are about the user's own program specialise mode
+///   then canonicalise and CSE: a dropout gone may join its neighbours, a read twice is read once fold batch norm, layout, CSE
+///   still on whole functions, where linear and affine map are neighbours hoist            before fusion, so that fusion never
+///   puts what should be hoisted into one region with what can't be fuse             in entry functions and in prepare functions
 ///   canonicalise, CSE
 void buildOptimizationPipeline(mlir::OpPassManager &pm, const OptimizationOptions &options);
 
