@@ -102,7 +102,10 @@ llvm::Error kiln::codegen::optimize(llvm::Module &module) {
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager callGraph;
   llvm::ModuleAnalysisManager modules;
-  llvm::PassBuilder builder(machine->get());
+  // Kernels come vectorised and unrolled as far as it pays; more would be code for the few elements that are left over.
+  llvm::PipelineTuningOptions tuning;
+  tuning.LoopVectorization = tuning.SLPVectorization = tuning.LoopInterleaving = tuning.LoopUnrolling = false;
+  llvm::PassBuilder builder(machine->get(), tuning);
   // There is no C library beside compiled code: no loop may become a call of memcpy, no operation a call of libm.
   llvm::TargetLibraryInfoImpl library((*machine)->getTargetTriple());
   library.disableAllFunctions();

@@ -19,7 +19,7 @@ static constexpr int64_t kFlatBlock = 64;
 const KernelEmitter *findKernelEmitter(StringRef anchor) {
   static const llvm::StringMap<KernelEmitter> table = {
       {"", {emitMap}},
-      {"nn.batch_norm", {emitBatchNorm}},
+      {"nn.batch_norm", {emitBatchNorm, checkBatchNorm}},
       {"nn.cat", {emitCat}},
       {"nn.dropout", {emitDropout}},
       {"nn.embedding", {emitEmbedding, checkEmbedding}},

@@ -89,7 +89,10 @@ Value FloatBuilder::exp(Value x) {
   double factorial = 1;
   for (int k = 2; k <= (isDouble ? 13 : 7); ++k)
     coefficients.push_back(1 / (factorial *= k));
-  Value y = add(fma(mul(r, r), polynomial(r, coefficients), r), constant(1));
+  // 1 + r + r^2 * p, with what the first addition rounds away put back into the small term.
+  Value first = add(constant(1), r);
+  Value lost = sub(r, sub(first, constant(1)));
+  Value y = add(first, fma(mul(r, r), polynomial(r, coefficients), lost));
 
   // In two halves: 2^n itself may lie outside the range of exponents.
   Value whole = toInteger(n);

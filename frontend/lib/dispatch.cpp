@@ -85,8 +85,7 @@ Tensor with_geometry(const Tensor &result, Geometry geometry) {
 }
 
 Tensor make_full(std::vector<int64_t> sizes, double value, DType dtype) {
-  const Attributes attributes{
-      {"shape", std::vector<DimExpr>(sizes.begin(), sizes.end())}, {"value", value}, {"dtype", dtype}};
+  const Attributes attributes{{"shape", std::vector<DimExpr>(sizes.begin(), sizes.end())}, {"value", value}, {"dtype", dtype}};
   Recorder *recorder = Recorder::current();
   return recorder ? recorder->record("nn.full", {}, attributes)[0] : evaluate("nn.full", {}, attributes)[0];
 }
@@ -125,7 +124,8 @@ void check_writable(const Tensor &target) {
              "kiln::NoGradGuard, or compute a new tensor");
   }
   if (geometry_of(*impl).may_overlap_itself())
-    fail("unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() "
+    fail("unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please "
+         "clone() "
          "the tensor before performing the operation.");
 }
 

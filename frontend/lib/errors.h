@@ -1,7 +1,7 @@
 // Throwing errors that know where in the user's program they come from.
 //
-// Every error of the frontend carries the return addresses of the failing call, so that a driver with debug information can name the
-// user's source line.
+// Every error of the frontend carries the return addresses of the failing call, so that a driver with debug information can name
+// the user's source line.
 #pragma once
 
 #include <string>

@@ -22,8 +22,9 @@ Tensor finished(Tensor tensor, const TensorOptions &options) {
 
 void check_not_recording(const char *operation) {
   if (detail::Recorder::current())
-    fail(std::string(operation) + " can't be recorded\nthe numbers would be drawn while recording and be the same at every call of the "
-                                  "compiled function: make the tensor outside and register it as a buffer, or use dropout for noise");
+    fail(std::string(operation) +
+         " can't be recorded\nthe numbers would be drawn while recording and be the same at every call of the "
+         "compiled function: make the tensor outside and register it as a buffer, or use dropout for noise");
 }
 
 DType number_dtype(const Scalar &value) { return value.is_floating_point() ? DType::Float32 : value.kind(); }
@@ -43,7 +44,8 @@ TensorData::TensorData(std::initializer_list<TensorData> rows) {
     const TensorData &first = *rows.begin();
     if (row.sizes_ != first.sizes_) {
       auto length = [](const TensorData &data) { return data.sizes_.empty() ? int64_t{0} : data.sizes_[0]; };
-      fail("expected sequence of length " + std::to_string(length(first)) + " at dim 1 (got " + std::to_string(length(row)) + ")");
+      fail("expected sequence of length " + std::to_string(length(first)) + " at dim 1 (got " + std::to_string(length(row)) +
+           ")");
     }
     values_.insert(values_.end(), row.values_.begin(), row.values_.end());
   }
@@ -136,9 +138,9 @@ Tensor from_blob(void *data, IntArrayRef sizes, const TensorOptions &options) {
   const DType dtype = options.dtype_or(DType::Float32);
   const detail::Geometry geometry = detail::Geometry::contiguous(sizes.vec());
   const std::size_t bytes = static_cast<std::size_t>(geometry.numel()) * runtime::element_size(dtype);
-  return finished(detail::wrap_concrete(runtime::Tensor(runtime::Storage::wrap(data, bytes, {}), geometry.sizes, geometry.strides, 0,
-                                                        dtype)),
-                  options);
+  return finished(
+      detail::wrap_concrete(runtime::Tensor(runtime::Storage::wrap(data, bytes, {}), geometry.sizes, geometry.strides, 0, dtype)),
+      options);
 }
 
 void manual_seed(uint64_t seed) { semantics::default_generator().manual_seed(seed); }

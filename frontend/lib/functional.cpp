@@ -15,7 +15,8 @@ Tensor dropout(Tensor input, const DropoutFuncOptions &options) {
   return input.copy_(result);
 }
 
-Tensor batch_norm(const Tensor &input, const Tensor &running_mean, const Tensor &running_var, const BatchNormFuncOptions &options) {
+Tensor batch_norm(const Tensor &input, const Tensor &running_mean, const Tensor &running_var,
+                  const BatchNormFuncOptions &options) {
   if (options.training()) {
     const IntArrayRef sizes = input.sizes();
     int64_t values = sizes.empty() ? 1 : sizes[0]; // a channel

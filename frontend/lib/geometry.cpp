@@ -24,9 +24,7 @@ Geometry Geometry::contiguous(std::vector<int64_t> sizes) {
   return result;
 }
 
-int64_t Geometry::numel() const {
-  return std::accumulate(sizes.begin(), sizes.end(), int64_t{1}, std::multiplies<>());
-}
+int64_t Geometry::numel() const { return std::accumulate(sizes.begin(), sizes.end(), int64_t{1}, std::multiplies<>()); }
 
 bool Geometry::is_contiguous() const {
   int64_t expected = 1;
@@ -94,8 +92,8 @@ std::vector<int64_t> infer_sizes(std::span<const int64_t> sizes, int64_t numel) 
   fail<runtime::ValueError>("shape '" + sizes_text(sizes) + "' is invalid for input of size " + size_text(numel));
 }
 
-// A view exists when every run of dimensions that is merged or split lies in memory without a gap: walk the old dimensions from the
-// last, collect runs whose strides fit together, and cut each run into the new sizes.
+// A view exists when every run of dimensions that is merged or split lies in memory without a gap: walk the old dimensions from
+// the last, collect runs whose strides fit together, and cut each run into the new sizes.
 std::optional<std::vector<int64_t>> view_strides(const Geometry &from, std::span<const int64_t> sizes) {
   std::vector<int64_t> strides(sizes.size());
   if (from.sizes.empty()) {
@@ -137,8 +135,9 @@ Geometry view_geometry(const Geometry &from, std::span<const int64_t> sizes) {
   result.sizes = infer_sizes(sizes, from.numel());
   std::optional<std::vector<int64_t>> strides = view_strides(from, result.sizes);
   if (!strides)
-    fail<runtime::ValueError>("view size is not compatible with input tensor's size and stride (at least one dimension spans across "
-                              "two contiguous subspaces). Use .reshape(...) instead.");
+    fail<runtime::ValueError>(
+        "view size is not compatible with input tensor's size and stride (at least one dimension spans across "
+        "two contiguous subspaces). Use .reshape(...) instead.");
   result.strides = std::move(*strides);
   return result;
 }
@@ -199,8 +198,8 @@ Geometry expand_geometry(const Geometry &from, std::span<const int64_t> sizes, r
     if (size != target) {
       if (size != 1)
         fail<runtime::ValueError>("The expanded size of the tensor (" + size_text(target) + ") must match the existing size (" +
-                                  size_text(size) + ") at non-singleton dimension " + std::to_string(d) + ".  Target sizes: " +
-                                  sizes_text(sizes) + ".  Tensor sizes: " + sizes_text(from.sizes));
+                                  size_text(size) + ") at non-singleton dimension " + std::to_string(d) +
+                                  ".  Target sizes: " + sizes_text(sizes) + ".  Tensor sizes: " + sizes_text(from.sizes));
       stride = 0;
     }
     result.strides[d] = stride;

@@ -47,8 +47,8 @@ std::pair<int64_t, int64_t> flatten_range(const Geometry &from, int64_t start, i
 /// PyTorch's broadcasting; throws its text.
 std::vector<int64_t> broadcast_sizes(std::span<const int64_t> a, std::span<const int64_t> b);
 
-/// Geometry that PyTorch gives the result of an element-wise operation: the operands' order of dimensions is kept where they agree,
-/// so `x.t().relu()` is as transposed as `x.t()`.
+/// Geometry that PyTorch gives the result of an element-wise operation: the operands' order of dimensions is kept where they
+/// agree, so `x.t().relu()` is as transposed as `x.t()`.
 Geometry elementwise_geometry(std::vector<int64_t> sizes, std::span<const Geometry> operands);
 
 } // namespace kiln::detail

@@ -44,7 +44,8 @@ std::vector<std::pair<std::string, Module *>> ModuleAccess::children(const Modul
 }
 
 namespace {
-void walk_into(const Module &module, PathModule entry, std::vector<PathModule> &result, std::unordered_set<const Module *> *seen) {
+void walk_into(const Module &module, PathModule entry, std::vector<PathModule> &result,
+               std::unordered_set<const Module *> *seen) {
   if (seen && !seen->insert(&module).second)
     return;
   const auto index = static_cast<int32_t>(result.size());
@@ -75,8 +76,7 @@ namespace {
 NamedTensors collect(const Module &root, bool parameters, const std::string &prefix, bool recurse, bool remove_duplicate) {
   NamedTensors result(parameters ? "Parameter" : "Buffer");
   std::unordered_set<const TensorImpl *> seen;
-  const std::vector<detail::PathModule> modules =
-      remove_duplicate ? detail::walk(root, prefix) : detail::walk_all(root, prefix);
+  const std::vector<detail::PathModule> modules = remove_duplicate ? detail::walk(root, prefix) : detail::walk_all(root, prefix);
   for (const detail::PathModule &below : modules) {
     for (const std::shared_ptr<TensorSlot> &slot : detail::ModuleAccess::slots(*below.module)) {
       if (slot->is_parameter != parameters)
@@ -97,7 +97,8 @@ std::shared_ptr<Module> shared(const Module &module) {
     return std::const_pointer_cast<Module>(pointer);
   fail("It looks like you attempted to retrieve your top-level module as a shared_ptr, but it is not stored in a shared_ptr. Use "
        "std::make_shared<" +
-       module.name() + "> instead of creating your module on the stack, or alternatively do not try to access your top-level module at "
+       module.name() +
+       "> instead of creating your module on the stack, or alternatively do not try to access your top-level module at "
        "all by passing /*include_self=*/false to modules() or named_modules()");
 }
 
@@ -185,7 +186,8 @@ runtime::StateDict Module::state_dict() const {
         continue;
       const std::string name = joined(below.path, slot->name);
       if (slot->impl->uninitialized)
-        fail("'" + name + "' of a lazy module has no shape yet, so there is nothing to save\ncall the model once, for instance on "
+        fail("'" + name +
+             "' of a lazy module has no shape yet, so there is nothing to save\ncall the model once, for instance on "
              "zeros of the right sizes, before state_dict()");
       result.insert(name, slot->impl->value);
     }
@@ -214,8 +216,8 @@ runtime::IncompatibleKeys Module::load_state_dict(const runtime::StateDict &sour
         targets.insert(name, runtime::Tensor({0}, slot->impl->uninitialized_dtype)); // reported as missing
       }
     }
-  const runtime::IncompatibleKeys keys = kiln::detail::checked(
-      [&] { return runtime::copy_state_dict(name(), targets, source, strict, paths); });
+  const runtime::IncompatibleKeys keys =
+      kiln::detail::checked([&] { return runtime::copy_state_dict(name(), targets, source, strict, paths); });
   for (auto &[impl, value] : lazy) {
     impl->value = value;
     impl->uninitialized = false;

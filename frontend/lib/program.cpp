@@ -33,7 +33,8 @@ detail::ProgramRegistration::ProgramRegistration(const char *name, void (*body)(
 
 const std::string &Program::name() const { return recorder_.name(); }
 
-void Program::add_function(std::string name, std::vector<Input> inputs, std::vector<std::string> outputs, std::size_t arity, Body body) {
+void Program::add_function(std::string name, std::vector<Input> inputs, std::vector<std::string> outputs, std::size_t arity,
+                           Body body) {
   recorder_.add_function(std::move(name), std::move(inputs), std::move(outputs), arity, body);
 }
 
@@ -65,8 +66,9 @@ Recording record_program(const std::string &name) {
     std::string names;
     for (const std::string &other : program_names())
       names += (names.empty() ? "" : ", ") + other;
-    throw runtime::KeyError("there is no program '" + name + "'\n" +
-                            (names.empty() ? "the model file has no KILN_PROGRAM(name) { ... }" : "the model file has: " + names));
+    throw runtime::KeyError(
+        "there is no program '" + name + "'\n" +
+        (names.empty() ? "the model file has no KILN_PROGRAM(name) { ... }" : "the model file has: " + names));
   }
   if (found->abi != KILN_FRONTEND_ABI)
     throw runtime::ValueError("program '" + name + "' was compiled for version " + std::to_string(found->abi) +

@@ -29,9 +29,11 @@ bool same_view(const TensorImpl &a, const TensorImpl &b) { return a.value.is_sam
 void ProgramRecorder::check_unchanged() const {
   for (const Registration &registration : registrations_) {
     const TensorImplPtr &now = registration.slot->impl;
-    const bool replaced = now != registration.impl || (now && registration.storage && now->value.storage() != registration.storage);
+    const bool replaced =
+        now != registration.impl || (now && registration.storage && now->value.storage() != registration.storage);
     if (replaced)
-      fail("'" + registration.slot->name + "' was replaced after a function had been recorded with it\ncomplete the models (tie weights, "
+      fail("'" + registration.slot->name +
+           "' was replaced after a function had been recorded with it\ncomplete the models (tie weights, "
            "convert types, replace layers) before the first program.function");
   }
 }
@@ -63,8 +65,9 @@ void ProgramRecorder::add_modules(Layout &layout) const {
     std::string names;
     for (nn::Module *root : unnamed)
       names += (names.empty() ? "" : ", ") + root->name();
-    fail("program '" + name_ + "' uses models that are not part of one another" + (named_roots_.empty() ? "" : " and have no name") + ": " +
-         names + "\nname each one: program.register_module(\"name\", model), or register it in the module that uses it");
+    fail("program '" + name_ + "' uses models that are not part of one another" +
+         (named_roots_.empty() ? "" : " and have no name") + ": " + names +
+         "\nname each one: program.register_module(\"name\", model), or register it in the module that uses it");
   }
   if (named_roots_.empty()) {
     if (!unnamed.empty())
@@ -110,7 +113,8 @@ void ProgramRecorder::add_states(Layout &layout) const {
         continue;
       const std::string name = joined(module.path, slot->name);
       if (slot->impl->uninitialized)
-        fail("'" + name + "' of " + module.module->name() + " has no shape: no recorded function calls this lazy module\ncall it in a "
+        fail("'" + name + "' of " + module.module->name() +
+             " has no shape: no recorded function calls this lazy module\ncall it in a "
              "function, or give its in_features");
       const runtime::Storage *storage = slot->impl->value.storage().get();
       auto [known, added] = first.emplace(storage, slot->impl);
@@ -123,7 +127,8 @@ void ProgramRecorder::add_states(Layout &layout) const {
         state.initial = slot->impl->value.contiguous();
         layout.recording.program.states.push_back(std::move(state));
       } else if (!same_view(*known->second, *slot->impl)) {
-        fail("'" + name + "' and '" + layout.state_path[storage] + "' share storage but are different views of it\ntie whole tensors, or "
+        fail("'" + name + "' and '" + layout.state_path[storage] +
+             "' share storage but are different views of it\ntie whole tensors, or "
              "clone() one of them");
       }
       layout.recording.program.state_names.push_back({name, layout.state_path[storage], slot->persistent});
@@ -201,7 +206,8 @@ void ProgramRecorder::report_unread_parameters(Layout &layout) const {
         continue;
       recording::Diagnostic diagnostic;
       diagnostic.message = "parameter '" + joined(module.path, slot->name) + "' is never used, though its module (" +
-                           module.module->name() + ") runs; if its member was assigned another tensor, let the member hold what "
+                           module.module->name() +
+                           ") runs; if its member was assigned another tensor, let the member hold what "
                            "register_parameter returned: then the assignment replaces the parameter";
       diagnostic.module_path = module.path;
       diagnostic.frames = layout.recording.program.functions.front().frames;

@@ -14,8 +14,8 @@ using semantics::DimExpr;
 
 namespace {
 
-// Stand-in numbers: primes, so that what is computed from them can be told apart. The third set is small: it finds code that would do
-// something else for small or even sizes.
+// Stand-in numbers: primes, so that what is computed from them can be told apart. The third set is small: it finds code that
+// would do something else for small or even sizes.
 constexpr int64_t kFirstRun = 1009, kSecondRun = 2003, kThirdRun = 2;
 
 int64_t next_prime(int64_t number) {
@@ -82,11 +82,13 @@ ProgramRecorder::~ProgramRecorder() = default;
 
 void ProgramRecorder::check_inputs(const std::string &name, const std::vector<Input> &inputs, std::size_t arity) const {
   if (!is_identifier(name))
-    fail("function name '" + name + "' is no identifier\nthe generated header declares a function of this name: use letters, digits and "
+    fail("function name '" + name +
+         "' is no identifier\nthe generated header declares a function of this name: use letters, digits and "
          "underscores");
   for (const Function &other : functions_)
     if (other.merged.function.name == name)
-      fail<runtime::KeyError>("function '" + name + "' already exists in program '" + name_ + "'\ngive each function a name of its own");
+      fail<runtime::KeyError>("function '" + name + "' already exists in program '" + name_ +
+                              "'\ngive each function a name of its own");
   if (inputs.empty())
     fail("function '" + name + "' has no inputs\nname each input and its dimensions: {{\"x\", {\"batch\", 784}}}");
   if (inputs.size() != arity)
@@ -101,9 +103,11 @@ void ProgramRecorder::check_inputs(const std::string &name, const std::vector<In
       fail<runtime::KeyError>("function '" + name + "' has two inputs '" + input.name + "'\ngive each input a name of its own");
     for (const Dim &dim : input.dims) {
       if (!dim.name().empty() && !is_identifier(dim.name()))
-        fail("dimension '" + dim.name() + "' of input '" + input.name + "' is no name\nuse letters, digits and underscores, or a number");
+        fail("dimension '" + dim.name() + "' of input '" + input.name +
+             "' is no name\nuse letters, digits and underscores, or a number");
       if (dim.name().empty() && dim.value() < 0)
-        fail("dimension " + std::to_string(dim.value()) + " of input '" + input.name + "' is negative\ngive a size that is known only at "
+        fail("dimension " + std::to_string(dim.value()) + " of input '" + input.name +
+             "' is negative\ngive a size that is known only at "
              "run time a name, such as \"batch\"");
     }
   }
@@ -117,8 +121,9 @@ Modes ProgramRecorder::current_modes() const {
   return modes;
 }
 
-Trace ProgramRecorder::record_once(const std::string &name, const std::vector<Input> &inputs, const std::vector<std::string> &outputs,
-                                   const Body &body, const std::map<std::string, int64_t> &symbols) {
+Trace ProgramRecorder::record_once(const std::string &name, const std::vector<Input> &inputs,
+                                   const std::vector<std::string> &outputs, const Body &body,
+                                   const std::map<std::string, int64_t> &symbols) {
   FlagsGuard flags;
   for (nn::Module *module : ModuleAccess::live_modules())
     if (auto mode = modes_.find(ModuleAccess::sequence_number(*module) - first_sequence_); mode != modes_.end())
@@ -137,8 +142,8 @@ Trace ProgramRecorder::record_once(const std::string &name, const std::vector<In
   if (returned.empty())
     fail("function '" + name + "' returns no tensors\nreturn what the host program is to get");
   if (!outputs.empty() && outputs.size() != returned.size())
-    fail("function '" + name + "' returns " + std::to_string(returned.size()) + " tensors, but " + std::to_string(outputs.size()) +
-         " output names are given");
+    fail("function '" + name + "' returns " + std::to_string(returned.size()) + " tensors, but " +
+         std::to_string(outputs.size()) + " output names are given");
   std::set<std::string> names;
   for (std::size_t i = 0; i < returned.size(); ++i) {
     std::string output = returned[i].first;
@@ -156,8 +161,8 @@ Trace ProgramRecorder::record_once(const std::string &name, const std::vector<In
   return recorder.take_trace();
 }
 
-void ProgramRecorder::add_function(std::string name, std::vector<Input> inputs, std::vector<std::string> outputs, std::size_t arity,
-                                   const Body &body) {
+void ProgramRecorder::add_function(std::string name, std::vector<Input> inputs, std::vector<std::string> outputs,
+                                   std::size_t arity, const Body &body) {
   if (Recorder::current())
     fail("function '" + name + "' is declared inside a recorded function\ndeclare it in the KILN_PROGRAM block");
   check_inputs(name, inputs, arity);
@@ -197,7 +202,8 @@ bool ProgramRecorder::run(void (*body)(Program &)) {
   Program program(*this);
   body(program);
   if (functions_.empty())
-    fail("program '" + name_ + "' has no functions\ndeclare one: program.function(\"predict\", {{\"x\", {\"batch\", 784}}}, [&](Tensor x) "
+    fail("program '" + name_ +
+         "' has no functions\ndeclare one: program.function(\"predict\", {{\"x\", {\"batch\", 784}}}, [&](Tensor x) "
          "{ return model(x); })");
   if (!modes_.empty())
     return true;
@@ -328,7 +334,8 @@ std::string one_line(const nn::Module &module) {
 }
 
 [[noreturn]] void fail_not_shared(const nn::Module &root) {
-  fail("the model " + root.name() + " is not held by a shared_ptr, so it would be gone before the program is finished\nmake it with "
+  fail("the model " + root.name() +
+       " is not held by a shared_ptr, so it would be gone before the program is finished\nmake it with "
        "KILN_MODULE's holder or std::make_shared instead of on the stack");
 }
 
@@ -337,10 +344,11 @@ std::string where_text(ProgramRecorder &program, const nn::Module &running) {
   return path.empty() ? running.name() : "'" + path + "' (" + running.name() + ")";
 }
 
-constexpr const char *kRegisterAdvice =
-    "\nits parameters would be in no state_dict, and no optimizer would find them\nregister it in the constructor of the module that uses "
-    "it: layer = register_module(\"layer\", layer), or put it into a registered nn::ModuleList, nn::ModuleDict or nn::Sequential; name a "
-    "model of its own with program.register_module";
+constexpr const char *kRegisterAdvice = "\nits parameters would be in no state_dict, and no optimizer would find them\nregister "
+                                        "it in the constructor of the module that uses "
+                                        "it: layer = register_module(\"layer\", layer), or put it into a registered "
+                                        "nn::ModuleList, nn::ModuleDict or nn::Sequential; name a "
+                                        "model of its own with program.register_module";
 } // namespace
 
 bool ProgramRecorder::check_module_call(nn::Module &module, nn::Module *outermost) {
@@ -349,8 +357,8 @@ bool ProgramRecorder::check_module_call(nn::Module &module, nn::Module *outermos
       return true;
     if (!has_state(module))
       return false;
-    fail_here("module " + one_line(module) + " is used in the forward of " + where_text(*this, *Recorder::current()->running_module()) +
-         " but never registered" + kRegisterAdvice);
+    fail_here("module " + one_line(module) + " is used in the forward of " +
+              where_text(*this, *Recorder::current()->running_module()) + " but never registered" + kRegisterAdvice);
   }
   nn::Module *root = preferred_root(module);
   if (use_root(*root))
@@ -367,8 +375,9 @@ void ProgramRecorder::check_state_use(int32_t index, nn::Module *outermost) {
       if (belongs_to(*owner, *outermost))
         return;
     fail_here(std::string(entry.slot->is_parameter ? "parameter '" : "buffer '") + entry.slot->name + "' of module " +
-         one_line(*entry.owners.front()) + " is used in the forward of " +
-         where_text(*this, *Recorder::current()->running_module()) + ", but the module was never registered" + kRegisterAdvice);
+              one_line(*entry.owners.front()) + " is used in the forward of " +
+              where_text(*this, *Recorder::current()->running_module()) + ", but the module was never registered" +
+              kRegisterAdvice);
   }
   nn::Module *root = preferred_root(*entry.owners.front());
   if (!use_root(*root))
@@ -395,7 +404,8 @@ void ProgramRecorder::report_baked_constant(const TensorImpl &impl, nn::Module *
     return;
   reported_origins_.push_back(impl.origin);
   recording::Diagnostic diagnostic;
-  diagnostic.message = "a tensor " + runtime::shape_text(impl.origin->sizes) + " of " + std::string(runtime::name(impl.origin->dtype)) +
+  diagnostic.message = "a tensor " + runtime::shape_text(impl.origin->sizes) + " of " +
+                       std::string(runtime::name(impl.origin->dtype)) +
                        " that is not registered is baked into the program as a constant; register it with register_buffer or "
                        "register_parameter";
   diagnostic.frames = capture_frames();

@@ -20,9 +20,9 @@ using Modes = std::map<uint64_t, bool>;
 
 /// A storage that some module has registered.
 struct StateEntry {
-  TensorImplPtr impl;                // what the state's value looks like: the first registration's tensor
-  std::shared_ptr<TensorSlot> slot;  // the first registration
-  std::vector<nn::Module *> owners;  // modules that registered it
+  TensorImplPtr impl;               // what the state's value looks like: the first registration's tensor
+  std::shared_ptr<TensorSlot> slot; // the first registration
+  std::vector<nn::Module *> owners; // modules that registered it
 };
 
 class ProgramRecorder {
@@ -31,8 +31,8 @@ public:
   explicit ProgramRecorder(std::string name, Modes modes = {});
   ~ProgramRecorder();
 
-  /// Runs the program's block. False when modules changed their mode after a function had been recorded: `end_modes` says how, and
-  /// the block has to be run again by a new recorder.
+  /// Runs the program's block. False when modules changed their mode after a function had been recorded: `end_modes` says how,
+  /// and the block has to be run again by a new recorder.
   bool run(void (*body)(Program &));
   const Modes &end_modes() const { return end_modes_; }
   /// The program, with all names settled.
@@ -104,8 +104,8 @@ private:
   uint64_t first_sequence_; // of modules made by the block
   std::vector<Function> functions_;
   std::vector<std::pair<std::string, std::shared_ptr<nn::Module>>> named_roots_;
-  std::vector<nn::Module *> roots_;                      // in order of first use
-  std::vector<std::shared_ptr<nn::Module>> kept_alive_;  // and their owners
+  std::vector<nn::Module *> roots_;                     // in order of first use
+  std::vector<std::shared_ptr<nn::Module>> kept_alive_; // and their owners
   std::vector<StateEntry> states_;
   std::unordered_map<const runtime::Storage *, int32_t> state_index_;
   std::vector<Registration> registrations_;

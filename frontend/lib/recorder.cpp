@@ -1,7 +1,8 @@
 // Recording operations, views and in-place writes.
 //
-// Values of the trace never change. A tensor that is written in place has a storage whose current value is replaced: the write goes
-// through the inverse of each view step down to the whole, and every other view computes its value anew when it is next read.
+// Values of the trace never change. A tensor that is written in place has a storage whose current value is replaced: the write
+// goes through the inverse of each view step down to the whole, and every other view computes its value anew when it is next
+// read.
 #include "recorder.h"
 
 #include <algorithm>
@@ -69,8 +70,8 @@ std::vector<ValueId> Recorder::emit(const std::string &operation, std::vector<Va
                                     const std::vector<TensorType> &results, const RecordedPlace *place) {
   semantics::RecordedFunction &function = trace_.function;
   RecordedPlace at = place ? *place : here();
-  semantics::RecordedOperation recorded{operation, std::move(operands), std::move(attributes), {}, std::move(at.module_key),
-                                        std::move(at.frames)};
+  semantics::RecordedOperation recorded{operation, std::move(operands),      std::move(attributes),
+                                        {},        std::move(at.module_key), std::move(at.frames)};
   for (const TensorType &result : results) {
     recorded.results.push_back(static_cast<ValueId>(function.values.size()));
     defined_by_[recorded.results.back()] = function.operations.size();
@@ -162,7 +163,8 @@ bool Recorder::is_recorded(const TensorImplPtr &impl) {
 void Recorder::check_run(const ViewNode &node) const {
   if (node.storage->run != run_)
     fail("a tensor of " + std::string(runtime::name(node.storage->dtype)) + " with " + std::to_string(node.geometry.rank()) +
-         " dimensions that an earlier run of a recorded function made is used here\na value of one run can't be kept for the next, for "
+         " dimensions that an earlier run of a recorded function made is used here\na value of one run can't be kept for the "
+         "next, for "
          "instance in a member: register a buffer for what is to be remembered, and assign to it");
 }
 
@@ -234,8 +236,8 @@ ValueId Recorder::value_of(const std::shared_ptr<ViewNode> &node) {
   SymbolicStorage &storage = *node->storage;
   if (!node->parent) {
     if (storage.value == kAbsent)
-      storage.value = emit("nn.read", {}, {{"state", "#" + std::to_string(storage.state)}},
-                           {type_of(storage.geometry, storage.dtype)})[0];
+      storage.value =
+          emit("nn.read", {}, {{"state", "#" + std::to_string(storage.state)}}, {type_of(storage.geometry, storage.dtype)})[0];
     return storage.value;
   }
   if (node->value != kAbsent && node->version == storage.version)
@@ -258,7 +260,8 @@ ValueId Recorder::value_of(const std::shared_ptr<ViewNode> &node) {
     break;
   case ViewStep::Kind::Slice:
     value = emit_inferred("nn.slice", {parent},
-                          {{"dim", step.dim}, {"start", DimExpr(step.start)}, {"end", DimExpr(step.end)}, {"step", step.step}}, place)[0];
+                          {{"dim", step.dim}, {"start", DimExpr(step.start)}, {"end", DimExpr(step.end)}, {"step", step.step}},
+                          place)[0];
     break;
   case ViewStep::Kind::Dropout:
     value = emit_inferred("nn.dropout", {parent}, {{"p", step.p}, {"training", false}, {"seed", int64_t{0}}}, place)[0];
@@ -299,11 +302,13 @@ void Recorder::write_node(const std::shared_ptr<ViewNode> &node, ValueId value) 
     break;
   }
   case ViewStep::Kind::Expand:
-    fail("unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() "
+    fail("unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please "
+         "clone() "
          "the tensor before performing the operation.");
   case ViewStep::Kind::Slice:
-    whole = emit_inferred("nn.slice_scatter", {value_of(node->parent), value},
-                          {{"dim", step.dim}, {"start", DimExpr(step.start)}, {"end", DimExpr(step.end)}, {"step", step.step}})[0];
+    whole =
+        emit_inferred("nn.slice_scatter", {value_of(node->parent), value},
+                      {{"dim", step.dim}, {"start", DimExpr(step.start)}, {"end", DimExpr(step.end)}, {"step", step.step}})[0];
     break;
   }
   write_node(node->parent, whole);
@@ -326,7 +331,8 @@ void Recorder::write(const TensorImplPtr &target, const Tensor &value) {
 void Recorder::assign_buffer(const std::shared_ptr<TensorSlot> &slot, const Tensor &value) {
   const int32_t state = slot->impl && slot->impl->value.defined() ? program_.find_state(slot->impl->value.storage().get()) : -1;
   if (state < 0)
-    fail("buffer '" + slot->name + "' can't be assigned while recording: it had no tensor before\nregister it with a tensor of its shape");
+    fail("buffer '" + slot->name +
+         "' can't be assigned while recording: it had no tensor before\nregister it with a tensor of its shape");
   const TensorImplPtr before = program_.state(state).impl;
   const TensorImplPtr after = TensorAccess::impl(value);
   const Geometry geometry = geometry_of(*after);

@@ -21,12 +21,13 @@ class ProgramRecorder;
 /// A call of a module, as the trace keeps it.
 struct ModuleCall {
   nn::Module *module = nullptr;
-  std::string module_key; // as in RecordedOperation::module_path
+  std::string module_key;                              // as in RecordedOperation::module_path
   std::size_t first_operation = 0, last_operation = 0; // [first, last)
   std::vector<std::vector<int64_t>> output_sizes;
 };
 
-/// What one run of a function recorded. Sizes in types and attributes are the run's stand-in numbers. Operations name states by index
+/// What one run of a function recorded. Sizes in types and attributes are the run's stand-in numbers. Operations name states by
+/// index
 /// ("#3") and modules by index ("2"; "" for none) until the program's names are settled.
 struct Trace {
   std::map<std::string, int64_t> symbols;
@@ -111,7 +112,7 @@ private:
   Recorder *previous_;
   std::vector<ActiveCall> call_stack_;
   std::unordered_map<const runtime::Storage *, std::shared_ptr<ViewNode>> roots_; // of state and of adopted storages
-  std::unordered_map<const TensorImpl *, std::shared_ptr<ViewNode>> nodes_;        // of concrete views of them
+  std::unordered_map<const TensorImpl *, std::shared_ptr<ViewNode>> nodes_;       // of concrete views of them
   std::vector<TensorImplPtr> kept_alive_;
   std::unordered_map<semantics::ValueId, nn::Module *> returned_by_;
   std::unordered_map<semantics::ValueId, std::size_t> defined_by_; // operation

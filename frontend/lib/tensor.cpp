@@ -35,8 +35,10 @@ TensorImplPtr TensorAccess::impl(const Tensor &tensor) {
 namespace {
 
 [[noreturn]] void fail_uninitialized_shape() {
-  fail("Can't access the shape of an uninitialized parameter or buffer. This error usually happens in `load_state_dict` when trying to "
-       "load an uninitialized parameter into an initialized one. Call `forward` to initialize the parameters before accessing their "
+  fail("Can't access the shape of an uninitialized parameter or buffer. This error usually happens in `load_state_dict` when "
+       "trying to "
+       "load an uninitialized parameter into an initialized one. Call `forward` to initialize the parameters before accessing "
+       "their "
        "attributes.");
 }
 
@@ -48,9 +50,10 @@ void assign_registered(const std::shared_ptr<TensorSlot> &slot, const Tensor &va
   Recorder *recorder = Recorder::current();
   if (recorder && slot->is_parameter) {
     const std::string type = impl ? std::string(runtime::scalar_type_name(dtype_of(*impl))) : std::string();
-    fail<runtime::TypeError>("cannot assign 'torch." + type + "Tensor' as parameter '" + slot->name +
-                             "' (torch.nn.Parameter or None expected)\na parameter can't be replaced while recording: keep the value "
-                             "in a variable of its own, or write into the parameter in place");
+    fail<runtime::TypeError>(
+        "cannot assign 'torch." + type + "Tensor' as parameter '" + slot->name +
+        "' (torch.nn.Parameter or None expected)\na parameter can't be replaced while recording: keep the value "
+        "in a variable of its own, or write into the parameter in place");
   }
   if (recorder) {
     if (!impl)
@@ -70,8 +73,8 @@ void assign_registered(const std::shared_ptr<TensorSlot> &slot, const Tensor &va
 TensorImplPtr require(const Tensor &tensor, const char *operation) {
   TensorImplPtr impl = TensorAccess::impl(tensor);
   if (!impl)
-    fail(std::string("Expected a proper Tensor but got None (or an undefined Tensor in C++) for argument #0 'self' of ") + operation +
-         "\na parameter registered without a tensor is undefined: ask defined() first");
+    fail(std::string("Expected a proper Tensor but got None (or an undefined Tensor in C++) for argument #0 'self' of ") +
+         operation + "\na parameter registered without a tensor is undefined: ask defined() first");
   if (impl->uninitialized)
     fail(std::string("Attempted to use an uninitialized parameter in ") + operation +
          ". This error happens when you are using a `LazyModule` or explicitly manipulating `torch.nn.parameter." +
@@ -261,7 +264,8 @@ const runtime::Tensor &Tensor::concrete() const {
   const TensorImplPtr impl = require(*this, "item");
   detail::Recorder *recorder = detail::Recorder::current();
   if (impl->symbolic || (recorder && recorder->is_recorded(impl)))
-    fail("the value of a symbolic tensor is not known while recording\na recorded function is compiled for all inputs: an `if`, a loop "
+    fail("the value of a symbolic tensor is not known while recording\na recorded function is compiled for all inputs: an `if`, "
+         "a loop "
          "or item() on a tensor's value would be decided now, once and for ever\ncompute with tensors instead (maximum, minimum, "
          "multiplying by a mask), decide by sizes or constructor arguments, or return the tensor and decide in the host program");
   return impl->value;

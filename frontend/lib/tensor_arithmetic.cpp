@@ -89,7 +89,8 @@ Scalar scaled(const Scalar &number, const Scalar &alpha) {
 void check_subtraction(const Operand &a, const Operand &b) {
   const bool left = a.promotion.dtype == DType::Bool, right = b.promotion.dtype == DType::Bool;
   if (left && right)
-    fail("Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead.");
+    fail("Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator "
+         "instead.");
   if (left || right)
     fail("Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
          "`logical_not()` operator instead.");
@@ -191,10 +192,10 @@ const Tensor &Tensor::div_(const Scalar &other) const {
 // Unary
 //===----------------------------------------------------------------------===//
 
-#define KILN_UNARY(name)                                                                                                          \
-  Tensor Tensor::name() const { return unary("nn." #name, *this); }                                                               \
-  const Tensor &Tensor::name##_() const {                                                                                         \
-    return in_place(*this, [&] { return name(); });                                                                               \
+#define KILN_UNARY(name)                                                                                                         \
+  Tensor Tensor::name() const { return unary("nn." #name, *this); }                                                              \
+  const Tensor &Tensor::name##_() const {                                                                                        \
+    return in_place(*this, [&] { return name(); });                                                                              \
   }
 KILN_UNARY(neg)
 KILN_UNARY(exp)
@@ -207,9 +208,7 @@ KILN_UNARY(tanh)
 #undef KILN_UNARY
 
 // A boolean is its own absolute value.
-Tensor Tensor::abs() const {
-  return detail::dtype_of(*require(*this, "abs")) == DType::Bool ? clone() : unary("nn.abs", *this);
-}
+Tensor Tensor::abs() const { return detail::dtype_of(*require(*this, "abs")) == DType::Bool ? clone() : unary("nn.abs", *this); }
 const Tensor &Tensor::abs_() const {
   return in_place(*this, [&] { return abs(); });
 }
@@ -264,8 +263,8 @@ Tensor Tensor::bmm(const Tensor &other) const {
     fail("batch2 must be a 3D tensor");
   if (size(0) != other.size(0) || size(2) != other.size(1))
     fail("Expected size for first two dimensions of batch2 tensor to be: [" + detail::size_text(size(0)) + ", " +
-         detail::size_text(size(2)) + "] but got: [" + detail::size_text(other.size(0)) + ", " + detail::size_text(other.size(1)) +
-         "].");
+         detail::size_text(size(2)) + "] but got: [" + detail::size_text(other.size(0)) + ", " +
+         detail::size_text(other.size(1)) + "].");
   return matmul(other);
 }
 
@@ -339,8 +338,9 @@ const runtime::Tensor &random_target(const Tensor &tensor, const char *operation
   detail::check_writable(tensor);
   detail::Recorder *recorder = detail::Recorder::current();
   if (impl->symbolic || (recorder && recorder->is_recorded(impl)))
-    fail(std::string(operation) + " can't be recorded\nthe numbers would be drawn while recording and be the same at every call of the "
-                                  "compiled function: initialise parameters outside of recorded functions, and use dropout for noise");
+    fail(std::string(operation) +
+         " can't be recorded\nthe numbers would be drawn while recording and be the same at every call of the "
+         "compiled function: initialise parameters outside of recorded functions, and use dropout for noise");
   return impl->value;
 }
 } // namespace

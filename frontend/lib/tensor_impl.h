@@ -76,7 +76,7 @@ struct TensorImpl {
   DType uninitialized_dtype = DType::Float32;
 
   bool requires_grad = false;
-  bool is_buffer = false; // of an uninitialized one
+  bool is_buffer = false;               // of an uninitialized one
   std::shared_ptr<const Origin> origin; // concrete only
   // Concrete views remember how they were made: inside a recording a view of state becomes the same view of the state's value.
   TensorImplPtr view_of;
@@ -122,7 +122,6 @@ Tensor uninitialized_tensor(DType dtype, bool is_buffer);
 /// Gives an uninitialised tensor its shape, zero-filled.
 void materialize(const Tensor &tensor, std::vector<int64_t> sizes);
 
-
 /// Whether gradients are recorded: false under a NoGradGuard.
 bool &grad_mode();
 
@@ -132,11 +131,13 @@ Tensor make_view(const Tensor &base, ViewStep step, Geometry geometry);
 // Operations. All operands and results of the program go through these.
 
 /// Evaluates or records an operation of the semantics table. Undefined tensors are absent operands.
-std::vector<Tensor> dispatch(const char *operation, const std::vector<Tensor> &operands, const semantics::Attributes &attributes = {});
+std::vector<Tensor> dispatch(const char *operation, const std::vector<Tensor> &operands,
+                             const semantics::Attributes &attributes = {});
 /// The same for one result.
 Tensor apply(const char *operation, const std::vector<Tensor> &operands, const semantics::Attributes &attributes = {});
 /// The same for an element-wise operation: the result's strides follow the operands', as PyTorch's do.
-Tensor apply_elementwise(const char *operation, const std::vector<Tensor> &operands, const semantics::Attributes &attributes = {});
+Tensor apply_elementwise(const char *operation, const std::vector<Tensor> &operands,
+                         const semantics::Attributes &attributes = {});
 /// A fresh result with the strides of `geometry`, whose sizes it has: what PyTorch's layout rules say about it.
 Tensor with_geometry(const Tensor &result, Geometry geometry);
 /// nn.full: recorded inside a recording, evaluated outside.
@@ -150,8 +151,8 @@ void check_writable(const Tensor &target);
 
 struct PromotionOperand {
   DType dtype;
-  int64_t dim;     // number of dimensions
-  bool is_number;  // a C++ number: weaker than any tensor
+  int64_t dim;    // number of dimensions
+  bool is_number; // a C++ number: weaker than any tensor
 };
 DType promote_types(DType a, DType b);
 /// PyTorch's result_type: numbers and tensors without dimensions only count where their category is higher.

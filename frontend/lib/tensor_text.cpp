@@ -29,7 +29,8 @@ std::string printed(const char *format, int precision, double value) {
 // How numbers are written: decided from all shown elements.
 class Formatter {
 public:
-  Formatter(const std::vector<double> &values, DType dtype) : floating_(runtime::is_floating_point(dtype)), boolean_(dtype == DType::Bool) {
+  Formatter(const std::vector<double> &values, DType dtype)
+      : floating_(runtime::is_floating_point(dtype)), boolean_(dtype == DType::Bool) {
     std::vector<double> deciding; // floating-point: only finite values other than zero have a say
     for (double value : values)
       if (!floating_ || (std::isfinite(value) && value != 0))
@@ -103,7 +104,8 @@ std::string rows_text(const runtime::Tensor &tensor, std::size_t indent, bool su
     for (std::size_t i = 0; i < parts.size(); ++i)
       text += (i == 0 ? "" : (i % per_line == 0 ? ",\n" + std::string(indent + 1, ' ') : ", ")) + parts[i];
   } else {
-    const std::string separator = "," + std::string(static_cast<std::size_t>(tensor.dim() - 1), '\n') + std::string(indent + 1, ' ');
+    const std::string separator =
+        "," + std::string(static_cast<std::size_t>(tensor.dim() - 1), '\n') + std::string(indent + 1, ' ');
     for (std::size_t i = 0; i < parts.size(); ++i)
       text += (i == 0 ? "" : separator) + parts[i];
   }
@@ -120,7 +122,8 @@ std::string Tensor::text() const {
     return impl->is_buffer ? "<UninitializedBuffer>" : "<UninitializedParameter>";
   const DType type = dtype();
   if (impl->symbolic)
-    return "tensor(..., size=" + detail::sizes_text(sizes()) + ", dtype=torch." + std::string(runtime::name(type)) + ", symbolic)";
+    return "tensor(..., size=" + detail::sizes_text(sizes()) + ", dtype=torch." + std::string(runtime::name(type)) +
+           ", symbolic)";
   std::vector<std::string> suffixes;
   const bool natural = type == DType::Float32 || type == DType::Int64 || type == DType::Bool;
   std::string body;

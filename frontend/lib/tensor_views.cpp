@@ -203,8 +203,8 @@ Tensor Tensor::narrow(int64_t dim, int64_t start, int64_t length) const {
   if (length < 0)
     fail("narrow(): length must be non-negative.");
   if (start < -size || start > size)
-    fail<IndexError>("start out of range (expected to be in range of [" + detail::size_text(-size) + ", " + detail::size_text(size) +
-                     "], but got " + std::to_string(start) + ")");
+    fail<IndexError>("start out of range (expected to be in range of [" + detail::size_text(-size) + ", " +
+                     detail::size_text(size) + "], but got " + std::to_string(start) + ")");
   const int64_t first = start < 0 ? start + size : start;
   if (first > size - length)
     fail("start (" + std::to_string(first) + ") + length (" + detail::size_text(length) + ") exceeds dimension size (" +
@@ -246,8 +246,9 @@ std::vector<Tensor> Tensor::split(IntArrayRef split_sizes, int64_t dim) const {
     start += length;
   }
   if (total != size)
-    fail("split_with_sizes expects split_sizes to sum exactly to " + detail::size_text(size) + " (input tensor's size at dimension " +
-         std::to_string(dim) + "), but got split_sizes=" + detail::sizes_text(split_sizes));
+    fail("split_with_sizes expects split_sizes to sum exactly to " + detail::size_text(size) +
+         " (input tensor's size at dimension " + std::to_string(dim) +
+         "), but got split_sizes=" + detail::sizes_text(split_sizes));
   return parts;
 }
 

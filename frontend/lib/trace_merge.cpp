@@ -107,20 +107,22 @@ std::string operation_name(const std::string &name) { return name.substr(name.fi
   auto text = [](const RecordedOperation *operation) {
     return operation ? operation_name(operation->name) : std::string("nothing more");
   };
-  fail_at(left ? left->frames : (right ? right->frames : first.function.frames),
-          "function '" + first.function.name + "' computes something else for other sizes of its inputs\nwith " +
-              sizes_of_run(first) + ": " + text(left) + "; with " + sizes_of_run(second) + ": " + text(right) +
-              "\na recorded function is compiled for all sizes: the code must not decide by a size that is known only at run time; "
-              "give the dimension a number, or compute without the decision");
+  fail_at(
+      left ? left->frames : (right ? right->frames : first.function.frames),
+      "function '" + first.function.name + "' computes something else for other sizes of its inputs\nwith " +
+          sizes_of_run(first) + ": " + text(left) + "; with " + sizes_of_run(second) + ": " + text(right) +
+          "\na recorded function is compiled for all sizes: the code must not decide by a size that is known only at run time; "
+          "give the dimension a number, or compute without the decision");
 }
 
-[[noreturn]] void fail_number(const Trace &first, const Trace &second, const RecordedOperation &operation, const std::string &name,
-                              const std::string &a, const std::string &b) {
-  fail_at(operation.frames, "'" + name + "' of " + operation_name(operation.name) +
-                                " depends on a size that is known only at run time, in a way that can't be compiled\nwith " +
-                                sizes_of_run(first) + " it is " + a + "; with " + sizes_of_run(second) + " it is " + b +
-                                "\nshapes may be sums, products and quotients of sizes; numbers in arithmetic may not depend on them "
-                                "(a division by a size is what mean() is for)");
+[[noreturn]] void fail_number(const Trace &first, const Trace &second, const RecordedOperation &operation,
+                              const std::string &name, const std::string &a, const std::string &b) {
+  fail_at(operation.frames,
+          "'" + name + "' of " + operation_name(operation.name) +
+              " depends on a size that is known only at run time, in a way that can't be compiled\nwith " + sizes_of_run(first) +
+              " it is " + a + "; with " + sizes_of_run(second) + " it is " + b +
+              "\nshapes may be sums, products and quotients of sizes; numbers in arithmetic may not depend on them "
+              "(a division by a size is what mean() is for)");
 }
 
 //===----------------------------------------------------------------------===//
@@ -137,8 +139,7 @@ bool same_double(double a, double b) { return std::memcmp(&a, &b, sizeof(a)) == 
 
 class Merger {
 public:
-  Merger(const Trace &first, const Trace &second)
-      : first_(first), second_(second), matcher_(first.symbols, second.symbols) {}
+  Merger(const Trace &first, const Trace &second) : first_(first), second_(second), matcher_(first.symbols, second.symbols) {}
 
   MergedFunction merge() {
     MergedFunction result;
@@ -170,9 +171,8 @@ private:
   }
   bool same_outputs() const {
     const auto &a = first_.function.outputs, &b = second_.function.outputs;
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto &x, const auto &y) {
-      return x.name == y.name && x.value == y.value;
-    });
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [](const auto &x, const auto &y) { return x.name == y.name && x.value == y.value; });
   }
 
   int64_t number(const Trace &trace, semantics::ValueId value, std::size_t dim) const {
@@ -185,7 +185,8 @@ private:
     for (std::size_t d = 0; d < type.sizes.size(); ++d) {
       const std::optional<DimExpr> size = matcher_.match(number(first_, value, d), number(second_, value, d));
       if (!size)
-        fail_at(frames, "a size of " + first_.function.values[index(value)].shape_text() + " is no expression of the named dimensions");
+        fail_at(frames,
+                "a size of " + first_.function.values[index(value)].shape_text() + " is no expression of the named dimensions");
       type.sizes[d] = *size;
       matcher_.add(*size);
     }
@@ -199,7 +200,8 @@ private:
     return *size;
   }
 
-  Attribute merged_attribute(const RecordedOperation &operation, const std::string &name, const Attribute &a, const Attribute &b) {
+  Attribute merged_attribute(const RecordedOperation &operation, const std::string &name, const Attribute &a,
+                             const Attribute &b) {
     if (const auto *size = std::get_if<DimExpr>(&a))
       return merged_size(operation, name, *size, std::get<DimExpr>(b));
     if (const auto *sizes = std::get_if<std::vector<DimExpr>>(&a)) {
@@ -317,11 +319,12 @@ void check_trace(const MergedFunction &merged, const Trace &third) {
   reference.function = merged.function;
   reference.symbols = merged.symbols;
   auto fail_size = [&](const RecordedOperation &operation, const std::string &what, const DimExpr &expression, int64_t number) {
-    fail_at(operation.frames, what + " of " + operation_name(operation.name) +
-                                  " depends on a size that is known only at run time, in a way that can't be compiled\nit looks like " +
-                                  expression.text() + ", but with " + sizes_of_run(third) + " it is " + std::to_string(number) +
-                                  "\na part that is cut out must fit for every size, also small ones: the code must not clamp to, or "
-                                  "decide by, a size that is known only at run time");
+    fail_at(operation.frames,
+            what + " of " + operation_name(operation.name) +
+                " depends on a size that is known only at run time, in a way that can't be compiled\nit looks like " +
+                expression.text() + ", but with " + sizes_of_run(third) + " it is " + std::to_string(number) +
+                "\na part that is cut out must fit for every size, also small ones: the code must not clamp to, or "
+                "decide by, a size that is known only at run time");
   };
   for (std::size_t i = 0; i < std::max(expected.size(), found.size()); ++i) {
     const bool same = i < expected.size() && i < found.size() && expected[i].name == found[i].name &&

@@ -42,6 +42,13 @@ void throw_status(const Program &program, const std::string &function, int32_t s
     throw IndexError("index out of range in self" + site_text(program, call.error_site) +
                      "\n  index: " + std::to_string(call.error_values[0]) +
                      "\n  size: " + std::to_string(call.error_values[1]));
+  if (status == KILN_ERROR_ONE_VALUE_PER_CHANNEL) {
+    std::string sizes = "1, " + std::to_string(call.error_values[1]);
+    for (int64_t dim = 2; dim < call.error_values[0]; ++dim)
+      sizes += ", 1";
+    throw ValueError("Expected more than 1 value per channel when training, got input size torch.Size([" + sizes + "])" +
+                     site_text(program, call.error_site));
+  }
   throw Error(function + ": compiled code returned the unknown status " + std::to_string(status) +
               site_text(program, call.error_site));
 }

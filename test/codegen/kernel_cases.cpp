@@ -184,7 +184,7 @@ std::vector<KernelCase> makeCases() {
                                           fixed, rows, rows, bias, rows),
                               rows),
                      {{{kBatch, 30}}, {{4, 30}}, {{30}}},
-                     0});
+                     1e-7});
     std::string part = type("batch, 3, 3"), last = type("batch, 7, 2");
     cases.push_back({"slice_scatter_middle",
                      function({x, part}, fmt::format("  %y = nn.slice_scatter %x0, %x1 dim = 1 [1 : 6 : 2] : ({}, {}) -> {}", x, part, x), x),
@@ -200,7 +200,7 @@ std::vector<KernelCase> makeCases() {
                                                   full),
                                       full),
                      {{{kBatch, 3}}},
-                     0});
+                     1e-7});
   }
 
   // Reductions.

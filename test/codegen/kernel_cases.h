@@ -3,6 +3,7 @@
 
 #include "kiln/runtime/dtype.h"
 
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,9 @@ struct KernelCase {
   std::vector<InputCase> inputs;
   double tolerance = 2e-6; // relative to the largest value
 };
+
+/// Test output names a case, not its bytes.
+inline void PrintTo(const KernelCase &kernelCase, std::ostream *stream) { *stream << kernelCase.name; }
 
 /// All cases, in the order of their names' first use.
 const std::vector<KernelCase> &kernelCases();

@@ -1,5 +1,5 @@
-// Views and in-place writes inside a recording: the recorded program computes what the same code computes eagerly, which the eager
-// tests compare with PyTorch.
+// Views and in-place writes inside a recording: the recorded program computes what the same code computes eagerly, which the
+// eager tests compare with PyTorch.
 #include <functional>
 
 #include "expectations.h"
@@ -126,11 +126,11 @@ struct StatisticsImpl : nn::Module {
   }
   Tensor forward(Tensor x) {
     total += x.sum(0);
-    Tensor before = mean;                  // the tensor, not the name
-    mean = 0.9 * mean + 0.1 * x.mean(0);   // replaces what is registered, as in Python
-    before += 100;                         // no longer reaches the buffer
+    Tensor before = mean;                // the tensor, not the name
+    mean = 0.9 * mean + 0.1 * x.mean(0); // replaces what is registered, as in Python
+    before += 100;                       // no longer reaches the buffer
     kiln::NoGradGuard no_grad;
-    weight[1] *= 2;                        // through a view
+    weight[1] *= 2; // through a view
     return x * mean + total + weight.t().sum(1) + before;
   }
   Tensor total, mean, weight;
@@ -170,15 +170,14 @@ TEST(Functionalisation, RecordedCodeComputesWhatItComputesEagerly) {
 
 TEST(Functionalisation, WritesScatterIntoTheBase) {
   const recording::Recording recording = recording::record_program("in_place_cases");
-  EXPECT_EQ(text(function(recording, "write_row")),
-            "%1 [rows, 4] = reshape %0 {shape=[rows, 4]}\n"
-            "%2 [] = full {dtype=float32, shape=[], value=1}\n"
-            "%3 [1, 4] = slice %1 {dim=0, end=2, start=1, step=1}\n"
-            "%4 [4] = reshape %3 {shape=[4]}\n"
-            "%5 [4] = add %4 %2\n"
-            "%6 [1, 4] = reshape %5 {shape=[1, 4]}\n"
-            "%7 [rows, 4] = slice_scatter %1 %6 {dim=0, end=2, start=1, step=1}\n"
-            "return output=%7\n");
+  EXPECT_EQ(text(function(recording, "write_row")), "%1 [rows, 4] = reshape %0 {shape=[rows, 4]}\n"
+                                                    "%2 [] = full {dtype=float32, shape=[], value=1}\n"
+                                                    "%3 [1, 4] = slice %1 {dim=0, end=2, start=1, step=1}\n"
+                                                    "%4 [4] = reshape %3 {shape=[4]}\n"
+                                                    "%5 [4] = add %4 %2\n"
+                                                    "%6 [1, 4] = reshape %5 {shape=[1, 4]}\n"
+                                                    "%7 [rows, 4] = slice_scatter %1 %6 {dim=0, end=2, start=1, step=1}\n"
+                                                    "return output=%7\n");
 }
 
 TEST(Functionalisation, StateIsWrittenInProgramOrder) {
@@ -195,7 +194,8 @@ TEST(Functionalisation, StateIsWrittenInProgramOrder) {
       expect_close(Tensor(state.at(name)), Tensor(value), name);
   }
   const Tensor x = kiln::zeros({1, 3});
-  expect_close(Tensor(interpret(function(recording, "read"), {x.concrete()}, state)[0])[0], eager->total, "another function reads it");
+  expect_close(Tensor(interpret(function(recording, "read"), {x.concrete()}, state)[0])[0], eager->total,
+               "another function reads it");
 }
 
 TEST(Functionalisation, AModuleWithoutStateNeedsNoRegistration) {

@@ -81,7 +81,8 @@ TEST(Layers, InitialParametersArePyTorchsBitForBit) {
 }
 
 TEST(Init, DrawsArePyTorchs) {
-  auto draw = [](const std::string &name, std::vector<int64_t> sizes, const std::function<void(Tensor)> &fill, bool exact = true) {
+  auto draw = [](const std::string &name, std::vector<int64_t> sizes, const std::function<void(Tensor)> &fill,
+                 bool exact = true) {
     manual_seed(0);
     const Tensor tensor = kiln::empty(sizes, kiln::requires_grad());
     fill(tensor);
@@ -102,14 +103,17 @@ TEST(Init, DrawsArePyTorchs) {
   draw("xavier_normal", {6, 5, 3}, [](Tensor t) { init::xavier_normal_(t); });
   draw("kaiming_uniform", {6, 5}, [](Tensor t) { init::kaiming_uniform_(t, 0, kFanIn, kReLU); });
   draw("kaiming_normal", {6, 5, 2}, [](Tensor t) { init::kaiming_normal_(t, 0, kFanOut, kReLU); });
-  draw("orthogonal", {6, 4}, [](Tensor t) { init::orthogonal_(t); }, /*exact=*/false); // LAPACK's rounding is its own
-  draw("orthogonal_wide", {3, 8}, [](Tensor t) { init::orthogonal_(t, 2); }, /*exact=*/false);
+  draw(
+      "orthogonal", {6, 4}, [](Tensor t) { init::orthogonal_(t); }, /*exact=*/false); // LAPACK's rounding is its own
+  draw(
+      "orthogonal_wide", {3, 8}, [](Tensor t) { init::orthogonal_(t, 2); }, /*exact=*/false);
 }
 
 TEST(Init, Gains) {
-  const Tensor gains = kiln::tensor({init::calculate_gain(kTanh), init::calculate_gain(kReLU), init::calculate_gain(kLeakyReLU, 0.2),
-                                     init::calculate_gain(kLeakyReLU), init::calculate_gain(kSELU), init::calculate_gain(kSigmoid)},
-                                    kFloat64);
+  const Tensor gains =
+      kiln::tensor({init::calculate_gain(kTanh), init::calculate_gain(kReLU), init::calculate_gain(kLeakyReLU, 0.2),
+                    init::calculate_gain(kLeakyReLU), init::calculate_gain(kSELU), init::calculate_gain(kSigmoid)},
+                   kFloat64);
   expect_identical(gains, expected_tensor("initial.safetensors", "gains"), "gains");
 }
 
@@ -143,9 +147,9 @@ TEST(Layers, FunctionalFormsComputeTheSame) {
   expect_identical(F::linear(x, linear->weight, linear->bias), linear(x), "linear");
   nn::BatchNorm1d norm(6);
   norm->eval();
-  expect_identical(F::batch_norm(x, norm->running_mean, norm->running_var,
-                                 F::BatchNormFuncOptions().weight(norm->weight).bias(norm->bias)),
-                   norm(x), "batch_norm");
+  expect_identical(
+      F::batch_norm(x, norm->running_mean, norm->running_var, F::BatchNormFuncOptions().weight(norm->weight).bias(norm->bias)),
+      norm(x), "batch_norm");
   expect_identical(F::relu(x), nn::ReLU()(x), "relu");
   const nn::Functional relu(kiln::relu), tanh(kiln::tanh);
   nn::Sequential functions(relu, tanh);
@@ -157,14 +161,16 @@ TEST(Layers, LazyLinear) {
   EXPECT_EQ(printed(*lazy), expected_text("modules.txt", "lazy_linear"));
   EXPECT_TRUE(lazy->weight.is_uninitialized());
   expect_torch_error("lazy_shape", [&] { lazy->weight.sizes(); });
-  EXPECT_EQ(message_of([&] { lazy->state_dict(); }),
-            "'weight' of a lazy module has no shape yet, so there is nothing to save\ncall the model once, for instance on zeros of the "
-            "right sizes, before state_dict()");
+  EXPECT_EQ(message_of([&] { lazy->state_dict(); }), "'weight' of a lazy module has no shape yet, so there is nothing to "
+                                                     "save\ncall the model once, for instance on zeros of the "
+                                                     "right sizes, before state_dict()");
   EXPECT_EQ(message_of([&] { lazy->weight + 1; }).substr(0, 57), "Attempted to use an uninitialized parameter in add. This ");
   EXPECT_EQ(lazy(kiln::zeros({4, 3})).sizes(), IntArrayRef({4, 2}));
   EXPECT_EQ(printed(*lazy), expected_text("modules.txt", "lazy_linear_called"));
   EXPECT_EQ(lazy->weight.sizes(), IntArrayRef({2, 3}));
-  EXPECT_EQ(message_of([&] { lazy(kiln::zeros({4, 5})); }).substr(0, 74),
+  EXPECT_EQ(message_of([&] {
+              lazy(kiln::zeros({4, 5}));
+            }).substr(0, 74),
             "addmm: mat1 and mat2 shapes cannot be multiplied (4x5 and 3x2)\nlinear from");
 }
 

@@ -42,14 +42,13 @@ TEST(Module, NamesFollowRegistration) {
   Net net;
   EXPECT_EQ(net->name(), "Net");
   EXPECT_EQ(net->named_parameters().keys(),
-            (std::vector<std::string>{"scale", "blocks.0.fc.weight", "blocks.0.fc.bias", "blocks.0.norm.weight", "blocks.0.norm.bias",
-                                      "blocks.1.fc.weight", "blocks.1.fc.bias", "blocks.1.norm.weight", "blocks.1.norm.bias",
-                                      "head.weight", "head.bias"}));
+            (std::vector<std::string>{"scale", "blocks.0.fc.weight", "blocks.0.fc.bias", "blocks.0.norm.weight",
+                                      "blocks.0.norm.bias", "blocks.1.fc.weight", "blocks.1.fc.bias", "blocks.1.norm.weight",
+                                      "blocks.1.norm.bias", "head.weight", "head.bias"}));
   EXPECT_EQ(net->named_parameters("net", /*recurse=*/false).keys(), (std::vector<std::string>{"net.scale"}));
   EXPECT_EQ(net->named_buffers(false).keys(), (std::vector<std::string>{"mask", "offset"}));
-  EXPECT_EQ(net->named_modules().keys(),
-            (std::vector<std::string>{"", "blocks", "blocks.0", "blocks.0.fc", "blocks.0.norm", "blocks.1", "blocks.1.fc",
-                                      "blocks.1.norm", "head"}));
+  EXPECT_EQ(net->named_modules().keys(), (std::vector<std::string>{"", "blocks", "blocks.0", "blocks.0.fc", "blocks.0.norm",
+                                                                   "blocks.1", "blocks.1.fc", "blocks.1.norm", "head"}));
   EXPECT_EQ(net->named_children().keys(), (std::vector<std::string>{"blocks", "head"}));
   EXPECT_EQ(net->modules(/*include_self=*/false).size(), 8u);
   EXPECT_EQ(net->children().size(), 2u);
@@ -219,11 +218,10 @@ TEST(Module, Hooks) {
     order += "pre " + module.name() + "; ";
     inputs[0] = inputs[0] * 0;
   });
-  auto after = linear->register_forward_hook(
-      [&](nn::Module &, const std::vector<Tensor> &inputs, std::vector<Tensor> &outputs) {
-        order += "post " + std::to_string(inputs.size()) + "; ";
-        outputs[0] = outputs[0] + 1;
-      });
+  auto after = linear->register_forward_hook([&](nn::Module &, const std::vector<Tensor> &inputs, std::vector<Tensor> &outputs) {
+    order += "post " + std::to_string(inputs.size()) + "; ";
+    outputs[0] = outputs[0] + 1;
+  });
   const Tensor x = kiln::ones({1, 2});
   expect_identical(linear(x), (linear->bias + 1).reshape({1, 2}), "hooked");
   EXPECT_EQ(order, "pre Linear; post 1; ");

@@ -193,8 +193,7 @@ KILN_PROGRAM(duplicate_input) {
   program.function("f", {{"x", {"batch"}}, {"x", {"batch"}}}, [](Tensor x, Tensor) { return x; });
 }
 KILN_PROGRAM(duplicate_output) {
-  program.function(
-      "f", {{"x", {"batch"}}}, [](Tensor x) { return std::make_pair(x, x); }, {"y", "y"});
+  program.function("f", {{"x", {"batch"}}}, [](Tensor x) { return std::make_pair(x, x); }, {"y", "y"});
 }
 KILN_PROGRAM(no_inputs) {
   program.function("f", {}, [](Tensor x) { return x; });
@@ -238,77 +237,93 @@ TEST(RecordingErrors, ShapesNameTheModulesOnBothSides) {
                  "operands of linear: float32[batch, length, 4], float32[2, 3], float32[2]\n"
                  "[batch, length, 4] comes from input 'x'");
   expect_message("in_place_grows", "output with shape [3] doesn't match the broadcast shape [batch, 3]");
-  expect_message("view_of_transposed", "view size is not compatible with input tensor's size and stride (at least one dimension spans "
-                                       "across two contiguous subspaces). Use .reshape(...) instead.");
+  expect_message("view_of_transposed",
+                 "view size is not compatible with input tensor's size and stride (at least one dimension spans "
+                 "across two contiguous subspaces). Use .reshape(...) instead.");
   expect_message("rank", "expected 2D or 3D input (got 4D input)\n"
                          "in module 'norm' (BatchNorm1d(4, eps=1e-05, momentum=0.1, affine=True, bias=True, "
                          "track_running_stats=True))");
-  expect_message("broadcast_of_names",
-                 "The size of tensor a (n) must match the size of tensor b (m) at non-singleton dimension 0\n"
-                 "the shapes are [n, 3] and [m, 3]; sizes known only at run time must be the same expression on both sides, or 1\n"
-                 "operands of add: float32[n, 3], float32[m, 3]\n"
-                 "[n, 3] comes from input 'x'\n"
-                 "[m, 3] comes from input 'y'");
+  expect_message(
+      "broadcast_of_names",
+      "The size of tensor a (n) must match the size of tensor b (m) at non-singleton dimension 0\n"
+      "the shapes are [n, 3] and [m, 3]; sizes known only at run time must be the same expression on both sides, or 1\n"
+      "operands of add: float32[n, 3], float32[m, 3]\n"
+      "[n, 3] comes from input 'x'\n"
+      "[m, 3] comes from input 'y'");
 }
 
 TEST(RecordingErrors, WhatIsNotRegistered) {
   const std::string advice =
-      "\nits parameters would be in no state_dict, and no optimizer would find them\nregister it in the constructor of the module that "
+      "\nits parameters would be in no state_dict, and no optimizer would find them\nregister it in the constructor of the "
+      "module that "
       "uses it: layer = register_module(\"layer\", layer), or put it into a registered nn::ModuleList, nn::ModuleDict or "
       "nn::Sequential; name a model of its own with program.register_module";
-  expect_message("unregistered_module", "module Linear(in_features=3, out_features=3, bias=True) is used in the forward of 'stack' "
-                                        "(BadStack) but never registered" + advice);
-  expect_message("unregistered_owner", "parameter 'bias' of module Linear(in_features=3, out_features=3, bias=True) is used in the "
-                                       "forward of Borrows, but the module was never registered" + advice);
+  expect_message("unregistered_module",
+                 "module Linear(in_features=3, out_features=3, bias=True) is used in the forward of 'stack' "
+                 "(BadStack) but never registered" +
+                     advice);
+  expect_message("unregistered_owner",
+                 "parameter 'bias' of module Linear(in_features=3, out_features=3, bias=True) is used in the "
+                 "forward of Borrows, but the module was never registered" +
+                     advice);
   expect_message("two_unnamed_models",
                  "program 'two_unnamed_models' uses models that are not part of one another: Linear, Linear\n"
                  "name each one: program.register_module(\"name\", model), or register it in the module that uses it");
-  expect_message("writes_unregistered", "a tensor [1] of float32 that is not registered is written in place while recording\n"
-                                        "the compiled function would not keep the new value: register the tensor with register_buffer "
-                                        "or register_parameter");
+  expect_message("writes_unregistered",
+                 "a tensor [1] of float32 that is not registered is written in place while recording\n"
+                 "the compiled function would not keep the new value: register the tensor with register_buffer "
+                 "or register_parameter");
 }
 
 TEST(RecordingErrors, ValuesAreNotKnown) {
   const std::string message =
-      "the value of a symbolic tensor is not known while recording\na recorded function is compiled for all inputs: an `if`, a loop or "
-      "item() on a tensor's value would be decided now, once and for ever\ncompute with tensors instead (maximum, minimum, multiplying by "
+      "the value of a symbolic tensor is not known while recording\na recorded function is compiled for all inputs: an `if`, a "
+      "loop or "
+      "item() on a tensor's value would be decided now, once and for ever\ncompute with tensors instead (maximum, minimum, "
+      "multiplying by "
       "a mask), decide by sizes or constructor arguments, or return the tensor and decide in the host program";
   expect_message("truth_of_a_tensor", message);
   expect_message("value_of_state", message);
-  const std::string random = " can't be recorded\nthe numbers would be drawn while recording and be the same at every call of the compiled "
-                             "function: make the tensor outside and register it as a buffer, or use dropout for noise";
+  const std::string random =
+      " can't be recorded\nthe numbers would be drawn while recording and be the same at every call of the compiled "
+      "function: make the tensor outside and register it as a buffer, or use dropout for noise";
   expect_message("random_in_forward", "randn" + random);
 }
 
 TEST(RecordingErrors, DecisionsBySizes) {
-  expect_message("decides_by_size", "function 'f' computes something else for other sizes of its inputs\n"
-                                    "with batch = 1009: full; with batch = 2: nothing more\n"
-                                    "a recorded function is compiled for all sizes: the code must not decide by a size that is known "
-                                    "only at run time; give the dimension a number, or compute without the decision");
-  expect_message("number_from_size",
-                 "'value' of full depends on a size that is known only at run time, in a way that can't be compiled\n"
-                 "with batch = 1009 it is 1009.0; with batch = 2003 it is 2003.0\n"
-                 "shapes may be sums, products and quotients of sizes; numbers in arithmetic may not depend on them (a division by a "
-                 "size is what mean() is for)");
-  expect_message("clamped_slice",
-                 "'end' of slice depends on a size that is known only at run time, in a way that can't be compiled\n"
-                 "it looks like 5, but with batch = 2 it is 2\n"
-                 "a part that is cut out must fit for every size, also small ones: the code must not clamp to, or decide by, a size that "
-                 "is known only at run time");
+  expect_message("decides_by_size",
+                 "function 'f' computes something else for other sizes of its inputs\n"
+                 "with batch = 1009: full; with batch = 2: nothing more\n"
+                 "a recorded function is compiled for all sizes: the code must not decide by a size that is known "
+                 "only at run time; give the dimension a number, or compute without the decision");
+  expect_message(
+      "number_from_size",
+      "'value' of full depends on a size that is known only at run time, in a way that can't be compiled\n"
+      "with batch = 1009 it is 1009.0; with batch = 2003 it is 2003.0\n"
+      "shapes may be sums, products and quotients of sizes; numbers in arithmetic may not depend on them (a division by a "
+      "size is what mean() is for)");
+  expect_message(
+      "clamped_slice",
+      "'end' of slice depends on a size that is known only at run time, in a way that can't be compiled\n"
+      "it looks like 5, but with batch = 2 it is 2\n"
+      "a part that is cut out must fit for every size, also small ones: the code must not clamp to, or decide by, a size that "
+      "is known only at run time");
   expect_message("index_too_large", "select(): index 7 out of range for tensor of size [2, 3] at dimension 0\n"
                                     "this happens with batch = 2: function 'f' must work for every size of its named dimensions");
-  expect_message("constant_from_size",
-                 "'value' of constant depends on a size that is known only at run time, in a way that can't be compiled\n"
-                 "with batch = 1009 it is a tensor [1009, 1]; with batch = 2003 it is a tensor [2003, 1]\n"
-                 "shapes may be sums, products and quotients of sizes; numbers in arithmetic may not depend on them (a division by a "
-                 "size is what mean() is for)");
+  expect_message(
+      "constant_from_size",
+      "'value' of constant depends on a size that is known only at run time, in a way that can't be compiled\n"
+      "with batch = 1009 it is a tensor [1009, 1]; with batch = 2003 it is a tensor [2003, 1]\n"
+      "shapes may be sums, products and quotients of sizes; numbers in arithmetic may not depend on them (a division by a "
+      "size is what mean() is for)");
 }
 
 TEST(RecordingErrors, StateKeepsItsShape) {
-  expect_message("assigns_parameter",
-                 "cannot assign 'torch.FloatTensor' as parameter 'weight' (torch.nn.Parameter or None expected)\n"
-                 "a parameter can't be replaced while recording: keep the value in a variable of its own, or write into the parameter in "
-                 "place\nin the model (AssignsParameter())");
+  expect_message(
+      "assigns_parameter",
+      "cannot assign 'torch.FloatTensor' as parameter 'weight' (torch.nn.Parameter or None expected)\n"
+      "a parameter can't be replaced while recording: keep the value in a variable of its own, or write into the parameter in "
+      "place\nin the model (AssignsParameter())");
   expect_message("buffer_changes_shape", "buffer 'seen' is float32[3], but is assigned float32[6] while recording\n"
                                          "a compiled model's state keeps its shape and type\nin the model (Grows())");
   expect_message("kept_value",
@@ -316,15 +331,17 @@ TEST(RecordingErrors, StateKeepsItsShape) {
                  "a value of one run can't be kept for the next, for instance in a member: register a buffer for what is to be "
                  "remembered, and assign to it\n"
                  "this happens with batch = 2003: function 'f' must work for every size of its named dimensions");
-  expect_message("replaced_later", "'weight' was replaced after a function had been recorded with it\n"
-                                   "complete the models (tie weights, convert types, replace layers) before the first program.function");
+  expect_message("replaced_later",
+                 "'weight' was replaced after a function had been recorded with it\n"
+                 "complete the models (tie weights, convert types, replace layers) before the first program.function");
 }
 
 TEST(RecordingErrors, LazyLayers) {
-  expect_message("lazy_of_name",
-                 "LazyLinear can't learn in_features from its first input [3, batch]: the last size is batch, which is known only at run "
-                 "time\ngive the input's last dimension a number, or use nn::Linear\n"
-                 "in the model (LazyLinear(in_features=0, out_features=3, bias=True))");
+  expect_message(
+      "lazy_of_name",
+      "LazyLinear can't learn in_features from its first input [3, batch]: the last size is batch, which is known only at run "
+      "time\ngive the input's last dimension a number, or use nn::Linear\n"
+      "in the model (LazyLinear(in_features=0, out_features=3, bias=True))");
   expect_message("lazy_never_called", "'lazy.weight' of LazyLinear has no shape: no recorded function calls this lazy module\n"
                                       "call it in a function, or give its in_features");
 }
@@ -340,18 +357,23 @@ TEST(RecordingErrors, Models) {
 TEST(RecordingErrors, Declarations) {
   expect_message("no_functions", "program 'no_functions' has no functions\ndeclare one: program.function(\"predict\", {{\"x\", "
                                  "{\"batch\", 784}}}, [&](Tensor x) { return model(x); })");
-  expect_message("duplicate_function", "function 'f' already exists in program 'duplicate_function'\ngive each function a name of its own");
+  expect_message("duplicate_function",
+                 "function 'f' already exists in program 'duplicate_function'\ngive each function a name of its own");
   expect_message("duplicate_input", "function 'f' has two inputs 'x'\ngive each input a name of its own");
   expect_message("duplicate_output", "function 'f' has two outputs 'y'\ngive each output a name of its own");
   expect_message("no_inputs", "function 'f' has no inputs\nname each input and its dimensions: {{\"x\", {\"batch\", 784}}}");
-  expect_message("wrong_arity", "function 'f' declares 1 input, but the code takes 2 tensors\ndeclare one {name, {dimensions}} for each");
-  expect_message("bad_function_name", "function name 'predict it' is no identifier\n"
-                                      "the generated header declares a function of this name: use letters, digits and underscores");
-  expect_message("bad_dimension", "dimension '2 * batch' of input 'x' is no name\nuse letters, digits and underscores, or a number");
+  expect_message("wrong_arity",
+                 "function 'f' declares 1 input, but the code takes 2 tensors\ndeclare one {name, {dimensions}} for each");
+  expect_message("bad_function_name",
+                 "function name 'predict it' is no identifier\n"
+                 "the generated header declares a function of this name: use letters, digits and underscores");
+  expect_message("bad_dimension",
+                 "dimension '2 * batch' of input 'x' is no name\nuse letters, digits and underscores, or a number");
   expect_message("negative_dimension", "dimension -1 of input 'x' is negative\n"
                                        "give a size that is known only at run time a name, such as \"batch\"");
-  expect_message("undefined_output", "Expected a proper Tensor but got None (or an undefined Tensor in C++) for argument #0 'self' of a "
-                                     "returned output\na parameter registered without a tensor is undefined: ask defined() first");
+  expect_message("undefined_output",
+                 "Expected a proper Tensor but got None (or an undefined Tensor in C++) for argument #0 'self' of a "
+                 "returned output\na parameter registered without a tensor is undefined: ask defined() first");
 }
 
 } // namespace

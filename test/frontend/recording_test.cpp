@@ -129,11 +129,8 @@ KILN_PROGRAM(parts) {
   program.function("hidden", {{"x", {"batch", 4}}}, [&](Tensor x) { return model->fc1(x); });
   program.function("pair", {{"x", {"batch", 4}}, {"y", {"batch", 4}}},
                    [&](Tensor x, Tensor y) { return std::make_tuple(model(x), model(y)); });
-  program.function(
-      "named", {{"x", {4}}}, [&](Tensor x) { return std::vector<Tensor>{x + 1, x + 2}; }, {"one", "two"});
-  program.function("pairs", {{"x", {4}}}, [&](Tensor x) {
-    return kiln::NamedOutputs{{"twice", x * 2}, {"same", x}};
-  });
+  program.function("named", {{"x", {4}}}, [&](Tensor x) { return std::vector<Tensor>{x + 1, x + 2}; }, {"one", "two"});
+  program.function("pairs", {{"x", {4}}}, [&](Tensor x) { return kiln::NamedOutputs{{"twice", x * 2}, {"same", x}}; });
 }
 
 KILN_PROGRAM(lazy) {
@@ -233,8 +230,8 @@ TEST(Recording, LayersAreNamedHoweverTheyAreCalled) {
 TEST(Recording, ModulesAreDescribed) {
   std::string found;
   for (const semantics::RecordedModule &module : record("stack").program.modules)
-    found += std::to_string(module.parent) + " '" + module.path + "' " + module.name + " " + module.type + "(" + module.extra_repr +
-             ") " + module.output_shape + " " + module.multiply_adds + "\n";
+    found += std::to_string(module.parent) + " '" + module.path + "' " + module.name + " " + module.type + "(" +
+             module.extra_repr + ") " + module.output_shape + " " + module.multiply_adds + "\n";
   EXPECT_EQ(found, "-1 ''  Stack() [batch, 4] \n"
                    "0 'blocks' blocks ModuleList()  \n"
                    "1 'blocks.0' 0 Block() [batch, 4] \n"
@@ -331,7 +328,8 @@ TEST(Recording, PartsAndSeveralInputsAndOutputs) {
 
 TEST(Recording, LazyLayersBecomeOrdinaryOnes) {
   const semantics::RecordedProgram program = record("lazy").program;
-  EXPECT_EQ(program.modules[1].type + "(" + program.modules[1].extra_repr + ")", "Linear(in_features=7, out_features=5, bias=True)");
+  EXPECT_EQ(program.modules[1].type + "(" + program.modules[1].extra_repr + ")",
+            "Linear(in_features=7, out_features=5, bias=True)");
   EXPECT_EQ(program.states[0].initial.shape_text(), "[5, 7]");
   manual_seed(semantics::kDefaultSeed);
   nn::Linear first(7, 5), second(5, 2);
@@ -351,8 +349,9 @@ TEST(Recording, AnUnregisteredTensorIsBakedInWithAWarning) {
   const recording::Recording recording = record("baked");
   ASSERT_EQ(recording.diagnostics.size(), 1u) << "one for the tensor from outside, none for the literal";
   const recording::Diagnostic &diagnostic = recording.diagnostics[0];
-  EXPECT_EQ(diagnostic.message, "a tensor [3] of float32 that is not registered is baked into the program as a constant; register it with "
-                                "register_buffer or register_parameter");
+  EXPECT_EQ(diagnostic.message,
+            "a tensor [3] of float32 that is not registered is baked into the program as a constant; register it with "
+            "register_buffer or register_parameter");
   EXPECT_EQ(diagnostic.module_path, "0");
   EXPECT_FALSE(diagnostic.frames.empty());
   ASSERT_EQ(diagnostic.notes.size(), 1u);
@@ -378,9 +377,10 @@ TEST(Recording, EachDropoutHasASeedOfItsOwn) {
 TEST(Recording, AMemberBehindTheRegistrationsBackIsReported) {
   const recording::Recording recording = record("rebound");
   ASSERT_EQ(recording.diagnostics.size(), 2u);
-  EXPECT_EQ(recording.diagnostics[1].message,
-            "parameter 'weight' is never used, though its module (Rebound) runs; if its member was assigned another tensor, let the "
-            "member hold what register_parameter returned: then the assignment replaces the parameter");
+  EXPECT_EQ(
+      recording.diagnostics[1].message,
+      "parameter 'weight' is never used, though its module (Rebound) runs; if its member was assigned another tensor, let the "
+      "member hold what register_parameter returned: then the assignment replaces the parameter");
 }
 
 TEST(Recording, ProgramsAreFoundByName) {

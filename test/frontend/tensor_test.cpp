@@ -94,23 +94,22 @@ TEST(Tensor, StridesOfElementwiseResults) {
 }
 
 TEST(Tensor, Text) {
-  const std::map<std::string, Tensor> tensors = {
-      {"scalar", kiln::tensor(1.5)},
-      {"integers", kiln::tensor({1, -20, 300})},
-      {"booleans", kiln::tensor({true, false})},
-      {"whole_floats", kiln::tensor({{1.0, 2.0}, {-3.0, 40.0}})},
-      {"fractions", kiln::tensor({0.1, -2.25, 3.0})},
-      {"scientific", kiln::tensor({1e-7, 1.0, -250.0})},
-      {"not_finite", kiln::tensor({std::nan(""), INFINITY, -1.5})},
-      {"zeros", kiln::zeros({2, 3})},
-      {"double", kiln::tensor({0.5, 1.25}, kFloat64)},
-      {"requires_grad", kiln::ones({2}, kiln::requires_grad())},
-      {"empty", kiln::zeros({0})},
-      {"empty_rows", kiln::zeros({0, 3}, kInt64)},
-      {"cube", kiln::arange(12).reshape({2, 3, 2})},
-      {"long_line", kiln::arange(40)},
-      {"summary", kiln::arange(2000)},
-      {"summary_matrix", kiln::arange(3000).reshape({50, 60}) / 2}};
+  const std::map<std::string, Tensor> tensors = {{"scalar", kiln::tensor(1.5)},
+                                                 {"integers", kiln::tensor({1, -20, 300})},
+                                                 {"booleans", kiln::tensor({true, false})},
+                                                 {"whole_floats", kiln::tensor({{1.0, 2.0}, {-3.0, 40.0}})},
+                                                 {"fractions", kiln::tensor({0.1, -2.25, 3.0})},
+                                                 {"scientific", kiln::tensor({1e-7, 1.0, -250.0})},
+                                                 {"not_finite", kiln::tensor({std::nan(""), INFINITY, -1.5})},
+                                                 {"zeros", kiln::zeros({2, 3})},
+                                                 {"double", kiln::tensor({0.5, 1.25}, kFloat64)},
+                                                 {"requires_grad", kiln::ones({2}, kiln::requires_grad())},
+                                                 {"empty", kiln::zeros({0})},
+                                                 {"empty_rows", kiln::zeros({0, 3}, kInt64)},
+                                                 {"cube", kiln::arange(12).reshape({2, 3, 2})},
+                                                 {"long_line", kiln::arange(40)},
+                                                 {"summary", kiln::arange(2000)},
+                                                 {"summary_matrix", kiln::arange(3000).reshape({50, 60}) / 2}};
   for (const auto &[name, tensor] : tensors)
     EXPECT_EQ(tensor.text(), expected_text("tensors.txt", name)) << name;
   EXPECT_EQ(Tensor().text(), "None");
@@ -121,7 +120,8 @@ TEST(Tensor, RandomNumbersArePyTorchs) {
   expect_identical(kiln::rand({4, 5}), expected_tensor("initial.safetensors", "random.rand"), "rand");
   expect_identical(kiln::randn({4, 5}), expected_tensor("initial.safetensors", "random.randn"), "randn");
   manual_seed(5);
-  expect_identical(kiln::dropout(kiln::ones({6, 7}), 0.3, true), expected_tensor("initial.safetensors", "random.dropout"), "dropout");
+  expect_identical(kiln::dropout(kiln::ones({6, 7}), 0.3, true), expected_tensor("initial.safetensors", "random.dropout"),
+                   "dropout");
   const Tensor x = kiln::ones({2});
   EXPECT_TRUE(kiln::dropout(x, 0.3, false).is_same(x)) << "in evaluation the input itself is returned";
 }
@@ -132,32 +132,71 @@ TEST(Tensor, Errors) {
   const std::map<std::string, std::function<void()>> cases = {
       {"integer_requires_grad", [&] { integers.requires_grad_(); }},
       {"view_transposed", [&] { x.t().view(-1); }},
-      {"view_expanded", [&] { kiln::zeros({3}).expand({2, 3}).view(6); }},
-      {"view_size", [&] { x.view({4, 2}); }},
-      {"view_two_unknown", [&] { x.view({-1, -1}); }},
-      {"view_ambiguous", [&] { kiln::zeros({0, 3}).view({-1, 0}); }},
-      {"permute_rank", [&] { x.permute({0, 1, 2}); }},
-      {"permute_twice", [&] { x.permute({0, 0}); }},
+      {"view_expanded",
+       [&] {
+         kiln::zeros({3}).expand({2, 3}).view(6);
+       }},
+      {"view_size",
+       [&] {
+         x.view({4, 2});
+       }},
+      {"view_two_unknown",
+       [&] {
+         x.view({-1, -1});
+       }},
+      {"view_ambiguous",
+       [&] {
+         kiln::zeros({0, 3}).view({-1, 0});
+       }},
+      {"permute_rank",
+       [&] {
+         x.permute({0, 1, 2});
+       }},
+      {"permute_twice",
+       [&] {
+         x.permute({0, 0});
+       }},
       {"dim_range", [&] { x.transpose(0, 2); }},
       {"select_range", [&] { x.select(0, 2); }},
       {"narrow_range", [&] { x.narrow(1, 2, 2); }},
-      {"expand_size", [&] { x.expand({2, 4}); }},
+      {"expand_size",
+       [&] {
+         x.expand({2, 4});
+       }},
       {"expand_rank", [&] { x.expand({3}); }},
-      {"t_rank", [&] { kiln::zeros({2, 2, 2}).t(); }},
+      {"t_rank",
+       [&] {
+         kiln::zeros({2, 2, 2}).t();
+       }},
       {"flatten_order", [&] { x.flatten(1, 0); }},
-      {"unflatten_size", [&] { x.unflatten(1, {2, 2}); }},
-      {"split_sum", [&] { x.split({1, 1}, 1); }},
+      {"unflatten_size",
+       [&] {
+         x.unflatten(1, {2, 2});
+       }},
+      {"split_sum",
+       [&] {
+         x.split({1, 1}, 1);
+       }},
       {"chunk_zero", [&] { x.chunk(0); }},
       {"cat_empty", [&] { kiln::cat({}); }},
-      {"stack_sizes", [&] { kiln::stack({kiln::zeros({2}), kiln::zeros({3})}); }},
-      {"add_shapes", [&] { x + kiln::zeros({2, 4}); }},
+      {"stack_sizes",
+       [&] {
+         kiln::stack({kiln::zeros({2}), kiln::zeros({3})});
+       }},
+      {"add_shapes",
+       [&] {
+         x + kiln::zeros({2, 4});
+       }},
       {"add_in_place_grows", [&] { kiln::zeros({3}).add_(x); }},
       {"add_in_place_type", [&] { integers.add_(0.5); }},
       {"div_in_place_type", [&] { integers.div_(2); }},
       {"copy_grows", [&] { kiln::zeros({3}).copy_(x); }},
       {"expanded_in_place", [&] { kiln::zeros({1}).expand({3}).add_(1); }},
       {"leaf_in_place", [&] { kiln::ones({2}, kiln::requires_grad()).add_(1); }},
-      {"leaf_view_in_place", [&] { kiln::ones({2}, kiln::requires_grad()).view({2, 1}).add_(1); }},
+      {"leaf_view_in_place",
+       [&] {
+         kiln::ones({2}, kiln::requires_grad()).view({2, 1}).add_(1);
+       }},
       {"bool_subtraction", [&] { boolean - boolean; }},
       {"bool_negation", [&] { -boolean; }},
       {"bool_several", [&] { static_cast<void>(static_cast<bool>(x)); }},
@@ -165,10 +204,16 @@ TEST(Tensor, Errors) {
       {"item_several", [&] { x.item<float>(); }},
       {"mm_rank", [&] { kiln::mm(kiln::zeros({2}), x); }},
       {"mm_shapes", [&] { kiln::mm(x, x); }},
-      {"bmm_shapes", [&] { kiln::bmm(kiln::zeros({2, 3, 4}), kiln::zeros({2, 3, 4})); }},
+      {"bmm_shapes",
+       [&] {
+         kiln::bmm(kiln::zeros({2, 3, 4}), kiln::zeros({2, 3, 4}));
+       }},
       {"mean_integers", [&] { integers.mean(); }},
       {"arange_sign", [&] { kiln::arange(0, 5, -1); }},
-      {"tensor_ragged", [&] { kiln::tensor({{1, 2}, {3}}); }},
+      {"tensor_ragged",
+       [&] {
+         kiln::tensor({{1, 2}, {3}});
+       }},
   };
   for (const auto &[name, action] : cases)
     expect_torch_error(name, action);
@@ -186,9 +231,9 @@ TEST(Tensor, NoGradGuardAllowsWritesToParameters) {
 TEST(Tensor, UndefinedTensorsSayWhatToDo) {
   const Tensor none;
   EXPECT_FALSE(none.defined());
-  EXPECT_EQ(message_of([&] { none.relu(); }),
-            "Expected a proper Tensor but got None (or an undefined Tensor in C++) for argument #0 'self' of relu\na parameter registered "
-            "without a tensor is undefined: ask defined() first");
+  EXPECT_EQ(message_of([&] { none.relu(); }), "Expected a proper Tensor but got None (or an undefined Tensor in C++) for "
+                                              "argument #0 'self' of relu\na parameter registered "
+                                              "without a tensor is undefined: ask defined() first");
   EXPECT_EQ(message_of([&] { none.sizes(); }), "sizes of an undefined Tensor (None)\nask defined() first");
 }
 

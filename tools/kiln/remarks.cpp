@@ -46,7 +46,7 @@ public:
 void printRemarks(mlir::MLIRContext &context) {
   context.disableMultithreading();
   mlir::remark::RemarkCategories everything;
-  everything.all = ".*";
+  everything.passed = everything.missed = everything.analysis = everything.failed = ".*";
   // Only fails when an engine is installed already.
   (void)mlir::remark::enableOptimizationRemarks(context, std::make_unique<RemarkPrinter>(),
                                                 std::make_unique<mlir::remark::RemarkEmittingPolicyAll>(), everything);

@@ -7,6 +7,8 @@
 
 #include "Kernels.h"
 
+#include "kiln/runtime/abi.h"
+
 #include "mlir/Dialect/Math/IR/Math.h"
 
 using namespace mlir;
@@ -112,7 +114,10 @@ void BatchNorm::emitChannels(Value channel, int64_t lanes) {
       Value unbiased = div(squares[0], sub(count, constant(1)));
       auto update = [&](Operand operand, Value batch, Value target) {
         Value old = loadParameter(operand, channel, lanes);
-        b.store(truncate(add(mul(old, constant(1 - momentum)), mul(batch, constant(momentum)))), target, channel);
+        Value updated = add(mul(old, constant(1 - momentum)), mul(batch, constant(momentum)));
+        // An empty batch says nothing.
+        Value isEmpty = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, count, constant(0));
+        b.store(truncate(arith::SelectOp::create(b, isEmpty, old, updated)), target, channel);
       };
       update(RunningMean, mean, context.results[1]);
       update(RunningVar, unbiased, context.results[2]);
@@ -155,5 +160,24 @@ LogicalResult BatchNorm::emit() {
 } // namespace
 
 LogicalResult emitBatchNorm(KernelContext &context) { return BatchNorm(context).emit(); }
+
+/// PyTorch refuses to take statistics of one value.
+FailureOr<Value> checkBatchNorm(KernelContext &context, Value errorValues) {
+  KernelBuilder &b = context.b;
+  schedule::BufferType type = context.kernel.getAnchorType(0);
+  bool isTraining = cast<BoolAttr>(context.kernel.getAnchorAttribute("training")).getValue();
+  Value ok = b.integerConstant(b.getI32Type(), KILN_OK);
+  if (!isTraining)
+    return ok;
+  DimExpr count = 1;
+  std::vector<DimExpr> sizes = type.getSizes();
+  for (size_t d = 0; d < sizes.size(); ++d)
+    if (d != 1)
+      count = count * sizes[d];
+  b.store(b.constant(type.getRank()), errorValues, b.constant(0));
+  b.store(b.size(sizes[1]), errorValues, b.constant(1));
+  Value wrong = b.integerConstant(b.getI32Type(), KILN_ERROR_ONE_VALUE_PER_CHANNEL);
+  return Value(arith::SelectOp::create(b, b.equal(b.size(count), b.constant(1)), wrong, ok));
+}
 
 } // namespace kiln::codegen

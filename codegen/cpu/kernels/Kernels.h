@@ -30,6 +30,7 @@ mlir::LogicalResult emitEmbedding(KernelContext &context);
 mlir::FailureOr<Value> checkEmbedding(KernelContext &context, Value errorValues);
 // BatchNorm.cpp: normalisation by the batch's own statistics.
 mlir::LogicalResult emitBatchNorm(KernelContext &context);
+mlir::FailureOr<Value> checkBatchNorm(KernelContext &context, Value errorValues);
 // Dropout.cpp: masks from a counter-based generator.
 mlir::LogicalResult emitDropout(KernelContext &context);
 

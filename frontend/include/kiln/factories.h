@@ -1,7 +1,7 @@
 // Functions that make tensors: PyTorch's names, defaults and random numbers.
 //
-// Inside a recording zeros, ones, full and empty are recorded, so their sizes may depend on the sizes of inputs. Random tensors can't
-// be made inside a recording: the same numbers would come at every call of the compiled function.
+// Inside a recording zeros, ones, full and empty are recorded, so their sizes may depend on the sizes of inputs. Random tensors
+// can't be made inside a recording: the same numbers would come at every call of the compiled function.
 #pragma once
 
 #include <initializer_list>
@@ -11,8 +11,8 @@
 
 namespace kiln {
 
-/// The elements of a tensor as nested braces: 1.5, {1, 2, 3}, {{1, 2}, {3, 4}}. Numbers with a point give float32, integers int64,
-/// bools bool, unless the options say otherwise.
+/// The elements of a tensor as nested braces: 1.5, {1, 2, 3}, {{1, 2}, {3, 4}}. Numbers with a point give float32, integers
+/// int64, bools bool, unless the options say otherwise.
 class KILN_API TensorData {
 public:
   template <class T, std::enable_if_t<std::is_arithmetic_v<T>, int> = 0> TensorData(T value) : values_{Scalar(value)} {}

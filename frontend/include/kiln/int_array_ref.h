@@ -1,6 +1,7 @@
 // IntArrayRef: a view of sizes, strides or dimension numbers that somebody else owns.
 //
-// A parameter type, as in libtorch: `{2, 3}`, a vector and a single number all convert to it. Never keep one longer than the call.
+// A parameter type, as in libtorch: `{2, 3}`, a vector and a single number all convert to it. Never keep one longer than the
+// call.
 #pragma once
 
 #include <cstdint>

@@ -45,7 +45,8 @@ inline Tensor matmul(const Tensor &a, const Tensor &b) { return a.matmul(b); }
 inline Tensor mm(const Tensor &a, const Tensor &b) { return a.mm(b); }
 inline Tensor bmm(const Tensor &a, const Tensor &b) { return a.bmm(b); }
 /// beta * input + alpha * (mat1 @ mat2).
-KILN_API Tensor addmm(const Tensor &input, const Tensor &mat1, const Tensor &mat2, const Scalar &beta = 1, const Scalar &alpha = 1);
+KILN_API Tensor addmm(const Tensor &input, const Tensor &mat1, const Tensor &mat2, const Scalar &beta = 1,
+                      const Scalar &alpha = 1);
 inline Tensor sum(const Tensor &x) { return x.sum(); }
 inline Tensor sum(const Tensor &x, IntArrayRef dims, bool keepdim = false) { return x.sum(dims, keepdim); }
 inline Tensor mean(const Tensor &x) { return x.mean(); }

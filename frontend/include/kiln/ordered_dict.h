@@ -84,9 +84,7 @@ public:
       result.push_back(item.value());
     return result;
   }
-  std::vector<std::pair<Key, Value>> pairs() const {
-    return std::vector<std::pair<Key, Value>>(items_.begin(), items_.end());
-  }
+  std::vector<std::pair<Key, Value>> pairs() const { return std::vector<std::pair<Key, Value>>(items_.begin(), items_.end()); }
 
 private:
   std::vector<Item> items_;

@@ -5,12 +5,12 @@
 //     program.function("predict", {{"x", {"batch", 784}}}, [&](Tensor x) { model->eval(); return model(x); });
 //   }
 //
-// The block runs when the driver asks for the program. A function is recorded by running it on symbolic tensors, with stand-in numbers
-// for the named dimensions: three times, with different numbers, so that sizes computed from sizes are understood. Ordinary C++
-// decides what is recorded; a decision on a tensor's value can't be made.
+// The block runs when the driver asks for the program. A function is recorded by running it on symbolic tensors, with stand-in
+// numbers for the named dimensions: three times, with different numbers, so that sizes computed from sizes are understood.
+// Ordinary C++ decides what is recorded; a decision on a tensor's value can't be made.
 //
-// All functions share the modules' state. Each is recorded from the mode (train, eval) and the requires_grad flags that hold at the
-// end of the block, and what it changes in them is undone, so the order of functions never matters.
+// All functions share the modules' state. Each is recorded from the mode (train, eval) and the requires_grad flags that hold at
+// the end of the block, and what it changes in them is undone, so the order of functions never matters.
 #pragma once
 
 #include <array>
@@ -99,20 +99,22 @@ NamedOutputs call_with(F &function, const std::vector<Tensor> &inputs, std::inde
 /// The program that a KILN_PROGRAM block describes.
 class KILN_API Program {
 public:
-  /// Records `function`, which takes one Tensor an input and returns a Tensor, or a tuple, pair, array or vector of such. Outputs are
-  /// called "output", or "output0", "output1", ..., unless it returns {name, tensor} pairs or `outputs` names them. Throws where
-  /// what is declared or recorded is wrong.
+  /// Records `function`, which takes one Tensor an input and returns a Tensor, or a tuple, pair, array or vector of such. Outputs
+  /// are called "output", or "output0", "output1", ..., unless it returns {name, tensor} pairs or `outputs` names them. Throws
+  /// where what is declared or recorded is wrong.
   template <class F>
   void function(std::string name, std::vector<Input> inputs, F function, std::vector<std::string> outputs = {}) {
     constexpr std::size_t arity = detail::tensor_arity<F>();
-    static_assert(arity > 0, "a function of a program takes a kiln::Tensor for each of its inputs, of which there is at least one");
+    static_assert(arity > 0,
+                  "a function of a program takes a kiln::Tensor for each of its inputs, of which there is at least one");
     add_function(std::move(name), std::move(inputs), std::move(outputs), arity,
                  [function = std::move(function)](const std::vector<Tensor> &values) mutable {
                    return detail::call_with(function, values, std::make_index_sequence<arity>());
                  });
   }
 
-  /// Names one of several models of the program: its state is called "name.weight", .... A program with a single model needs none.
+  /// Names one of several models of the program: its state is called "name.weight", .... A program with a single model needs
+  /// none.
   void register_module(const std::string &name, std::shared_ptr<nn::Module> module);
   template <class M> void register_module(const std::string &name, const nn::ModuleHolder<M> &holder) {
     register_module(name, std::shared_ptr<nn::Module>(holder.ptr()));
@@ -147,9 +149,9 @@ struct KILN_API ProgramRegistration {
 extern "C" KILN_API const char kiln_frontend_abi_1[];
 
 /// Describes a program: `KILN_PROGRAM(name) { ... }`, with `program` (a kiln::Program) in scope.
-#define KILN_PROGRAM(program_name)                                                                                                \
-  static void kiln_program_body_##program_name(::kiln::Program &program);                                                         \
+#define KILN_PROGRAM(program_name)                                                                                               \
+  static void kiln_program_body_##program_name(::kiln::Program &program);                                                        \
   extern "C" __attribute__((visibility("default"), used)) const char *const kiln_model_abi_##program_name = kiln_frontend_abi_1; \
   [[maybe_unused]] static const ::kiln::detail::ProgramRegistration kiln_program_registration_##program_name(                    \
-      #program_name, kiln_program_body_##program_name, KILN_FRONTEND_ABI);                                                        \
+      #program_name, kiln_program_body_##program_name, KILN_FRONTEND_ABI);                                                       \
   static void kiln_program_body_##program_name([[maybe_unused]] ::kiln::Program &program)

@@ -34,12 +34,14 @@ struct Recording {
 /// Names of all KILN_PROGRAMs in this process, in order of registration.
 KILN_API std::vector<std::string> program_names();
 
-/// Runs a program's block and records its functions. The default generator is seeded first, so the same source gives the same bytes.
-/// Throws runtime::Error with `frames` for everything that the model's author got wrong; KeyError when there is no such program.
+/// Runs a program's block and records its functions. The default generator is seeded first, so the same source gives the same
+/// bytes. Throws runtime::Error with `frames` for everything that the model's author got wrong; KeyError when there is no such
+/// program.
 KILN_API Recording record_program(const std::string &name);
 
 /// Version of the interface between model files and the frontend, "kiln frontend abi 1". A model file refers to the symbol
-/// `kiln_frontend_abi_1`, which carries the same number, so that one made for another version fails to load instead of failing later.
+/// `kiln_frontend_abi_1`, which carries the same number, so that one made for another version fails to load instead of failing
+/// later.
 KILN_API const char *frontend_abi();
 
 } // namespace kiln::recording

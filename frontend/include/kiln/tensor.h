@@ -3,12 +3,13 @@
 // A handle: copying one shares the tensor. A tensor is one of three things, and a model never has to know which:
 //   concrete   holds numbers (a kiln::runtime::Tensor). Operations on concrete tensors are evaluated at once.
 //   symbolic   a value of the function that is being recorded (see program.h). Operations on it are recorded.
-//   state      a concrete tensor whose storage belongs to a parameter or buffer that a module has registered. Outside a recording it
+//   state      a concrete tensor whose storage belongs to a parameter or buffer that a module has registered. Outside a recording
+//   it
 //              is concrete; inside one, using it reads the compiled model's state and writing to it writes that state.
 //
 // A member that holds what `register_parameter` or `register_buffer` returned stays bound to the registration: assigning another
-// tensor to it replaces what is registered, as attribute assignment does in PyTorch. `output->weight = embedding->weight` ties two
-// weights; `running_mean = 0.9 * running_mean + 0.1 * x.mean(0)` updates a buffer. Copies of the handle are not bound.
+// tensor to it replaces what is registered, as attribute assignment does in PyTorch. `output->weight = embedding->weight` ties
+// two weights; `running_mean = 0.9 * running_mean + 0.1 * x.mean(0)` updates a buffer. Copies of the handle are not bound.
 //
 // Views share storage and keep strides, in a recording too: `view` fails exactly where PyTorch's fails, and in-place writes are
 // seen through every view.
@@ -67,8 +68,8 @@ public:
   /// True for a value of a running recording.
   bool is_symbolic() const;
 
-  // Description. While a function is recorded, sizes of named dimensions are stand-in numbers that differ from one recording run to
-  // the next; Kiln finds out what was computed from them.
+  // Description. While a function is recorded, sizes of named dimensions are stand-in numbers that differ from one recording run
+  // to the next; Kiln finds out what was computed from them.
   DType dtype() const;
   DType scalar_type() const { return dtype(); }
   int64_t dim() const;
@@ -204,7 +205,7 @@ protected:
   friend struct detail::TensorAccess;
   /// concrete(), which must have one element.
   const runtime::Tensor &only_element() const;
-  detail::TensorImplPtr impl_;              // unused when bound
+  detail::TensorImplPtr impl_;               // unused when bound
   std::shared_ptr<detail::TensorSlot> slot_; // set when bound to a registration
 };
 

@@ -66,9 +66,8 @@ Tensor BatchNormBase::forward(const Tensor &input) {
     if (!update || options.momentum())
       return normalized(use_running ? running_mean : Tensor(), use_running ? running_var : Tensor());
     // Without a momentum the weight of a batch depends on a buffer: take the batch's own statistics and mix them in by hand.
-    const std::vector<Tensor> results = kiln::detail::dispatch(
-        "nn.batch_norm", {input, weight, bias, running_mean, running_var},
-        {{"training", true}, {"momentum", 1.0}, {"eps", options.eps()}});
+    const std::vector<Tensor> results = kiln::detail::dispatch("nn.batch_norm", {input, weight, bias, running_mean, running_var},
+                                                               {{"training", true}, {"momentum", 1.0}, {"eps", options.eps()}});
     const Tensor factor = 1 / num_batches_tracked.to(running_mean.dtype());
     average_into(running_mean, results[1], factor);
     average_into(running_var, results[2], factor);
@@ -80,8 +79,9 @@ std::string BatchNormBase::extra_repr() const {
   using kiln::detail::bool_text;
   using kiln::detail::float_text;
   return std::to_string(options.num_features()) + ", eps=" + float_text(options.eps()) +
-         ", momentum=" + (options.momentum() ? float_text(*options.momentum()) : "None") + ", affine=" + bool_text(options.affine()) +
-         ", bias=" + bool_text(bias.defined()) + ", track_running_stats=" + bool_text(options.track_running_stats());
+         ", momentum=" + (options.momentum() ? float_text(*options.momentum()) : "None") +
+         ", affine=" + bool_text(options.affine()) + ", bias=" + bool_text(bias.defined()) +
+         ", track_running_stats=" + bool_text(options.track_running_stats());
 }
 
 void BatchNorm1dImpl::check_input_dim(const Tensor &input) const {

@@ -100,7 +100,8 @@ bool ModuleDictImpl::contains(const std::string &key) const { return std::find(k
 const AnyModule &ModuleDictImpl::operator[](const std::string &key) const {
   auto found = std::find(keys_.begin(), keys_.end(), key);
   if (found == keys_.end())
-    fail<runtime::KeyError>("'" + key + "'\nthe ModuleDict has " + (keys_.empty() ? "no modules" : "these modules:" + key_list()));
+    fail<runtime::KeyError>("'" + key + "'\nthe ModuleDict has " +
+                            (keys_.empty() ? "no modules" : "these modules:" + key_list()));
   return modules_[static_cast<std::size_t>(found - keys_.begin())];
 }
 

@@ -1,7 +1,8 @@
 //===- AnchorTraits.cpp - what the schedule knows of anchors --------------===//
 //
 // Grids say what is independent, not how it is run. Costs are for one decision, whether a launch is worth several threads, so they are
-// rough: 16 bytes or 64 floating-point operations a nanosecond.
+// rough: a core moves 16 bytes or does 64 floating-point operations in a nanosecond. They are added up in 64ths of one, so that
+// one division rounds the whole.
 //
 //===----------------------------------------------------------------------===//
 
@@ -21,6 +22,10 @@ static constexpr int64_t kColumnBlock = 32;
 static constexpr int64_t kFlatBlock = 64;
 /// Units of a kernel that writes several boxes: fractions of each.
 static constexpr int64_t kFractions = 64;
+
+/// The unit of costs while they are added up: one floating-point operation.
+static constexpr int64_t kNanosecond = 64;
+static constexpr int64_t kMoveByte = 4;
 
 static DimExpr ceilDiv(const DimExpr &value, int64_t divisor) { return (value + DimExpr(divisor - 1)).floordiv(divisor); }
 
@@ -81,22 +86,22 @@ static DimExpr trafficCost(KernelOp kernel) {
     bytes = bytes + kernel.getAnchorType(i).getBytes();
   for (unsigned i = 0; i < kernel.getNumResults(); ++i)
     bytes = bytes + kernel.getResultType(i).getBytes();
-  return bytes.floordiv(16);
+  return bytes * DimExpr(kMoveByte);
 }
 
 static DimExpr productCost(KernelOp kernel) {
   DimExpr inner = kernel.getAnchorType(0).getSizes().back();
-  return (DimExpr(2) * kernel.getResultType().getElements() * inner).floordiv(64);
+  return DimExpr(2) * kernel.getResultType().getElements() * inner;
 }
 
 /// A table is read where indices point only.
-static DimExpr gatherCost(KernelOp kernel) { return (DimExpr(2) * kernel.getResultType().getBytes()).floordiv(16); }
+static DimExpr gatherCost(KernelOp kernel) { return kernel.getResultType().getBytes() * DimExpr(2 * kMoveByte); }
 
 /// Two passes over the data in double precision.
-static DimExpr batchNormCost(KernelOp kernel) { return DimExpr(2) * kernel.getResultType().getElements(); }
+static DimExpr batchNormCost(KernelOp kernel) { return kernel.getResultType().getElements() * DimExpr(2 * kNanosecond); }
 
 /// Ten rounds of integer multiplication for four elements.
-static DimExpr dropoutCost(KernelOp kernel) { return DimExpr(2) * kernel.getResultType().getElements(); }
+static DimExpr dropoutCost(KernelOp kernel) { return kernel.getResultType().getElements() * DimExpr(2 * kNanosecond); }
 
 //===----------------------------------------------------------------------===//
 // Names
@@ -158,7 +163,8 @@ DimExpr costOf(KernelOp kernel) {
       work += 32;
     else if (!op.hasTrait<OpTrait::ConstantLike>())
       work += 2;
-  return cost + extraBytes.floordiv(16) + (kernel.getResultType().getElements() * DimExpr(work)).floordiv(64);
+  cost = cost + extraBytes * DimExpr(kMoveByte) + kernel.getResultType().getElements() * DimExpr(work);
+  return cost.floordiv(kNanosecond);
 }
 
 } // namespace kiln::schedule

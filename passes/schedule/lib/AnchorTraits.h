@@ -21,7 +21,7 @@ struct AnchorTraits {
   /// [..., in] to [..., out], the leading dimensions all alike.
   bool rowsOfFeatures = false;
   Grid (*grid)(KernelOp) = nullptr;
-  /// Nanoseconds on one core, body excluded.
+  /// Time on one core, body excluded, in 64ths of a nanosecond.
   semantics::DimExpr (*cost)(KernelOp) = nullptr;
   /// What is part of the kernel's name beside the anchor's: "784x512". May be null.
   std::string (*shapeName)(KernelOp) = nullptr;
@@ -30,7 +30,7 @@ struct AnchorTraits {
 /// The traits of an anchor, or of a map for an empty name.
 const AnchorTraits &anchorTraits(llvm::StringRef anchor);
 
-/// The whole launch: the anchor's cost and the body's.
+/// The whole launch, the anchor's cost and the body's, in nanoseconds.
 semantics::DimExpr costOf(KernelOp kernel);
 
 /// "f32_packed_linear_784x512_bias_relu". Not unique.

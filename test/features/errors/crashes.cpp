@@ -48,7 +48,7 @@ KILN_PROGRAM(crashes) {
 // NULL-NEXT:{{ +}}[[#@LINE-16]] |     *pointer = 1;
 // NULL-NEXT:{{ +\| +\^}}
 //      RECURSION:{{.*}}crashes.cpp:[[#@LINE-31]]:{{[0-9]+}}: error: the model's own code crashed while it was recorded: segmentation fault (a null or dangling pointer, or a recursion without end)
-// RECURSION-NEXT:{{ +}}[[#@LINE-32]] | [[maybe_unused]] static int recurse(int depth) { return depth < 0 ? depth : recurse(depth + 1) + 1; }
+// RECURSION-NEXT:{{ +}}[[#@LINE-32]] | {{[[][[]}}maybe_unused]] static int recurse(int depth) { return depth < 0 ? depth : recurse(depth + 1) + 1; }
 // RECURSION-NEXT:{{ +\| +\^}}
 //      ABORT:{{.*}}crashes.cpp:[[#@LINE-17]]:{{[0-9]+}}: error: the model's own code crashed while it was recorded: abort (a failed assertion, or an exception that nobody caught)
 // ABORT-NEXT:{{ +}}[[#@LINE-18]] |     assert(zero == 1);

@@ -10,5 +10,6 @@ KILN_PROGRAM(input_rank) {
   program.function("predict", {{"x", {"batch", 8, 4, 4}}}, [&](Tensor x) { return norm(x); });
 }
 //      CHECK:{{.*}}input_rank.cpp:[[#@LINE-2]]:{{[0-9]+}}: error: expected 2D or 3D input (got 4D input)
-// CHECK-NEXT:{{ +}}[[#@LINE-3]] |   program.function("predict", {{"x", {"batch", 8, 4, 4}}}, [&](Tensor x) { return norm(x); });
+// CHECK-NEXT:{{ +}}[[#@LINE-3]] |   program.function("predict", {{[{][{]}}"x", {"batch", 8, 4, 4}}}, [&](Tensor x) { return norm(x); });
 // CHECK-NEXT:{{ +\| +\^}}
+// CHECK-NEXT:in the model (BatchNorm1d(8, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True))

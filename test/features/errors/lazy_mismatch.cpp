@@ -11,7 +11,7 @@ KILN_PROGRAM(lazy_mismatch) {
   program.function("wide", {{"x", {"batch", 5}}}, [&](Tensor x) { return head(x); });
 }
 //      CHECK:{{.*}}lazy_mismatch.cpp:[[#@LINE-2]]:{{[0-9]+}}: error: addmm: mat1 and mat2 shapes cannot be multiplied (batchx5 and 3x10)
-// CHECK-NEXT:{{ +}}[[#@LINE-3]] |   program.function("wide", {{"x", {"batch", 5}}}, [&](Tensor x) { return head(x); });
+// CHECK-NEXT:{{ +}}[[#@LINE-3]] |   program.function("wide", {{[{][{]}}"x", {"batch", 5}}}, [&](Tensor x) { return head(x); });
 // CHECK-NEXT:{{ +\| +\^}}
 // CHECK-NEXT:linear from 3 to 10 features needs an input whose last dimension is 3, but the input is [batch, 5]
 // CHECK-NEXT:in the model (Linear(in_features=3, out_features=10, bias=True))

@@ -19,7 +19,7 @@ namespace detail {
 
 /// Number of Tensor arguments that M::forward takes, -1 when it takes something else.
 template <class M, std::size_t... I> constexpr bool forward_takes(std::index_sequence<I...>) {
-  return requires(M &module) { module.forward((static_cast<void>(I), std::declval<Tensor>())...); };
+  return requires(M & module) { module.forward((static_cast<void>(I), std::declval<Tensor>())...); };
 }
 template <class M, int N = 1> constexpr int forward_arity() {
   if constexpr (N > 8)
@@ -37,7 +37,8 @@ class AnyModule {
 public:
   AnyModule() = default;
   AnyModule(std::nullptr_t) {}
-  template <class M, std::enable_if_t<std::is_base_of_v<Module, M>, int> = 0> AnyModule(std::shared_ptr<M> module) : module_(module) {
+  template <class M, std::enable_if_t<std::is_base_of_v<Module, M>, int> = 0>
+  AnyModule(std::shared_ptr<M> module) : module_(module) {
     constexpr int arity = detail::forward_arity<M>();
     if constexpr (arity > 0) {
       M *target = module.get();

@@ -12,7 +12,8 @@
 namespace kiln::nn {
 
 /// Marks `module` as the one whose forward is running, for as long as it lives. Nested marks of the same module count once, so a
-/// layer's own forward may mark itself and be called either way. Layers of this library do, so `fc->forward(x)` is named like `fc(x)`.
+/// layer's own forward may mark itself and be called either way. Layers of this library do, so `fc->forward(x)` is named like
+/// `fc(x)`.
 class KILN_API RunningModule {
 public:
   explicit RunningModule(Module &module);

@@ -1,8 +1,8 @@
 // Module: the base class of models and layers.
 //
-// Owns parameters, buffers and submodules by name, in order of registration, and finds them again: for training, for state_dict, for
-// printing, and for the compiler, which names every operation after the module that ran it. Written as in libtorch: register in the
-// constructor, write `forward`, wrap the class in KILN_MODULE(Name) (module_holder.h).
+// Owns parameters, buffers and submodules by name, in order of registration, and finds them again: for training, for state_dict,
+// for printing, and for the compiler, which names every operation after the module that ran it. Written as in libtorch: register
+// in the constructor, write `forward`, wrap the class in KILN_MODULE(Name) (module_holder.h).
 //
 //   struct NetImpl : kiln::nn::Module {
 //     NetImpl() { fc = register_module("fc", kiln::nn::Linear(784, 10)); }
@@ -32,12 +32,8 @@ namespace kiln::nn {
 template <class Contained> class ModuleHolder;
 
 namespace detail {
-template <class T, class = void> struct ContainedTypeOf {
-  using type = T;
-};
-template <class T> struct ContainedTypeOf<T, std::void_t<typename T::ContainedType>> {
-  using type = typename T::ContainedType;
-};
+template <class T, class = void> struct ContainedTypeOf { using type = T; };
+template <class T> struct ContainedTypeOf<T, std::void_t<typename T::ContainedType>> { using type = typename T::ContainedType; };
 /// The Impl class behind a holder or an Impl class.
 template <class T> using ContainedType = typename ContainedTypeOf<T>::type;
 struct ModuleAccess;
@@ -83,8 +79,8 @@ public:
 
   // Registration. Names must not be empty, contain a dot or be taken: KeyError with PyTorch's text.
 
-  /// Registers a tensor that is to be trained. An undefined tensor reserves the name, as None does. Assign the result to the member
-  /// that holds the parameter.
+  /// Registers a tensor that is to be trained. An undefined tensor reserves the name, as None does. Assign the result to the
+  /// member that holds the parameter.
   RegisteredTensor &register_parameter(std::string name, Tensor tensor, bool requires_grad = true);
   /// Registers a tensor that is part of the model's state but is not trained. One that is not persistent stays out of state_dict.
   RegisteredTensor &register_buffer(std::string name, Tensor tensor, bool persistent = true);
@@ -149,7 +145,8 @@ public:
 
   /// Parameters and persistent buffers, as a window on the model. Throws ValueError while a lazy parameter has no shape.
   runtime::StateDict state_dict() const;
-  /// As PyTorch's: collects all differences, throws StateDictError with PyTorch's text and changes nothing when a strict load fails.
+  /// As PyTorch's: collects all differences, throws StateDictError with PyTorch's text and changes nothing when a strict load
+  /// fails.
   runtime::IncompatibleKeys load_state_dict(const runtime::StateDict &source, bool strict = true);
 
   // Hooks of this module, run in order of registration when the module is called as a function.

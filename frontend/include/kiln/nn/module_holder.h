@@ -14,8 +14,8 @@ namespace kiln::nn {
 namespace detail {
 [[noreturn]] KILN_API void throw_empty_holder();
 template <class Head, class Contained>
-inline constexpr bool is_holder_of = std::is_base_of_v<ModuleHolder<Contained>, std::decay_t<Head>> ||
-                                     std::is_convertible_v<Head, std::shared_ptr<Contained>>;
+inline constexpr bool is_holder_of =
+    std::is_base_of_v<ModuleHolder<Contained>, std::decay_t<Head>> || std::is_convertible_v<Head, std::shared_ptr<Contained>>;
 } // namespace detail
 
 template <class Contained> class ModuleHolder {
@@ -64,11 +64,11 @@ template <class Contained> std::ostream &operator<<(std::ostream &stream, const 
 } // namespace kiln::nn
 
 /// Defines `Name`, a holder of `ImplType`.
-#define KILN_MODULE_IMPL(Name, ImplType)                                                                                          \
-  class Name : public ::kiln::nn::ModuleHolder<ImplType> {                                                                        \
-  public:                                                                                                                         \
-    using ::kiln::nn::ModuleHolder<ImplType>::ModuleHolder;                                                                       \
-    using Impl [[maybe_unused]] = ImplType;                                                                                       \
+#define KILN_MODULE_IMPL(Name, ImplType)                                                                                         \
+  class Name : public ::kiln::nn::ModuleHolder<ImplType> {                                                                       \
+  public:                                                                                                                        \
+    using ::kiln::nn::ModuleHolder<ImplType>::ModuleHolder;                                                                      \
+    using Impl [[maybe_unused]] = ImplType;                                                                                      \
   }
 /// Defines `Name`, a holder of `NameImpl`.
 #define KILN_MODULE(Name) KILN_MODULE_IMPL(Name, Name##Impl)

@@ -11,20 +11,20 @@
 #include "kiln/tensor.h"
 
 /// An option: `name(value)` sets it and returns the options, `name()` reads it.
-#define KILN_ARG(Type, name)                                                                                                      \
-public:                                                                                                                           \
-  auto name(const Type &new_##name)->decltype(*this) {                                                                            \
-    this->name##_ = new_##name;                                                                                                   \
-    return *this;                                                                                                                 \
-  }                                                                                                                               \
-  auto name(Type &&new_##name)->decltype(*this) {                                                                                 \
-    this->name##_ = std::move(new_##name);                                                                                        \
-    return *this;                                                                                                                 \
-  }                                                                                                                               \
-  const Type &name() const noexcept { return this->name##_; }                                                                     \
-  Type &name() noexcept { return this->name##_; }                                                                                 \
-                                                                                                                                  \
-private:                                                                                                                          \
+#define KILN_ARG(Type, name)                                                                                                     \
+public:                                                                                                                          \
+  auto name(const Type &new_##name)->decltype(*this) {                                                                           \
+    this->name##_ = new_##name;                                                                                                  \
+    return *this;                                                                                                                \
+  }                                                                                                                              \
+  auto name(Type &&new_##name)->decltype(*this) {                                                                                \
+    this->name##_ = std::move(new_##name);                                                                                       \
+    return *this;                                                                                                                \
+  }                                                                                                                              \
+  const Type &name() const noexcept { return this->name##_; }                                                                    \
+  Type &name() noexcept { return this->name##_; }                                                                                \
+                                                                                                                                 \
+private:                                                                                                                         \
   Type name##_
 
 namespace kiln::nn {

@@ -23,7 +23,8 @@ enum { KILN_ISA_X86_64_V2 = 0, KILN_ISA_X86_64_V3 = 1, KILN_ISA_X86_64_V4 = 2, K
 /* What compiled code returns. On an error it fills kiln_call::error_site and error_values. */
 enum {
   KILN_OK = 0,
-  KILN_ERROR_INDEX_OUT_OF_RANGE = 1 /* error_values: index, size */
+  KILN_ERROR_INDEX_OUT_OF_RANGE = 1, /* error_values: index, size */
+  KILN_ERROR_ONE_VALUE_PER_CHANNEL = 2 /* of a batch norm in training; error_values: the input's rank, channels */
 };
 
 /* Work that compiled code asks the runtime for. */

@@ -17,7 +17,7 @@ public:
   std::string extra_repr() const override;
 
   BatchNormOptions options;
-  Tensor weight, bias;                                 ///< [num_features]; undefined without affine
+  Tensor weight, bias;                                   ///< [num_features]; undefined without affine
   Tensor running_mean, running_var, num_batches_tracked; ///< undefined without track_running_stats
 
 protected:

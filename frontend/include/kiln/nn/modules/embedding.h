@@ -9,8 +9,7 @@ namespace kiln::nn {
 /// Rows of a table by index.
 class KILN_API EmbeddingImpl : public Module {
 public:
-  EmbeddingImpl(int64_t num_embeddings, int64_t embedding_dim)
-      : EmbeddingImpl(EmbeddingOptions(num_embeddings, embedding_dim)) {}
+  EmbeddingImpl(int64_t num_embeddings, int64_t embedding_dim) : EmbeddingImpl(EmbeddingOptions(num_embeddings, embedding_dim)) {}
   explicit EmbeddingImpl(const EmbeddingOptions &options);
   Tensor forward(const Tensor &input);
   void reset_parameters();

@@ -1,0 +1,80 @@
+// RUN: kiln-opt %s --split-input-file --verify-diagnostics
+
+// expected-error @below {{'schedule.kernel' op size 'batch' uses 'batch', which is not a size of the kernel}}
+schedule.kernel @k sizes ["s0"] [] extra [!schedule.buffer<f32, <batch>>] maps [affine_map<(d0) -> (d0)>] -> [!schedule.buffer<f32, <s0>>] {
+^bb0(%x: f32):
+  schedule.yield %x : f32
+}
+
+// -----
+
+// expected-error @below {{'schedule.kernel' op map 0 may use dimensions and the constant 0 only}}
+schedule.kernel @k sizes [] [] extra [!schedule.buffer<f32, <8>>] maps [affine_map<(d0) -> (d0 + 1)>] -> [!schedule.buffer<f32, <7>>] {
+^bb0(%x: f32):
+  schedule.yield %x : f32
+}
+
+// -----
+
+// expected-error @below {{'schedule.kernel' op body must have 2 arguments, has 1}}
+schedule.kernel @k sizes [] anchor "nn.sum" [!schedule.buffer<f32, <8>>] {dims = array<i64: 0>, keepdim = false}
+    extra [!schedule.buffer<f32, <>>] maps [affine_map<() -> ()>] -> [!schedule.buffer<f32, <>>] {
+^bb0(%x: f32):
+  schedule.yield %x : f32
+}
+
+// -----
+
+// expected-error @below {{'schedule.kernel' op body yields 'f32', the result holds 'f64'}}
+schedule.kernel @k sizes [] [] extra [!schedule.buffer<f32, <8>>] maps [affine_map<(d0) -> (d0)>] -> [!schedule.buffer<f64, <8>>] {
+^bb0(%x: f32):
+  schedule.yield %x : f32
+}
+
+// -----
+
+schedule.func @f symbols [] {
+  %x = schedule.input 0 "x" : !schedule.buffer<f32, <8>>
+  // expected-error @below {{'schedule.view' op cannot see 8 elements as 9}}
+  %y = schedule.view %x : !schedule.buffer<f32, <8>> to !schedule.buffer<f32, <3, 3>>
+  schedule.return
+}
+
+// -----
+
+schedule.func @f symbols ["n"] {
+  // expected-error @below {{'schedule.input' op size 'm' uses 'm', which is not a size of the function}}
+  %x = schedule.input 0 "x" : !schedule.buffer<f32, <m>>
+  schedule.return
+}
+
+// -----
+
+schedule.func @f symbols [] {
+  // expected-error @below {{'schedule.constant' op value of type 'tensor<2xf32>' does not fill a '!schedule.buffer<f32, <3>>'}}
+  %x = schedule.constant dense<1.0> : tensor<2xf32> : !schedule.buffer<f32, <3>>
+  schedule.return
+}
+
+// -----
+
+schedule.func @f symbols [] {
+  %x = schedule.input 0 "x" : !schedule.buffer<f32, <8>>
+  // expected-error @below {{'schedule.launch' op names no kernel: @nowhere}}
+  schedule.launch @nowhere(%x) into(%x) sizes [] grid [#nn.dim<1>] cost <0> : !schedule.buffer<f32, <8>> into !schedule.buffer<f32, <8>>
+  schedule.return
+}
+
+// -----
+
+schedule.kernel @copy sizes [] [] extra [!schedule.buffer<f32, <8>>] maps [affine_map<(d0) -> (d0)>] -> [!schedule.buffer<f32, <8>>] {
+^bb0(%x: f32):
+  schedule.yield %x : f32
+}
+schedule.func @f symbols [] {
+  %x = schedule.input 0 "x" : !schedule.buffer<f32, <7>>
+  %y = schedule.output 0 "y" : !schedule.buffer<f32, <8>>
+  // expected-error @below {{'schedule.launch' op operand 0 has 7 elements, the kernel's has 8}}
+  schedule.launch @copy(%x) into(%y) sizes [] grid [#nn.dim<1>] cost <0> : !schedule.buffer<f32, <7>> into !schedule.buffer<f32, <8>>
+  schedule.return
+}
