@@ -38,7 +38,7 @@ build() {
 echo "check: building (build/build.log)"
 mkdir -p build
 if ! build >build/build.log 2>&1; then
-  tail -n 60 build/build.log
+  grep -E -A 3 'error:|^FAILED' build/build.log | head -n 40 || tail -n 40 build/build.log
   echo "check: the build failed"
   echo "0 passed, 1 failed"
   exit 1

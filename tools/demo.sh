@@ -11,7 +11,7 @@ tools/setup.sh
 mkdir -p build/demo
 echo "demo: building the compiler (the first time takes some minutes; build/build.log)"
 if ! { cmake --preset dev && cmake --build build --parallel "$(nproc)" --target kiln kiln_runtime; } >build/build.log 2>&1; then
-  tail -n 40 build/build.log
+  grep -E -A 3 'error:|^FAILED' build/build.log | head -n 40 || tail -n 40 build/build.log
   exit 1
 fi
 

@@ -90,16 +90,29 @@ llvm::Error Artifact::writeStaticLibrary(llvm::StringRef path) {
                             /*Deterministic=*/true, /*Thin=*/false);
 }
 
+/// A copy for people to read: large constants, which are weights, are declared and not defined, or code would drown in their bytes.
+static std::unique_ptr<llvm::Module> readableCopy(const llvm::Module &module) {
+  constexpr uint64_t kLargeBytes = 1024;
+  std::unique_ptr<llvm::Module> copy = llvm::CloneModule(module);
+  for (llvm::GlobalVariable &global : copy->globals())
+    if (global.hasInitializer() && copy->getDataLayout().getTypeAllocSize(global.getValueType()) >= kLargeBytes &&
+        global.getValueType()->isArrayTy() && global.getValueType()->getArrayElementType()->isIntegerTy(8)) {
+      global.setInitializer(nullptr);
+      global.setLinkage(llvm::GlobalValue::ExternalLinkage);
+    }
+  return copy;
+}
+
 llvm::Error Artifact::writeAssembly(llvm::StringRef path) {
   llvm::SmallVector<char, 0> text;
-  if (llvm::Error error = emitAssembly(*llvm::CloneModule(*module), text))
+  if (llvm::Error error = emitAssembly(*readableCopy(*module), text))
     return error;
   return writeBytes(path, {text.data(), text.size()});
 }
 
 llvm::Error Artifact::writeLLVM(llvm::StringRef path) {
   return llvm::writeToOutput(path, [&](llvm::raw_ostream &stream) {
-    module->print(stream, nullptr);
+    readableCopy(*module)->print(stream, nullptr);
     return llvm::Error::success();
   });
 }
@@ -109,7 +122,8 @@ llvm::Error Artifact::writeLLVM(llvm::StringRef path) {
 //===----------------------------------------------------------------------===//
 
 /// Runs the host compiler; an error carries what it printed.
-static llvm::Error runHostCompiler(const std::string &driver, llvm::ArrayRef<std::string> arguments) {
+static llvm::Error runHostCompiler(llvm::ArrayRef<std::string> compiler, llvm::ArrayRef<std::string> arguments) {
+  const std::string &driver = compiler.front();
   llvm::ErrorOr<std::string> path = llvm::sys::findProgramByName(driver);
   if (!path)
     return llvm::createStringError("the host compiler '%s', which links artifacts, was not found; set CXX to one that is installed",
@@ -120,6 +134,7 @@ static llvm::Error runHostCompiler(const std::string &driver, llvm::ArrayRef<std
   llvm::FileRemover removeMessages(messages);
 
   llvm::SmallVector<llvm::StringRef> command{*path};
+  command.append(compiler.begin() + 1, compiler.end());
   command.append(arguments.begin(), arguments.end());
   std::string failure;
   std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(""), llvm::StringRef(messages), llvm::StringRef(messages)};

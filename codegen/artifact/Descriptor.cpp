@@ -159,14 +159,19 @@ llvm::Constant *DescriptorBuilder::functionEntry(const FunctionView &view) {
                  strings("symbols", view.symbols), inputs, outputs, u32(view.reads.size()), u32(view.writes.size()),
                  u32(view.prepared.size()), indices("reads", view.reads.getArrayRef()),
                  indices("writes", view.writes.getArrayRef()), indices("prepared", view.prepared.getArrayRef()),
-                 function(name + ".measure"), runTable(name)});
+                 function(name + ".measure"), runTable(name), u32(view.conditions.size()),
+                 strings("conditions", view.conditions)});
 }
 
 llvm::Constant *DescriptorBuilder::stateEntry(ir::StateOp state) {
   mlir::RankedTensorType type = state.getTensorType();
   runtime::DType dtype = *ir::toDType(type.getElementType());
   llvm::Constant *initial = null();
-  if (embedWeights) {
+  // A state that no state_dict names can't be loaded: its value is always here.
+  bool isLoadable = llvm::any_of(program.stateNames, [&](ir::StateNameOp name) {
+    return !name.getNonPersistent() && name.getStateAttr().getAttr() == state.getSymNameAttr();
+  });
+  if (embedWeights || !isLoadable) {
     // Without an initial value a state begins as zeros.
     runtime::Tensor value = state.getInitial() ? ir::toTensor(*state.getInitial()).contiguous()
                                                : runtime::Tensor(type.getShape().vec(), dtype);

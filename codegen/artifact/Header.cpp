@@ -25,7 +25,10 @@ static std::string identifier(llvm::StringRef name) {
       "else", "enum", "explicit", "export", "extern", "false", "float", "for", "friend", "goto", "if", "inline", "int", "long",
       "mutable", "namespace", "new", "operator", "private", "protected", "public", "register", "return", "short", "signed", "sizeof",
       "static", "struct", "switch", "template", "this", "throw", "true", "try", "typedef", "typename", "union", "unsigned", "using",
-      "virtual", "void", "volatile", "while", "call", "program", "state", "state_dict", "load_state_dict", "update_state",
+      "virtual", "void", "volatile", "while", "alignof", "and", "and_eq", "asm", "bitand", "bitor", "char8_t", "char16_t", "char32_t",
+      "compl", "concept", "consteval", "constexpr", "constinit", "const_cast", "co_await", "co_return", "co_yield", "decltype",
+      "dynamic_cast", "noexcept", "not", "not_eq", "nullptr", "or", "or_eq", "reinterpret_cast", "requires", "static_assert",
+      "static_cast", "thread_local", "typeid", "wchar_t", "xor", "xor_eq", "kiln", "std", "check", "options", "results", "call", "program", "state", "state_dict", "load_state_dict", "update_state",
       "named_parameters", "named_buffers", "instruction_set", "output_sizes", "Model"};
   std::string result;
   for (char c : name)
@@ -41,27 +44,33 @@ static std::string describe(const ArgumentView &argument) {
   return (runtime::name(argument.getDType()).data() + llvm::Twine(" ") + argument.getShapeText()).str();
 }
 
+/// `name` as an identifier that is not in `seen`, which it joins.
+static std::string uniqueIdentifier(llvm::StringRef name, llvm::StringSet<> &seen) {
+  std::string result = identifier(name);
+  while (!seen.insert(result).second)
+    result += '_';
+  return result;
+}
+
 /// The names of a function's arguments as distinct identifiers.
 static std::vector<std::string> identifiers(const std::vector<ArgumentView> &arguments) {
   llvm::StringSet<> seen;
   std::vector<std::string> names;
-  for (const ArgumentView &argument : arguments) {
-    std::string name = identifier(argument.name);
-    while (!seen.insert(name).second)
-      name += '_';
-    names.push_back(name);
-  }
+  for (const ArgumentView &argument : arguments)
+    names.push_back(uniqueIdentifier(argument.name, seen));
   return names;
 }
 
-static void writeMethod(llvm::raw_ostream &stream, const FunctionView &function) {
-  std::string method = identifier(function.name);
+/// `members` holds the names of the class so far.
+static void writeMethod(llvm::raw_ostream &stream, const FunctionView &function, llvm::StringSet<> &members) {
+  std::string method = uniqueIdentifier(function.name, members);
   std::vector<std::string> inputs = identifiers(function.inputs), outputs = identifiers(function.outputs);
   bool single = outputs.size() == 1;
+  std::string resultType = single ? "kiln::runtime::Tensor" : uniqueIdentifier(method + "_outputs", members);
 
   stream << "\n";
   if (!single) {
-    stream << "  /// Outputs of " << method << ".\n  struct " << method << "_outputs {\n";
+    stream << "  /// Outputs of " << method << ".\n  struct " << resultType << " {\n";
     for (auto [output, outputName] : llvm::zip(function.outputs, outputs))
       stream << "    kiln::runtime::Tensor " << outputName << "; ///< " << describe(output) << "\n";
     stream << "  };\n";
@@ -76,7 +85,7 @@ static void writeMethod(llvm::raw_ostream &stream, const FunctionView &function)
   auto parameters = llvm::map_range(inputs, [](const std::string &input) { return "const kiln::runtime::Tensor &" + input; });
   std::vector<std::string> parameterList(parameters.begin(), parameters.end());
   parameterList.push_back("const kiln::runtime::CallOptions &options = {}");
-  stream << "  " << (single ? "kiln::runtime::Tensor" : method + "_outputs") << " " << method << "("
+  stream << "  " << resultType << " " << method << "("
          << llvm::join(parameterList, ", ") << ") {\n";
   stream << "    auto results = call(\"" << function.name << "\", std::initializer_list<kiln::runtime::TensorView>{"
          << llvm::join(inputs, ", ") << "}, options);\n";
@@ -109,8 +118,9 @@ llvm::Error kiln::codegen::writeHeader(mlir::ModuleOp schedule, llvm::StringRef 
            << "  /// One that was loaded. Throws kiln::runtime::ValueError when it was built from another architecture.\n"
            << "  explicit Model(kiln::runtime::Program loaded, const kiln::runtime::ModelOptions &options = {})\n"
            << "      : kiln::runtime::Model(check(std::move(loaded)), options) {}\n";
+    llvm::StringSet<> members;
     for (const FunctionView &function : program.functions)
-      writeMethod(stream, function);
+      writeMethod(stream, function, members);
     stream << "\nprivate:\n"
            << "  static kiln::runtime::Program check(kiln::runtime::Program loaded) {\n"
            << "    if (loaded.fingerprint() != \"" << fingerprint << "\")\n"

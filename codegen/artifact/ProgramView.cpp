@@ -48,6 +48,9 @@ void ProgramView::addFunction(schedule::FuncOp op) {
   view.name = op.getSymName().str();
   for (Attribute symbol : op.getSymbols())
     view.symbols.push_back(cast<StringAttr>(symbol).str());
+  if (ArrayAttr conditions = op.getConditionsAttr())
+    for (Attribute condition : conditions)
+      view.conditions.push_back(cast<ir::DimAttr>(condition).getText().str());
   auto place = [](std::vector<ArgumentView> &arguments, int64_t index, llvm::StringRef argumentName,
                   schedule::BufferType type) {
     if (arguments.size() <= static_cast<std::size_t>(index))

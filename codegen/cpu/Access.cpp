@@ -1,7 +1,7 @@
 //===- Access.cpp - from an index of the result to an operand's element ---===//
 //
-// Strides are expressions, so what is known about them when compiling (broadcast, contiguous, a constant) chooses the code: one vector load, one
-// scalar in all lanes, or element by element.
+// Strides are expressions, so what is known about them when compiling (broadcast, contiguous, a constant) chooses the code: one
+// vector load, one scalar in all lanes, or element by element.
 //
 //===----------------------------------------------------------------------===//
 
@@ -43,7 +43,8 @@ DimExpr Box::rows() const {
 
 DimExpr Box::columns() const { return sizes.empty() ? DimExpr(1) : sizes.back(); }
 
-// Indices are not kept: the next use may be in another region, where this one's values are not visible. LLVM finds what is common.
+// Indices are not kept: the next use may be in another region, where this one's values are not visible. LLVM finds what is
+// common.
 Value Row::index(KernelBuilder &b, int64_t dim) {
   Value rest = number;
   for (int64_t d = box->rank() - 2; d > dim; --d)

@@ -1,7 +1,7 @@
 //===- Access.h - from an index of the result to an operand's element -*- C++ -*-===//
 //
-// Kernels walk over the result in rows (all dimensions but the last) and columns (the last). An access says where an operand's element for
-// an index lies; a writer turns anchor elements into stored elements, through the kernel's body.
+// Kernels walk over the result in rows (all dimensions but the last) and columns (the last). An access says where an operand's
+// element for an index lies; a writer turns anchor elements into stored elements, through the kernel's body.
 //
 //===----------------------------------------------------------------------===//
 
@@ -65,8 +65,8 @@ struct Access {
   Value load(KernelBuilder &b, Row &row, Value column, int64_t lanes, Value mask = {}) const;
 };
 
-/// The elements of `values` through the kernel's body: anchor's element first (when there is an anchor), then extras; scalars or vectors.
-/// Fails with a diagnostic for an operation that has no vector form.
+/// The elements of `values` through the kernel's body: anchor's element first (when there is an anchor), then extras; scalars or
+/// vectors. Fails with a diagnostic for an operation that has no vector form.
 mlir::FailureOr<Value> applyBody(KernelBuilder &b, schedule::KernelOp kernel, ValueRange values);
 
 /// Writes the first result of a kernel.

@@ -42,8 +42,8 @@ void bindSymbols(KernelBuilder &b, FuncOp function, Value array) {
 
 class RunBuilder {
 public:
-  RunBuilder(OpBuilder &builder, FuncOp function, const llvm::StringMap<KernelFunctions> &kernels,
-             const InstructionSet &target, ProgramContext &program)
+  RunBuilder(OpBuilder &builder, FuncOp function, const llvm::StringMap<KernelFunctions> &kernels, const InstructionSet &target,
+             ProgramContext &program)
       : b(function.getLoc(), builder, target), function(function), kernels(kernels), program(program),
         pointer(LLVM::LLVMPointerType::get(builder.getContext())) {}
 
@@ -180,8 +180,8 @@ void RunBuilder::emitParallel(const KernelFunctions &functions, ArrayRef<Value> 
         Value parallelFor = LLVM::LoadOp::create(
             b, pointer, b.pointer(services, b.getI8Type(), b.constant(offsetof(kiln_services, parallel_for))));
         Value task = LLVM::AddressOfOp::create(b, copy.task);
-        auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()),
-                                                {pointer, pointer, pointer, b.getI64Type()});
+        auto type =
+            LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), {pointer, pointer, pointer, b.getI64Type()});
         LLVM::CallOp::create(b, type, ValueRange{parallelFor, executor, task, memory, tasks});
       },
       direct);
@@ -205,12 +205,19 @@ void RunBuilder::emitLaunch(LaunchOp launch) {
   bool hasTwoAxes = launch.getGrid().size() == 2;
   Value units1 = hasTwoAxes ? sizeOf(launch.getGrid()[1]) : b.constant(1);
   DimExpr cost = launch.getCost().getExpression();
-  if (cost.is_constant() && *cost.constant() < 2 * kTaskNanoseconds) {
+  auto emitWork = [&] {
+    if (!cost.is_constant() || *cost.constant() >= 2 * kTaskNanoseconds) {
+      emitParallel(functions, arguments, b.size(cost), units0, units1, hasTwoAxes);
+      return;
+    }
     arguments.append({b.constant(0), units0, b.constant(0), units1});
     LLVM::CallOp::create(b, copy.kernel, arguments);
-    return;
-  }
-  emitParallel(functions, arguments, b.size(cost), units0, units1, hasTwoAxes);
+  };
+  // A kernel may count on having work: it divides by sizes that are 0 where there is none.
+  if (llvm::all_of(launch.getGrid(), [](Attribute dim) { return cast<ir::DimAttr>(dim).getConstant().value_or(0) > 0; }))
+    emitWork();
+  else
+    b.when(b.lessThan(b.constant(0), b.minimum(units0, units1)), emitWork);
 }
 
 LogicalResult RunBuilder::emit() {
@@ -254,6 +261,38 @@ LogicalResult emitRun(OpBuilder &builder, FuncOp function, const llvm::StringMap
 // Sizes
 //===----------------------------------------------------------------------===//
 
+namespace {
+struct CheckedSize {
+  Value value, overflow;
+};
+} // namespace
+
+/// `expression`, and whether any step of computing it left the range of i64. Symbols are not negative.
+static CheckedSize checkedSize(KernelBuilder &b, const DimExpr &expression) {
+  CheckedSize sum{b.constant(0), b.integerConstant(b.getI1Type(), 0)};
+  auto pairType = LLVM::LLVMStructType::getLiteral(b.getContext(), {b.getI64Type(), b.getI1Type()});
+  auto take = [&](Value pair) {
+    sum.overflow = LLVM::OrOp::create(b, sum.overflow, LLVM::ExtractValueOp::create(b, pair, 1));
+    return Value(LLVM::ExtractValueOp::create(b, pair, 0));
+  };
+  for (const DimExpr::Term &term : expression.terms()) {
+    Value product = b.constant(term.coefficient);
+    for (const DimExpr::Atom &atom : term.atoms) {
+      Value factor;
+      if (atom.numerator) {
+        CheckedSize numerator = checkedSize(b, *atom.numerator);
+        sum.overflow = LLVM::OrOp::create(b, sum.overflow, numerator.overflow);
+        factor = b.size(atom.numerator->floordiv(atom.divisor));
+      } else {
+        factor = b.size(DimExpr::symbol(atom.symbol));
+      }
+      product = take(LLVM::SMulWithOverflowOp::create(b, pairType, product, factor));
+    }
+    sum.value = take(LLVM::SAddWithOverflowOp::create(b, pairType, sum.value, product));
+  }
+  return sum;
+}
+
 void emitMeasure(OpBuilder &builder, FuncOp function) {
   Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
   const InstructionSet &target = instructionSets().front();
@@ -271,7 +310,21 @@ void emitMeasure(OpBuilder &builder, FuncOp function) {
     for (const DimExpr &size : output.getBuffer().getType().getSizes())
       b.store(b.size(size), entry.getArgument(1), b.constant(next++));
   DimExpr bytes = function.getArenaBytes() ? function.getArenaBytes()->getExpression() : DimExpr(0);
-  b.store(b.size(bytes), entry.getArgument(2), b.constant(0));
+  CheckedSize arena = checkedSize(b, bytes);
+  for (Operation &op : function.getBodyBlock())
+    if (isa<schedule::ArenaOp, schedule::OutputOp>(op)) {
+      CheckedSize buffer = checkedSize(b, cast<schedule::BufferType>(op.getResult(0).getType()).getBytes());
+      arena.overflow = LLVM::OrOp::create(b, arena.overflow, buffer.overflow);
+    }
+  // What abi.h says of `arena_bytes`: -1 for sizes beyond all memory, -2 - i where condition i does not hold. The first one
+  // counts.
+  Value result = LLVM::SelectOp::create(b, arena.overflow, b.constant(-1), arena.value);
+  if (ArrayAttr conditions = function.getConditionsAttr())
+    for (int64_t i = static_cast<int64_t>(conditions.size()) - 1; i >= 0; --i) {
+      Value condition = b.size(cast<ir::DimAttr>(conditions[i]).getExpression());
+      result = LLVM::SelectOp::create(b, b.lessThan(condition, b.constant(0)), b.constant(-2 - i), result);
+    }
+  b.store(result, entry.getArgument(2), b.constant(0));
   LLVM::ReturnOp::create(b, ValueRange());
 }
 

@@ -1,7 +1,7 @@
 //===- CallBuilder.h - functions that launch kernels --------------*- C++ -*-===//
 //
-// A kernel is compiled into functions of its own; a function of the program becomes one that takes a kiln_call, finds every buffer and
-// launches kernel after kernel, on one thread or through the host's parallel_for.
+// A kernel is compiled into functions of its own; a function of the program becomes one that takes a kiln_call, finds every
+// buffer and launches kernel after kernel, on one thread or through the host's parallel_for.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,7 +1,7 @@
 //===- InstructionSet.cpp - what kernels are compiled for -----------------===//
 //
-// Tiles as measured: with AVX-512, 8 x 2 leaves registers for loads at any row stride; AVX2 has 16 registers, of which 6 x 2 accumulate; without
-// fused multiply-add, 4 x 2.
+// Tiles as measured: with AVX-512, 8 x 2 leaves registers for loads at any row stride; AVX2 has 16 registers, of which 6 x 2
+// accumulate; without fused multiply-add, 4 x 2.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,7 +1,7 @@
 //===- InstructionSet.h - what kernels are compiled for -----------*- C++ -*-===//
 //
-// The levels of x86-64 of one artifact, each with the shape of its register tile. One table; nothing else in code generation names an
-// instruction set.
+// The levels of x86-64 of one artifact, each with the shape of its register tile. One table; nothing else in code generation
+// names an instruction set.
 //
 //===----------------------------------------------------------------------===//
 

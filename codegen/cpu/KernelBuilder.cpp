@@ -48,9 +48,7 @@ Value KernelBuilder::lessThan(Value a, Value b) { return createOrFold<arith::Cmp
 Value KernelBuilder::atLeast(Value a, Value b) { return createOrFold<arith::CmpIOp>(arith::CmpIPredicate::sge, a, b); }
 Value KernelBuilder::equal(Value a, Value b) { return createOrFold<arith::CmpIOp>(arith::CmpIPredicate::eq, a, b); }
 
-Value KernelBuilder::roundDown(Value a, int64_t step) {
-  return step == 1 ? a : sub(a, rem(a, constant(step)));
-}
+Value KernelBuilder::roundDown(Value a, int64_t step) { return step == 1 ? a : sub(a, rem(a, constant(step))); }
 
 Value KernelBuilder::size(const DimExpr &expression) {
   Value sum = constant(0);
@@ -85,8 +83,7 @@ void KernelBuilder::loop(Value begin, Value end, int64_t step, function_ref<void
   });
 }
 
-Values KernelBuilder::loop(Value begin, Value end, int64_t step, ValueRange init,
-                           function_ref<Values(Value, ValueRange)> body) {
+Values KernelBuilder::loop(Value begin, Value end, int64_t step, ValueRange init, function_ref<Values(Value, ValueRange)> body) {
   auto forOp = scf::ForOp::create(*this, begin, end, constant(step), init);
   OpBuilder::InsertionGuard guard(*this);
   Block *block = forOp.getBody();

@@ -1,7 +1,7 @@
 //===- KernelBuilder.h - writes a kernel's code -------------------*- C++ -*-===//
 //
-// A builder for one kernel function and one instruction set. Kernels are LLVM functions of raw pointers and 64-bit integers whose bodies are
-// scf, arith, math and vector; everything is i64 or an element type, so there is no index type and no memref in them.
+// A builder for one kernel function and one instruction set. Kernels are LLVM functions of raw pointers and 64-bit integers whose
+// bodies are scf, arith, math and vector; everything is i64 or an element type, so there is no index type and no memref in them.
 //
 // Values may be scalars or vectors ("lanes" > 1): emitters that compute by element write one piece of code for both.
 //

@@ -1,6 +1,7 @@
 //===- KernelEmitter.h - kernels by anchor ------------------------*- C++ -*-===//
 //
-// One emitter an anchor, found by name in one table. Adding a kernel kind means one file in kernels/ and one line in KernelEmitter.cpp.
+// One emitter an anchor, found by name in one table. Adding a kernel kind means one file in kernels/ and one line in
+// KernelEmitter.cpp.
 //
 // A kernel becomes one function for each instruction set:
 //
@@ -49,8 +50,9 @@ struct KernelEmitter {
 /// The emitter of an anchor (of a map, for an empty name); null when it can't be compiled.
 const KernelEmitter *findKernelEmitter(llvm::StringRef anchor);
 
-/// Calls `anchorElement(row, column, lanes)` for every element of the units in the context's range, and writes the result. The grid is
-/// the schedule's for rows: rows of the result, or blocks of 64 elements when there is one dimension or none. `anchorElement` is null in a map.
+/// Calls `anchorElement(row, column, lanes)` for every element of the units in the context's range, and writes the result. The
+/// grid is the schedule's for rows: rows of the result, or blocks of 64 elements when there is one dimension or none.
+/// `anchorElement` is null in a map.
 using AnchorElement = llvm::function_ref<Value(Row &row, Value column, int64_t lanes)>;
 mlir::LogicalResult emitRows(KernelContext &context, AnchorElement anchorElement);
 /// The same over a box: units are 1/64ths of it, or it has one unit.

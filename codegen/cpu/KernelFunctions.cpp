@@ -44,8 +44,7 @@ static KernelContext contextOf(KernelBuilder &b, KernelOp kernel, Location locat
   unsigned sizes = operands + kernel.getNumResults();
   for (auto [i, name] : llvm::enumerate(kernel.getSizes()))
     b.symbols[cast<StringAttr>(name).getValue().str()] = arguments[sizes + i];
-  return {b,       kernel,  part(0, anchors), part(anchors, operands - anchors), results, Value(), Value(),
-          Value(), Value(), location};
+  return {b, kernel, part(0, anchors), part(anchors, operands - anchors), results, Value(), Value(), Value(), Value(), location};
 }
 
 static FailureOr<LLVM::LLVMFuncOp> emitKernelFunction(OpBuilder &builder, KernelOp kernel, Location location,
@@ -96,14 +95,13 @@ static FailureOr<LLVM::LLVMFuncOp> emitCheckFunction(OpBuilder &builder, KernelO
   return function;
 }
 
-/// void task(ptr slots, i64 index): runs part `index` of the grid. Slots of 8 bytes: the kernel's arguments, then units and parts of axis 0,
-/// units and parts of axis 1.
+/// void task(ptr slots, i64 index): runs part `index` of the grid. Slots of 8 bytes: the kernel's arguments, then units and parts
+/// of axis 0, units and parts of axis 1.
 static LLVM::LLVMFuncOp emitTaskFunction(OpBuilder &builder, KernelOp kernel, LLVM::LLVMFuncOp callee,
                                          const InstructionSet &target) {
   Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
-  auto function =
-      createFunction(builder, kernel.getLoc(), (kernel.getSymName() + ".task." + target.suffix).str(),
-                     LLVM::LLVMVoidType::get(builder.getContext()), {pointer, builder.getI64Type()}, target);
+  auto function = createFunction(builder, kernel.getLoc(), (kernel.getSymName() + ".task." + target.suffix).str(),
+                                 LLVM::LLVMVoidType::get(builder.getContext()), {pointer, builder.getI64Type()}, target);
   OpBuilder::InsertionGuard guard(builder);
   Block &entry = function.getBody().front();
   builder.setInsertionPointToStart(&entry);

@@ -1,7 +1,8 @@
 //===- MathExpansion.cpp - functions without a library --------------------===//
 //
-// exp: Cody and Waite's reduction to [-ln2/2, ln2/2], Taylor's polynomial. log: as in FreeBSD's msun, from s = f / (2 + f). tanh: as in Cephes, a
-// polynomial (float) or rational function (double) below 0.625, exp above. Infinities, zeros, subnormals and NaN are C's.
+// exp: Cody and Waite's reduction to [-ln2/2, ln2/2], Taylor's polynomial. log: as in FreeBSD's msun, from s = f / (2 + f). tanh:
+// as in Cephes, a polynomial (float) or rational function (double) below 0.625, exp above. Infinities, zeros, subnormals and NaN
+// are C's.
 //
 //===----------------------------------------------------------------------===//
 
@@ -38,9 +39,7 @@ public:
   Value div(Value x, Value y) { return arith::DivFOp::create(b, x, y); }
   Value fma(Value x, Value y, Value z) { return b.multiplyAdd(x, y, z); }
   Value abs(Value x) { return math::AbsFOp::create(b, x); }
-  Value compare(arith::CmpFPredicate predicate, Value x, double y) {
-    return arith::CmpFOp::create(b, predicate, x, constant(y));
-  }
+  Value compare(arith::CmpFPredicate predicate, Value x, double y) { return arith::CmpFOp::create(b, predicate, x, constant(y)); }
   Value select(Value condition, Value x, Value y) { return arith::SelectOp::create(b, condition, x, y); }
   Value bits(Value x) { return arith::BitcastOp::create(b, wide, x); }
   Value fromBits(Value x) { return arith::BitcastOp::create(b, type, x); }
@@ -122,7 +121,8 @@ Value FloatBuilder::log(Value x) {
   Value s = div(f, add(f, constant(2))), z = mul(s, s), w = mul(z, z);
   Value even, odd; // of the series in z
   if (isDouble) {
-    even = polynomial(w, {6.666666666666735130e-01, 2.857142874366239149e-01, 1.818357216161805012e-01, 1.479819860511658591e-01});
+    even =
+        polynomial(w, {6.666666666666735130e-01, 2.857142874366239149e-01, 1.818357216161805012e-01, 1.479819860511658591e-01});
     odd = polynomial(w, {3.999999999940941908e-01, 2.222219843214978396e-01, 1.531383769920937332e-01});
   } else {
     even = polynomial(w, {0.66666662693023682, 0.28498786687850952});

@@ -157,7 +157,7 @@ Tensor Module::get_parameter(const std::string &path) const {
   const Module &module = get_submodule(dot == std::string::npos ? "" : path.substr(0, dot));
   const std::string name = dot == std::string::npos ? path : path.substr(dot + 1);
   if (const auto *tensor = module.parameters_.find(name); tensor && (*tensor)->defined())
-    return **tensor;
+    return TensorAccess::wrap(TensorAccess::impl(**tensor)); // the tensor, not the member that it is registered as
   if (module.parameters_.contains(name) || module.buffers_.contains(name) || module.children_.contains(name))
     fail<KeyError>("`" + name + "` is not an nn.Parameter");
   fail<KeyError>(module.name() + " has no attribute `" + name + "`");
@@ -168,7 +168,7 @@ Tensor Module::get_buffer(const std::string &path) const {
   const Module &module = get_submodule(dot == std::string::npos ? "" : path.substr(0, dot));
   const std::string name = dot == std::string::npos ? path : path.substr(dot + 1);
   if (const auto *tensor = module.buffers_.find(name))
-    return **tensor;
+    return TensorAccess::wrap(TensorAccess::impl(**tensor));
   if (module.parameters_.contains(name) || module.children_.contains(name))
     fail<KeyError>("`" + name + "` is not a buffer");
   fail<KeyError>(module.name() + " has no attribute `" + name + "`");

@@ -14,9 +14,11 @@ using semantics::DimExpr;
 
 namespace {
 
-// Stand-in numbers: primes, so that what is computed from them can be told apart. The third set is small: it finds code that
-// would do something else for small or even sizes.
-constexpr int64_t kFirstRun = 1009, kSecondRun = 2003, kThirdRun = 2;
+// Stand-in numbers, by which expressions in sizes are told apart. The first two runs make the program. Every name's two numbers differ in
+// their remainders by 2, 3, 5 and 7, and are far enough apart that a quotient has one divisor; the names' order is reversed, so that
+// min, max and comparisons of two sizes show. The other two runs check the program: small numbers find code that clamps or decides by a
+// size, large ones what fits by coincidence.
+constexpr int64_t kFirstRun = 1009, kSecondRun = 30018, kSmallRun = 2, kLargeRun = 100003;
 
 int64_t next_prime(int64_t number) {
   for (;; ++number) {
@@ -28,13 +30,26 @@ int64_t next_prime(int64_t number) {
   }
 }
 
+// The next number downwards that leaves other remainders than `other`.
+int64_t unlike(int64_t other, int64_t number) {
+  const auto alike = [&](int64_t divisor) { return number % divisor == other % divisor; };
+  while (alike(2) || alike(3) || alike(5) || alike(7))
+    --number;
+  return number;
+}
+
 std::map<std::string, int64_t> stand_in_numbers(const std::vector<Input> &inputs, int64_t from) {
   std::map<std::string, int64_t> numbers;
+  const bool is_second = from == kSecondRun;
+  int64_t first = kFirstRun; // what the name had in the first run
   for (const Input &input : inputs)
     for (const Dim &dim : input.dims)
       if (dim.is_named() && !numbers.count(dim.name())) {
-        from = next_prime(from);
-        numbers.emplace(dim.name(), from++);
+        first = next_prime(first);
+        from = is_second ? unlike(first, from) : next_prime(from);
+        numbers.emplace(dim.name(), from);
+        first += 1;
+        from += is_second ? -1 : 1;
       }
   return numbers;
 }
@@ -192,7 +207,8 @@ void ProgramRecorder::add_function(std::string name, std::vector<Input> inputs, 
     };
     const Trace second = again(kSecondRun);
     function.merged = merge_traces(first, second);
-    check_trace(function.merged, again(kThirdRun));
+    check_trace(function.merged, again(kSmallRun));
+    check_trace(function.merged, again(kLargeRun));
   }
   functions_.push_back(std::move(function));
 }

@@ -343,7 +343,12 @@ void Recorder::assign_buffer(const std::shared_ptr<TensorSlot> &slot, const Tens
   const ValueId written = operand_value(value);
   // Whoever still holds the tensor that was in the buffer keeps its value; writes to it no longer reach the state.
   const TensorImplPtr replaced = slot->recorded && slot->recorded_run == run_ ? slot->recorded : slot->impl;
-  node_of(replaced)->storage->state = -1;
+  const std::shared_ptr<ViewNode> old = node_of(replaced);
+  std::shared_ptr<ViewNode> root = old;
+  while (root->parent)
+    root = root->parent;
+  value_of(root); // read now: afterwards there is nothing to read it from
+  root->storage->state = -1;
   emit("nn.write", {written}, {{"state", "#" + std::to_string(state)}}, {});
   // The buffer now is the assigned tensor, so later writes to that one reach the state; a view of something else is copied.
   TensorImplPtr recorded = after->symbolic && !after->symbolic->parent && after->symbolic->storage->state < 0

@@ -1,7 +1,9 @@
 // From traces with numbers to one function with symbols.
 #include "trace_merge.h"
 
+#include <algorithm>
 #include <cstring>
+#include <type_traits>
 
 #include "errors.h"
 #include "kiln/semantics/operation.h"
@@ -137,6 +139,55 @@ bool same_constant(const runtime::Tensor &a, const runtime::Tensor &b) {
 // NaN is the same number as NaN here.
 bool same_double(double a, double b) { return std::memcmp(&a, &b, sizeof(a)) == 0; }
 
+/// Whether two attributes are of one kind and, but for sizes, equal. Lists of sizes must be equally long.
+bool same_but_for_sizes(const Attribute &a, const Attribute &b) {
+  if (a.index() != b.index())
+    return false;
+  return std::visit(
+      [&](const auto &value) {
+        using T = std::decay_t<decltype(value)>;
+        const T &other = std::get<T>(b);
+        if constexpr (std::is_same_v<T, DimExpr>)
+          return true;
+        else if constexpr (std::is_same_v<T, std::vector<DimExpr>>)
+          return value.size() == other.size();
+        else if constexpr (std::is_same_v<T, runtime::Tensor>)
+          return same_constant(value, other);
+        else if constexpr (std::is_same_v<T, double>)
+          return same_double(value, other);
+        else
+          return value == other;
+      },
+      a);
+}
+
+/// The attribute of this name; null where there is none.
+const Attribute *find_attribute(const Attributes &attributes, const std::string &name) {
+  for (const auto &[other, attribute] : attributes)
+    if (other == name)
+      return &attribute;
+  return nullptr;
+}
+
+/// Whether operation `i` of two recordings is the same computation, but for the values of attributes.
+bool same_operation(const semantics::RecordedFunction &first, const semantics::RecordedFunction &second, std::size_t i) {
+  if (i >= first.operations.size() || i >= second.operations.size())
+    return false;
+  const RecordedOperation &a = first.operations[i], &b = second.operations[i];
+  if (a.name != b.name || a.operands != b.operands || a.results != b.results || a.module_path != b.module_path ||
+      a.attributes.size() != b.attributes.size())
+    return false;
+  return std::all_of(a.attributes.begin(), a.attributes.end(), [&](const auto &entry) {
+    const Attribute *counterpart = find_attribute(b.attributes, entry.first);
+    return counterpart && counterpart->index() == entry.second.index();
+  });
+}
+
+bool same_outputs(const semantics::RecordedFunction &first, const semantics::RecordedFunction &second) {
+  return std::equal(first.outputs.begin(), first.outputs.end(), second.outputs.begin(), second.outputs.end(),
+                    [](const auto &x, const auto &y) { return x.name == y.name && x.value == y.value; });
+}
+
 class Merger {
 public:
   Merger(const Trace &first, const Trace &second) : first_(first), second_(second), matcher_(first.symbols, second.symbols) {}
@@ -146,15 +197,16 @@ public:
     result.function = first_.function;
     result.symbols = first_.symbols;
     values_ = &result.function.values;
+    operations_ = result.function.operations.data();
     for (const semantics::RecordedArgument &input : result.function.inputs)
       (*values_)[index(input.value)] = matched_type(input.value, first_.function.frames);
     const std::size_t count = std::max(first_.function.operations.size(), second_.function.operations.size());
     for (std::size_t i = 0; i < count; ++i) {
-      if (!same_structure(i))
+      if (!same_operation(first_.function, second_.function, i))
         fail_structure(first_, second_, i);
       merge_operation(result.function.operations[i], second_.function.operations[i]);
     }
-    if (!same_outputs())
+    if (!same_outputs(first_.function, second_.function))
       fail_structure(first_, second_, count);
     merge_calls(result);
     return result;
@@ -162,18 +214,6 @@ public:
 
 private:
   static std::size_t index(semantics::ValueId value) { return static_cast<std::size_t>(value); }
-
-  bool same_structure(std::size_t i) const {
-    const auto &a = first_.function.operations, &b = second_.function.operations;
-    return i < a.size() && i < b.size() && a[i].name == b[i].name && a[i].operands == b[i].operands &&
-           a[i].results == b[i].results && a[i].module_path == b[i].module_path &&
-           a[i].attributes.size() == b[i].attributes.size();
-  }
-  bool same_outputs() const {
-    const auto &a = first_.function.outputs, &b = second_.function.outputs;
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                      [](const auto &x, const auto &y) { return x.name == y.name && x.value == y.value; });
-  }
 
   int64_t number(const Trace &trace, semantics::ValueId value, std::size_t dim) const {
     return *trace.function.values[index(value)].sizes[dim].constant();
@@ -206,8 +246,10 @@ private:
       return merged_size(operation, name, *size, std::get<DimExpr>(b));
     if (const auto *sizes = std::get_if<std::vector<DimExpr>>(&a)) {
       const auto &others = std::get<std::vector<DimExpr>>(b);
+      if (sizes->size() != others.size())
+        fail_structure(first_, second_, static_cast<std::size_t>(&operation - operations_));
       std::vector<DimExpr> merged;
-      for (std::size_t i = 0; i < sizes->size() && i < others.size(); ++i)
+      for (std::size_t i = 0; i < sizes->size(); ++i)
         merged.push_back(merged_size(operation, name, (*sizes)[i], others[i]));
       return merged;
     }
@@ -226,21 +268,14 @@ private:
       if (*integers != std::get<std::vector<int64_t>>(b))
         fail_number(first_, second_, operation, name, tuple_text(*integers), tuple_text(std::get<std::vector<int64_t>>(b)));
     }
+    if (!same_but_for_sizes(a, b))
+      fail_structure(first_, second_, static_cast<std::size_t>(&operation - operations_));
     return a;
   }
 
   void merge_operation(RecordedOperation &operation, const RecordedOperation &other) {
-    for (const auto &[name, attribute] : Attributes(operation.attributes)) {
-      if (!other.attributes.has(name))
-        fail_structure(first_, second_, static_cast<std::size_t>(&other - second_.function.operations.data()));
-      const Attribute *counterpart = nullptr;
-      for (const auto &[other_name, other_attribute] : other.attributes)
-        if (other_name == name)
-          counterpart = &other_attribute;
-      if (counterpart->index() != attribute.index())
-        fail_structure(first_, second_, static_cast<std::size_t>(&other - second_.function.operations.data()));
-      operation.attributes.set(name, merged_attribute(operation, name, attribute, *counterpart));
-    }
+    for (const auto &[name, attribute] : Attributes(operation.attributes))
+      operation.attributes.set(name, merged_attribute(operation, name, attribute, *find_attribute(other.attributes, name)));
     if (operation.name == "nn.read" || operation.name == "nn.write")
       return; // state has a fixed type
     std::vector<std::optional<TensorType>> types;
@@ -307,6 +342,7 @@ private:
   const Trace &first_, &second_;
   SizeMatcher matcher_;
   std::vector<TensorType> *values_ = nullptr;
+  const RecordedOperation *operations_ = nullptr;
 };
 
 } // namespace
@@ -327,22 +363,21 @@ void check_trace(const MergedFunction &merged, const Trace &third) {
                 "decide by, a size that is known only at run time");
   };
   for (std::size_t i = 0; i < std::max(expected.size(), found.size()); ++i) {
-    const bool same = i < expected.size() && i < found.size() && expected[i].name == found[i].name &&
-                      expected[i].operands == found[i].operands && expected[i].results == found[i].results;
-    if (!same)
+    if (!same_operation(merged.function, third.function, i))
       fail_structure(reference, third, i);
+    auto check_size = [&](const std::string &name, const DimExpr &size, const DimExpr &numbers) {
+      if (size.evaluate(third.symbols) != *numbers.constant())
+        fail_size(expected[i], "'" + name + "'", size, *numbers.constant());
+    };
     for (const auto &[name, attribute] : expected[i].attributes) {
-      if (const auto *size = std::get_if<DimExpr>(&attribute)) {
-        const int64_t number = *found[i].attributes.get<DimExpr>(name).constant();
-        if (size->evaluate(third.symbols) != number)
-          fail_size(expected[i], "'" + name + "'", *size, number);
-      } else if (const auto *real = std::get_if<double>(&attribute)) {
-        if (!same_double(*real, found[i].attributes.get<double>(name)))
-          fail_structure(reference, third, i);
-      } else if (const auto *constant = std::get_if<runtime::Tensor>(&attribute)) {
-        if (!same_constant(*constant, found[i].attributes.get<runtime::Tensor>(name)))
-          fail_structure(reference, third, i);
-      }
+      const Attribute &other = *find_attribute(found[i].attributes, name);
+      if (!same_but_for_sizes(attribute, other))
+        fail_structure(reference, third, i);
+      if (const auto *size = std::get_if<DimExpr>(&attribute))
+        check_size(name, *size, std::get<DimExpr>(other));
+      else if (const auto *sizes = std::get_if<std::vector<DimExpr>>(&attribute))
+        for (std::size_t d = 0; d < sizes->size(); ++d)
+          check_size(name, (*sizes)[d], std::get<std::vector<DimExpr>>(other)[d]);
     }
     for (semantics::ValueId result : expected[i].results) {
       const TensorType &type = merged.function.values[static_cast<std::size_t>(result)];
@@ -353,6 +388,8 @@ void check_trace(const MergedFunction &merged, const Trace &third) {
                     d < numbers.sizes.size() ? *numbers.sizes[d].constant() : 0);
     }
   }
+  if (!same_outputs(merged.function, third.function))
+    fail_structure(reference, third, expected.size());
 }
 
 } // namespace kiln::detail

@@ -28,9 +28,7 @@ using semantics::DimExpr;
 
 namespace {
 
-template <class... Handlers> struct Overloaded : Handlers... {
-  using Handlers::operator()...;
-};
+template <class... Handlers> struct Overloaded : Handlers... { using Handlers::operator()...; };
 
 bool allElementsEqual(ArrayRef<char> bytes, std::size_t elementSize) {
   for (std::size_t offset = elementSize; offset < bytes.size(); offset += elementSize)
@@ -39,9 +37,7 @@ bool allElementsEqual(ArrayRef<char> bytes, std::size_t elementSize) {
   return !bytes.empty();
 }
 
-ArrayRef<char> bytesOf(const Tensor &contiguous) {
-  return {static_cast<const char *>(contiguous.data()), contiguous.nbytes()};
-}
+ArrayRef<char> bytesOf(const Tensor &contiguous) { return {static_cast<const char *>(contiguous.data()), contiguous.nbytes()}; }
 
 std::string textOf(Attribute attribute) {
   std::string text;
@@ -93,14 +89,14 @@ DenseElementsAttr toDenseElementsAttr(const Tensor &tensor, MLIRContext *context
 
 ElementsAttr toElementsAttr(const Tensor &tensor, MLIRContext *context, StringRef name) {
   Tensor contiguous = tensor.contiguous();
-  if (contiguous.nbytes() < kResourceBytes ||
-      allElementsEqual(bytesOf(contiguous), runtime::element_size(contiguous.dtype())))
+  if (contiguous.nbytes() < kResourceBytes || allElementsEqual(bytesOf(contiguous), runtime::element_size(contiguous.dtype())))
     return toDenseElementsAttr(contiguous, context);
   RankedTensorType type = toTensorType(semantics::type_of(contiguous), context);
   ArrayRef<char> bytes = bytesOf(contiguous);
   // The blob keeps the storage alive.
-  AsmResourceBlob blob(bytes, /*dataAlignment=*/runtime::element_size(contiguous.dtype()),
-                       [storage = contiguous.storage()](void *, size_t, size_t) {}, /*dataIsMutable=*/false);
+  AsmResourceBlob blob(
+      bytes, /*dataAlignment=*/runtime::element_size(contiguous.dtype()),
+      [storage = contiguous.storage()](void *, size_t, size_t) {}, /*dataIsMutable=*/false);
   auto &manager = DenseResourceElementsHandle::getManagerInterface(context);
   return DenseResourceElementsAttr::get(type, manager.insert(name, std::move(blob)));
 }

@@ -181,14 +181,12 @@ LogicalResult NNDialect::verifyRegionArgAttribute(Operation *op, unsigned, unsig
   auto function = dyn_cast<FunctionOpInterface>(op);
   if (!function)
     return success();
-  return verifyName(op, attribute, index, "argument",
-                    [&](unsigned other) { return function.getArgAttr(other, kNameAttrName); });
+  return verifyName(op, attribute, index, "argument", [&](unsigned other) { return function.getArgAttr(other, kNameAttrName); });
 }
 
 LogicalResult NNDialect::verifyRegionResultAttribute(Operation *op, unsigned, unsigned index, NamedAttribute attribute) {
   auto function = dyn_cast<FunctionOpInterface>(op);
   if (!function)
     return success();
-  return verifyName(op, attribute, index, "result",
-                    [&](unsigned other) { return function.getResultAttr(other, kNameAttrName); });
+  return verifyName(op, attribute, index, "result", [&](unsigned other) { return function.getResultAttr(other, kNameAttrName); });
 }

@@ -2,9 +2,9 @@
 //
 // One folder for all computing operations: where every operand is a constant, the operation's reference kernel gives the result.
 //
-// Not folded: anything that reads state (it may change between calls); results or operands of more than 64 Ki elements (compile time
-// and artifact size); nn.full and nn.expand, which are shorter than their values; dropout in training, whose mask belongs to a call;
-// operations whose kernel reports an error, which is left to run time.
+// Not folded: anything that reads state (it may change between calls); results or operands of more than 64 Ki elements (compile
+// time and artifact size); nn.full and nn.expand, which are shorter than their values; dropout in training, whose mask belongs to
+// a call; operations whose kernel reports an error, which is left to run time.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,8 +1,8 @@
 //===- FusedInterpreter.cpp - Scalar regions on tensors -----------------------===//
 //
-// Each SSA value of the body is one array over the iteration space: doubles for floating-point types, 64-bit integers for the others.
-// A double holds every value of the narrower floating-point types, and rounding its sum, product, quotient or square root to f32 gives
-// what f32 arithmetic gives (53 >= 2 * 24 + 2 bits), so one implementation serves all types.
+// Each SSA value of the body is one array over the iteration space: doubles for floating-point types, 64-bit integers for the
+// others. A double holds every value of the narrower floating-point types, and rounding its sum, product, quotient or square root
+// to f32 gives what f32 arithmetic gives (53 >= 2 * 24 + 2 bits), so one implementation serves all types.
 //
 //===----------------------------------------------------------------------===//
 

@@ -12,9 +12,9 @@
 
 namespace kiln::ir {
 
-/// `arguments` are the block's arguments as tensors of the iteration space's sizes (any strides: broadcast operands are expanded views).
-/// Every scalar operation rounds to its type; in double, floating-point types are taken as f64. Throws runtime::TypeError for an
-/// operation that has no scalar kernel.
+/// `arguments` are the block's arguments as tensors of the iteration space's sizes (any strides: broadcast operands are expanded
+/// views). Every scalar operation rounds to its type; in double, floating-point types are taken as f64. Throws runtime::TypeError
+/// for an operation that has no scalar kernel.
 runtime::Tensor runScalarBody(FusedOp op, llvm::ArrayRef<runtime::Tensor> arguments, llvm::ArrayRef<int64_t> sizes,
                               bool computeInDouble);
 

@@ -53,8 +53,8 @@ FailureOr<RankedTensorType> inferAnchorType(FusedOp op) {
     std::vector<std::optional<semantics::TensorType>> types;
     for (Value operand : op.getSemanticAnchorOperands())
       types.push_back(operand ? std::optional(toSemanticType(operand.getType())) : std::nullopt);
-    std::vector<semantics::TensorType> results = semantics::infer(std::string_view(*op.getAnchor()), types,
-                                                                 op.getSemanticAnchorAttributes());
+    std::vector<semantics::TensorType> results =
+        semantics::infer(std::string_view(*op.getAnchor()), types, op.getSemanticAnchorAttributes());
     if (results.size() != 1)
       return op.emitOpError("fused_c1: the anchor '") << *op.getAnchor() << "' has " << results.size() << " results";
     RankedTensorType type = toTensorType(results[0], op.getContext());
@@ -75,7 +75,8 @@ LogicalResult verifyExtra(FusedOp op, unsigned index) {
       static_cast<int64_t>(map.getNumResults()) != type.getRank())
     return op.emitOpError("fused_c2: the map of extra operand ")
            << index << " goes from " << map.getNumDims() << " to " << map.getNumResults() << " dimensions"
-           << (map.getNumSymbols() ? " with symbols" : "") << ", it should go from " << space.getRank() << " to " << type.getRank();
+           << (map.getNumSymbols() ? " with symbols" : "") << ", it should go from " << space.getRank() << " to "
+           << type.getRank();
   for (auto [dim, result] : llvm::enumerate(map.getResults())) {
     if (auto position = dyn_cast<AffineDimExpr>(result)) {
       if (sizeOf(type, dim) != sizeOf(space, position.getPosition()))
@@ -86,11 +87,11 @@ LogicalResult verifyExtra(FusedOp op, unsigned index) {
     }
     auto constant = dyn_cast<AffineConstantExpr>(result);
     if (!constant || constant.getValue() != 0)
-      return op.emitOpError("fused_c2: result ") << dim << " of the map of extra operand " << index
-                                                 << " is neither a dimension nor the constant 0";
+      return op.emitOpError("fused_c2: result ")
+             << dim << " of the map of extra operand " << index << " is neither a dimension nor the constant 0";
     if (type.getDimSize(dim) != 1)
-      return op.emitOpError("fused_c3: dimension ") << dim << " of extra operand " << index << " is broadcast but has size "
-                                                    << sizeOf(type, dim).text();
+      return op.emitOpError("fused_c3: dimension ")
+             << dim << " of extra operand " << index << " is broadcast but has size " << sizeOf(type, dim).text();
   }
   return success();
 }

@@ -1,8 +1,8 @@
 //===- Identities.cpp - Operations that give back what they got ---------------===//
 //
-// Folders that remove operations without computing: x * 1, reshape of reshape, a slice of everything. Each is exact in IEEE 754: the
-// result has the same bits for every operand, NaN payloads aside. So x + 0.0 stays (it turns -0.0 into 0.0), and so do x * 0, x - x
-// and x / x (NaN and infinities).
+// Folders that remove operations without computing: x * 1, reshape of reshape, a slice of everything. Each is exact in IEEE 754:
+// the result has the same bits for every operand, NaN payloads aside. So x + 0.0 stays (it turns -0.0 into 0.0), and so do x * 0,
+// x - x and x / x (NaN and infinities).
 //
 //===----------------------------------------------------------------------===//
 
@@ -14,7 +14,8 @@ namespace kiln::ir {
 
 namespace {
 
-/// The one value of all elements, where `value` is a constant of that kind; null otherwise. `constant` is its folded attribute or null.
+/// The one value of all elements, where `value` is a constant of that kind; null otherwise. `constant` is its folded attribute or
+/// null.
 std::optional<APFloat> floatSplat(Value value, Attribute constant) {
   if (auto full = value.getDefiningOp<FullOp>()) {
     auto type = dyn_cast<FloatType>(full.getDtype());
@@ -53,7 +54,8 @@ bool isOne(Value value, Attribute constant) {
   return number && number->isOne();
 }
 
-/// `kept` if it has the result's type (it was not broadcast, and a pass that has yet to find sizes did not find one of the two only).
+/// `kept` if it has the result's type (it was not broadcast, and a pass that has yet to find sizes did not find one of the two
+/// only).
 OpFoldResult ifTypeIs(Value kept, Type resultType) { return kept.getType() == resultType ? OpFoldResult(kept) : OpFoldResult(); }
 
 /// The same where equal types mean that nothing was moved or cut: not so for open types.
@@ -134,7 +136,8 @@ OpFoldResult PermuteOp::fold(FoldAdaptor) {
   // Negative dimensions count from the end, as in PyTorch.
   const int64_t rank = getType().getRank();
   auto wrapped = [rank](int64_t dim) { return dim < 0 ? dim + rank : dim; };
-  if (llvm::all_of(llvm::enumerate(getDims()), [&](auto dim) { return wrapped(dim.value()) == static_cast<int64_t>(dim.index()); }))
+  if (llvm::all_of(llvm::enumerate(getDims()),
+                   [&](auto dim) { return wrapped(dim.value()) == static_cast<int64_t>(dim.index()); }))
     return getInput();
   if (auto inner = getInput().getDefiningOp<PermuteOp>()) {
     SmallVector<int64_t> composed;
@@ -166,8 +169,6 @@ OpFoldResult SliceScatterOp::fold(FoldAdaptor) {
   return getStart().getConstant() == 0 ? ifSameSizes(getSource(), getType()) : OpFoldResult();
 }
 
-OpFoldResult CatOp::fold(FoldAdaptor) {
-  return getInputs().size() == 1 ? ifTypeIs(getInputs()[0], getType()) : OpFoldResult();
-}
+OpFoldResult CatOp::fold(FoldAdaptor) { return getInputs().size() == 1 ? ifTypeIs(getInputs()[0], getType()) : OpFoldResult(); }
 
 } // namespace kiln::ir

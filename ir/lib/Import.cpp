@@ -1,7 +1,7 @@
 //===- Import.cpp - From a recorded program to a module -----------------------===//
 //
-// Declarations first (modules, states, names), then each function with one operation an entry. A recorded program is checked as it
-// is read: what does not fit is an error at the entry's source line, not a crash.
+// Declarations first (modules, states, names), then each function with one operation an entry. A recorded program is checked as
+// it is read: what does not fit is an error at the entry's source line, not a crash.
 //
 //===----------------------------------------------------------------------===//
 
@@ -80,8 +80,9 @@ private:
     if (!states.try_emplace(state.path).second)
       return emitError(location) << "state '" << state.path << "' is declared twice";
     RankedTensorType type = toTensorType(semantics::type_of(state.initial), &context);
-    states[state.path] = StateOp::create(builder, location, state.path, convert(state.kind), state.trainable && isTrainable(state),
-                                         type, toElementsAttr(state.initial, &context, state.path));
+    states[state.path] =
+        StateOp::create(builder, location, state.path, convert(state.kind), state.trainable && isTrainable(state), type,
+                        toElementsAttr(state.initial, &context, state.path));
     return success();
   }
 
@@ -96,7 +97,8 @@ private:
   }
 
   /// The types of the named values; failure after reporting an index that is out of range.
-  FailureOr<SmallVector<Type>> typesOf(const RecordedFunction &function, ArrayRef<RecordedArgument> arguments, Location location) {
+  FailureOr<SmallVector<Type>> typesOf(const RecordedFunction &function, ArrayRef<RecordedArgument> arguments,
+                                       Location location) {
     SmallVector<Type> types;
     for (const RecordedArgument &argument : arguments) {
       if (!isValue(function, argument.value))

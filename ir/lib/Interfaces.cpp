@@ -1,7 +1,7 @@
 //===- Interfaces.cpp - Inference and evaluation of all ops -------------------===//
 //
-// What SemanticOpInterface's defaults and the ops' InferTypeOpInterface call: conversion of types and attributes, and the entry of
-// the semantics table. Exceptions of the semantics become diagnostics here and never reach MLIR's own code.
+// What SemanticOpInterface's defaults and the ops' InferTypeOpInterface call: conversion of types and attributes, and the entry
+// of the semantics table. Exceptions of the semantics become diagnostics here and never reach MLIR's own code.
 //
 //===----------------------------------------------------------------------===//
 
@@ -104,7 +104,8 @@ LogicalResult verifySemanticOp(Operation *op) {
     return failure();
   auto plural = [](std::size_t count) { return std::to_string(count) + (count == 1 ? " result" : " results"); };
   if (op->getNumResults() != inferred.size())
-    return report(info, op->getLoc(), 2, "expected " + plural(inferred.size()) + ", found " + std::to_string(op->getNumResults()));
+    return report(info, op->getLoc(), 2,
+                  "expected " + plural(inferred.size()) + ", found " + std::to_string(op->getNumResults()));
   for (auto [index, given, expected] : llvm::enumerate(op->getResultTypes(), inferred)) {
     if (given == expected)
       continue;
@@ -139,8 +140,7 @@ semantics::Attributes semanticAttributes(Operation *op) {
   return result;
 }
 
-std::vector<Tensor> evaluateSemanticOp(Operation *op, ArrayRef<Tensor> operands,
-                                       const std::map<std::string, int64_t> &symbols) {
+std::vector<Tensor> evaluateSemanticOp(Operation *op, ArrayRef<Tensor> operands, const std::map<std::string, int64_t> &symbols) {
   return semantics::evaluate(op->getName().getStringRef(), operands, withSymbols(semanticAttributes(op), symbols));
 }
 

@@ -1,7 +1,7 @@
 //===- Interpreter.cpp - Reference interpreter of the nn dialect ---------------===//
 //
-// Runs one function: binds its symbols to the sizes of the inputs, then each operation in order. Every result is checked against its
-// type, so shape inference and the reference kernels check each other.
+// Runs one function: binds its symbols to the sizes of the inputs, then each operation in order. Every result is checked against
+// its type, so shape inference and the reference kernels check each other.
 //
 //===----------------------------------------------------------------------===//
 
@@ -28,8 +28,9 @@ using Symbols = std::map<std::string, int64_t>;
 StateStore::StateStore(ModuleOp module) {
   for (auto state : module.getOps<StateOp>()) {
     std::vector<int64_t> sizes(state.getTensorType().getShape().begin(), state.getTensorType().getShape().end());
-    values[state.getPath().str()] = state.getInitial() ? toTensor(*state.getInitial())
-                                                       : Tensor(std::move(sizes), *toDType(state.getTensorType().getElementType()));
+    values[state.getPath().str()] = state.getInitial()
+                                        ? toTensor(*state.getInitial())
+                                        : Tensor(std::move(sizes), *toDType(state.getTensorType().getElementType()));
   }
 }
 
@@ -57,7 +58,8 @@ public:
     if (function.isExternal())
       throw runtime::ValueError("function '" + function.getName().str() + "' has no body");
     if (!function.getBody().hasOneBlock())
-      throw runtime::ValueError("function '" + function.getName().str() + "' has more than one block, which the interpreter can't run");
+      throw runtime::ValueError("function '" + function.getName().str() +
+                                "' has more than one block, which the interpreter can't run");
     bindInputs(inputs);
     for (Operation &op : function.getBody().front().without_terminator())
       runLocated(op);
@@ -104,8 +106,8 @@ private:
     std::string bound;
     for (const auto &[symbol, value] : symbols)
       bound += (bound.empty() ? " with " : ", ") + symbol + " = " + std::to_string(value);
-    return runtime::ValueError(name + ": expected " + std::string(runtime::name(type.dtype)) + type.shape_text() + bound + ", got " +
-                               std::string(runtime::name(input.dtype())) + input.shape_text());
+    return runtime::ValueError(name + ": expected " + std::string(runtime::name(type.dtype)) + type.shape_text() + bound +
+                               ", got " + std::string(runtime::name(input.dtype())) + input.shape_text());
   }
 
   void bindSymbols(const semantics::TensorType &type, const Tensor &input, const std::string &name) {
@@ -170,8 +172,8 @@ private:
     if (auto fused = dyn_cast<FusedOp>(op))
       return runFused(fused);
     if (auto semantic = dyn_cast<SemanticOpInterface>(op)) {
-      std::vector<Tensor> results = evaluate(op->getName().getStringRef(), semantic.getSemanticOperands(),
-                                             semantic.getSemanticAttributes());
+      std::vector<Tensor> results =
+          evaluate(op->getName().getStringRef(), semantic.getSemanticOperands(), semantic.getSemanticAttributes());
       for (auto [value, result] : llvm::zip_equal(op->getResults(), results))
         define(value, std::move(result));
       return;
@@ -227,9 +229,8 @@ void prepareFor(func::FuncOp function, ModuleOp module, StateStore &states, llvm
     if (prepared.contains(load.getSlot()))
       continue;
     for (auto prepare : module.getOps<func::FuncOp>()) {
-      const bool stores = !prepare.isExternal() && llvm::any_of(prepare.getBody().front().getOps<StorePreparedOp>(), [&](auto store) {
-        return store.getSlot() == load.getSlot();
-      });
+      const bool stores = !prepare.isExternal() && llvm::any_of(prepare.getBody().front().getOps<StorePreparedOp>(),
+                                                                [&](auto store) { return store.getSlot() == load.getSlot(); });
       if (!stores)
         continue;
       if (!active.insert(prepare).second)

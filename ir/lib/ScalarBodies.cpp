@@ -65,8 +65,7 @@ Value promoted(OpBuilder &builder, Location location, Operation *op, Value scala
 }
 
 /// FloatOp on floats, BoolOp on bools, IntegerOp on other integers.
-template <class FloatOp, class IntegerOp, class BoolOp>
-Value binary(OpBuilder &builder, Location location, ValueRange scalars) {
+template <class FloatOp, class IntegerOp, class BoolOp> Value binary(OpBuilder &builder, Location location, ValueRange scalars) {
   if (isFloat(scalars[0]))
     return FloatOp::create(builder, location, scalars[0], scalars[1]);
   if (isBool(scalars[0]))

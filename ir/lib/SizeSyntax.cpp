@@ -1,7 +1,7 @@
 //===- SizeSyntax.cpp - Size expressions as text -----------------------------===//
 //
-// A recursive-descent reader of size expressions on MLIR's tokens, bounded in length, depth and size of the result (dim_c1), and the
-// short forms that ops use.
+// A recursive-descent reader of size expressions on MLIR's tokens, bounded in length, depth and size of the result (dim_c1), and
+// the short forms that ops use.
 //
 //   sum     := product (("+" | "-") product)*
 //   product := factor ("*" factor | "floordiv" integer)*

@@ -11,8 +11,8 @@
 
 namespace kiln::ir {
 
-/// Reads one expression; stops before the first token that does not continue it. Text of any length and depth is safe: what exceeds
-/// dim_c1 is an error.
+/// Reads one expression; stops before the first token that does not continue it. Text of any length and depth is safe: what
+/// exceeds dim_c1 is an error.
 mlir::FailureOr<semantics::DimExpr> parseSize(mlir::AsmParser &parser);
 /// Reads expressions separated by commas, at least one.
 mlir::ParseResult parseSizes(mlir::AsmParser &parser, llvm::SmallVectorImpl<DimAttr> &sizes);

@@ -19,8 +19,7 @@ namespace {
 LogicalResult verifyWholeData(Operation *op, StringRef label, ElementsAttr value) {
   if (hasWholeData(value))
     return success();
-  return op->emitOpError() << label << ": the resource '"
-                           << cast<DenseResourceElementsAttr>(value).getRawHandle().getKey()
+  return op->emitOpError() << label << ": the resource '" << cast<DenseResourceElementsAttr>(value).getRawHandle().getKey()
                            << "' does not hold the bytes that type " << value.getShapedType() << " needs";
 }
 
@@ -32,8 +31,8 @@ LogicalResult verifyUse(Operation *op, StringRef label, FlatSymbolRefAttr symbol
     return op->emitOpError() << label << ": there is no " << DeclarationOp::getOperationName() << " " << symbol;
   if (declaration.getTensorType() == type)
     return success();
-  InFlightDiagnostic diagnostic = op->emitOpError() << label << ": " << symbol << " has type " << declaration.getTensorType()
-                                                    << ", found " << type;
+  InFlightDiagnostic diagnostic = op->emitOpError()
+                                  << label << ": " << symbol << " has type " << declaration.getTensorType() << ", found " << type;
   diagnostic.attachNote(declaration.getLoc()) << "declared here";
   return diagnostic;
 }

@@ -141,9 +141,25 @@ void ContextParts::call_into(ModelParts &model, std::string_view function, std::
 // The steps of a call
 //===----------------------------------------------------------------------===//
 
+/// What `measure` refused.
+[[noreturn]] static void fail_sizes(const Function &function, std::span<const int64_t> symbols, int64_t verdict) {
+  std::string sizes;
+  for (std::size_t i = 0; i < symbols.size(); ++i)
+    sizes += std::string(i == 0 ? "" : ", ") + std::string(function.symbols[i]) + " = " + std::to_string(symbols[i]);
+  const std::string start = std::string(function.name) + ": inputs with " + sizes;
+  if (verdict == -1)
+    throw ValueError(start + " need more memory than there can be");
+  const uint64_t condition = static_cast<uint64_t>(-2 - verdict);
+  throw ValueError(start + " are too small\nthe function slices them, which needs " +
+                   (condition < function.descriptor->condition_count ? function.descriptor->conditions[condition] : "its sizes") +
+                   " to be 0 or more");
+}
+
 void ContextParts::bind(const Function &function, std::span<const TensorView> inputs) {
   check_inputs(function, inputs, std::span(symbols_).first(function.symbols.size()));
   function.descriptor->measure(symbols_.data(), output_sizes_.data(), &arena_bytes_);
+  if (arena_bytes_ < 0)
+    fail_sizes(function, std::span(symbols_).first(function.symbols.size()), arena_bytes_);
 }
 
 std::span<const int64_t> ContextParts::sizes_of(const Function &function, std::size_t index) const {
@@ -231,8 +247,6 @@ void ContextParts::stage(const ModelParts &model, const Function &function, std:
 void ContextParts::execute(ModelParts &model, std::size_t index, Executor &executor) {
   const Function &function = model.program.functions()[index];
   model.make_ready(index, executor);
-  if (arena_bytes_ < 0)
-    throw ValueError(std::string(function.name) + ": inputs of this size need more memory than there can be");
   kiln_call call = make_call(executor);
   call.symbols = symbols_.data();
   call.inputs = input_pointers_.data();

@@ -213,6 +213,8 @@ private:
                    indices(function.prepared, function.prepared_count, parts_.prepared.size(), where + ".prepared");
                if (function.measure == nullptr)
                  fail(where + ".measure", "is null");
+               for (const char *condition : array(function.conditions, function.condition_count, where + ".conditions"))
+                 text(condition, where + ".conditions");
                result.descriptor = &function;
                parts_.functions.push_back(std::move(result));
              });

@@ -1,4 +1,5 @@
-// What an artifact is: one exported symbol, nothing needed, the same bytes every time; and how compiled code behaves around its kernels.
+// What an artifact is: one exported symbol, nothing needed, the same bytes every time; and how compiled code behaves around its
+// kernels.
 #include "compiled_program.h"
 #include "kernel_cases.h"
 

@@ -114,12 +114,23 @@ Tensor randomTensor(std::vector<int64_t> sizes, DType dtype, uint32_t seed, int6
   for (int64_t i = 0; i < tensor.numel(); ++i) {
     double uniform = generator() * 0x1p-32;
     switch (dtype) {
-    case DType::Float32: tensor.data<float>()[i] = static_cast<float>(uniform * 4 - 2); break;
-    case DType::Float64: tensor.data<double>()[i] = uniform * 4 - 2; break;
-    case DType::Int64: tensor.data<int64_t>()[i] = static_cast<int64_t>(uniform * limit); break;
-    case DType::Int32: tensor.data<int32_t>()[i] = static_cast<int32_t>(uniform * limit); break;
-    case DType::Bool: tensor.data<bool>()[i] = uniform < 0.5; break;
-    default: throw runtime::TypeError("randomTensor makes f32, f64, i64, i32 and bool");
+    case DType::Float32:
+      tensor.data<float>()[i] = static_cast<float>(uniform * 4 - 2);
+      break;
+    case DType::Float64:
+      tensor.data<double>()[i] = uniform * 4 - 2;
+      break;
+    case DType::Int64:
+      tensor.data<int64_t>()[i] = static_cast<int64_t>(uniform * limit);
+      break;
+    case DType::Int32:
+      tensor.data<int32_t>()[i] = static_cast<int32_t>(uniform * limit);
+      break;
+    case DType::Bool:
+      tensor.data<bool>()[i] = uniform < 0.5;
+      break;
+    default:
+      throw runtime::TypeError("randomTensor makes f32, f64, i64, i32 and bool");
     }
   }
   return tensor;

@@ -38,7 +38,8 @@ public:
   /// Values for all floating-point states that are the same in every run.
   void randomizeStates();
   /// What the program means: computed in double where `inDouble`.
-  std::vector<runtime::Tensor> interpret(const std::string &function, const std::vector<runtime::Tensor> &inputs, bool inDouble = true);
+  std::vector<runtime::Tensor> interpret(const std::string &function, const std::vector<runtime::Tensor> &inputs,
+                                         bool inDouble = true);
   /// A model with those states, for an instruction set ("v2").
   runtime::Model model(const std::string &instructionSet, int threads);
 

@@ -32,8 +32,8 @@ std::string function(const std::vector<std::string> &inputs, const std::string &
   std::string arguments;
   for (size_t i = 0; i < inputs.size(); ++i)
     arguments += fmt::format("{}%x{}: {}", i ? ", " : "", i, inputs[i]);
-  return fmt::format("func.func @f({}) -> ({}) attributes {{nn.entry}} {{\n{}\n  return {} : {}\n}}", arguments, result, body, returned,
-                     result);
+  return fmt::format("func.func @f({}) -> ({}) attributes {{nn.entry}} {{\n{}\n  return {} : {}\n}}", arguments, result, body,
+                     returned, result);
 }
 
 std::vector<KernelCase> makeCases() {
@@ -57,11 +57,12 @@ std::vector<KernelCase> makeCases() {
   }
   {
     std::string x = type("batch, 20", "f64"), w = type("35, 20", "f64"), y = type("batch, 35", "f64");
-    cases.push_back({"linear_f64",
-                     fmt::format("nn.state @w parameter : {}\n", w) +
-                         function({x}, fmt::format("  %w = nn.read @w : {1}\n  %y = nn.linear %x0, %w : ({0}, {1}) -> {2}", x, w, y), y),
-                     {{{kBatch, 20}, DType::Float64}},
-                     1e-14});
+    cases.push_back(
+        {"linear_f64",
+         fmt::format("nn.state @w parameter : {}\n", w) +
+             function({x}, fmt::format("  %w = nn.read @w : {1}\n  %y = nn.linear %x0, %w : ({0}, {1}) -> {2}", x, w, y), y),
+         {{{kBatch, 20}, DType::Float64}},
+         1e-14});
   }
   {
     std::string x = type("batch, 3, 24"), w = type("40, 24"), y = type("batch, 3, 40"), r = type("3, 40");
@@ -97,8 +98,8 @@ std::vector<KernelCase> makeCases() {
   auto matmul = [&](const std::string &name, const std::string &a, const std::string &b, const std::string &y,
                     std::vector<InputCase> inputs) {
     cases.push_back({"matmul_" + name,
-                     function({type(a), type(b)}, fmt::format("  %y = nn.matmul %x0, %x1 : ({}, {}) -> {}", type(a), type(b), type(y)),
-                              type(y)),
+                     function({type(a), type(b)},
+                              fmt::format("  %y = nn.matmul %x0, %x1 : ({}, {}) -> {}", type(a), type(b), type(y)), type(y)),
                      std::move(inputs)});
   };
   matmul("2d", "batch, 30", "30, 70", "batch, 70", {{{kBatch, 30}}, {{30, 70}}});
@@ -110,9 +111,11 @@ std::vector<KernelCase> makeCases() {
   matmul("dot", "19", "19", "", {{{19}}, {{19}}});
 
   // Maps.
-  auto unary = [&](const std::string &op, const std::string &element = "f32", DType dtype = DType::Float32, double tolerance = 1e-6) {
+  auto unary = [&](const std::string &op, const std::string &element = "f32", DType dtype = DType::Float32,
+                   double tolerance = 1e-6) {
     std::string t = type("batch, 5", element);
-    cases.push_back({op + "_" + element, function({t}, fmt::format("  %y = nn.{} %x0 : {}", op, t), t), {{{kBatch, 5}, dtype}}, tolerance});
+    cases.push_back(
+        {op + "_" + element, function({t}, fmt::format("  %y = nn.{} %x0 : {}", op, t), t), {{{kBatch, 5}, dtype}}, tolerance});
   };
   for (const char *op : {"relu", "sigmoid", "tanh", "neg", "exp", "log", "sqrt", "rsqrt", "abs"}) {
     unary(op);
@@ -136,8 +139,12 @@ std::vector<KernelCase> makeCases() {
     const char *from, *to;
     DType dtype;
   };
-  for (CastCase c : {CastCase{"i64", "f32", DType::Int64}, {"f32", "i64", DType::Float32}, {"i1", "f32", DType::Bool},
-                     {"f32", "i1", DType::Float32}, {"f32", "f64", DType::Float32}, {"i32", "i64", DType::Int32}}) {
+  for (CastCase c : {CastCase{"i64", "f32", DType::Int64},
+                     {"f32", "i64", DType::Float32},
+                     {"i1", "f32", DType::Bool},
+                     {"f32", "i1", DType::Float32},
+                     {"f32", "f64", DType::Float32},
+                     {"i32", "i64", DType::Int32}}) {
     std::string x = type("batch, 9", c.from), y = type("batch, 9", c.to);
     cases.push_back({fmt::format("cast_{}_{}", c.from, c.to),
                      function({x}, fmt::format("  %y = nn.cast %x0 to {} : ({}) -> {}", c.to, x, y), y),
@@ -149,11 +156,12 @@ std::vector<KernelCase> makeCases() {
     cases.push_back({"channel_affine",
                      function({x, c, c}, fmt::format("  %y = nn.channel_affine %x0, %x1, %x2 : ({0}, {1}, {1}) -> {0}", x, c), x),
                      {{{kBatch, 6, 2}}, {{6}}, {{6}}}});
-    cases.push_back({"chain", function({x},
-                                       fmt::format("  %a = nn.exp %x0 : {0}\n  %b = nn.add %a, %x0 : {0}\n  %c = nn.tanh %b : {0}\n"
-                                                   "  %y = nn.mul %c, %c : {0}",
-                                                   x),
-                                       x),
+    cases.push_back({"chain",
+                     function({x},
+                              fmt::format("  %a = nn.exp %x0 : {0}\n  %b = nn.add %a, %x0 : {0}\n  %c = nn.tanh %b : {0}\n"
+                                          "  %y = nn.mul %c, %c : {0}",
+                                          x),
+                              x),
                      {{{kBatch, 6, 2}}}});
   }
 
@@ -161,7 +169,10 @@ std::vector<KernelCase> makeCases() {
   {
     std::string x = type("batch, 7, 3");
     auto move = [&](const std::string &name, const std::string &op, const std::string &sizes) {
-      cases.push_back({name, function({x}, fmt::format("  %y = nn.{} : ({}) -> {}", op, x, type(sizes)), type(sizes)), {{{kBatch, 7, 3}}}, 0});
+      cases.push_back({name,
+                       function({x}, fmt::format("  %y = nn.{} : ({}) -> {}", op, x, type(sizes)), type(sizes)),
+                       {{{kBatch, 7, 3}}},
+                       0});
     };
     move("permute", "permute %x0 dims = [2, 0, 1]", "3, batch, 7");
     move("reshape", "reshape %x0 to [batch, 21]", "batch, 21");
@@ -169,48 +180,56 @@ std::vector<KernelCase> makeCases() {
     move("slice_last", "slice %x0 dim = 2 [1 : 3 : 1]", "batch, 7, 2");
     move("slice_last_step", "slice %x0 dim = 2 [0 : 3 : 2]", "batch, 7, 2");
     std::string v = type("batch, 1"), e = type("batch, 40");
-    cases.push_back({"expand", function({v}, fmt::format("  %y = nn.expand %x0 to [batch, 40] : ({}) -> {}", v, e), e), {{{kBatch, 1}}}, 0});
+    cases.push_back(
+        {"expand", function({v}, fmt::format("  %y = nn.expand %x0 to [batch, 40] : ({}) -> {}", v, e), e), {{{kBatch, 1}}}, 0});
     std::string long1 = type("batch, 30"), long2 = type("batch, 9"), joined = type("batch, 39");
     cases.push_back({"cat_columns",
-                     function({long1, long2}, fmt::format("  %z = nn.cat %x0, %x1 dim = 1 : ({}, {}) -> {}\n  %y = nn.relu %z : {}", long1,
-                                                          long2, joined, joined),
+                     function({long1, long2},
+                              fmt::format("  %z = nn.cat %x0, %x1 dim = 1 : ({}, {}) -> {}\n  %y = nn.relu %z : {}", long1, long2,
+                                          joined, joined),
                               joined),
                      {{{kBatch, 30}}, {{kBatch, 9}}},
                      0});
     std::string fixed = type("4, 30"), rows = type("batch + 4, 30"), bias = type("30");
-    cases.push_back({"cat_rows",
-                     function({long1, fixed, bias},
-                              fmt::format("  %z = nn.cat %x0, %x1 dim = 0 : ({}, {}) -> {}\n  %y = nn.add %z, %x2 : ({}, {}) -> {}", long1,
-                                          fixed, rows, rows, bias, rows),
-                              rows),
-                     {{{kBatch, 30}}, {{4, 30}}, {{30}}},
-                     1e-7});
+    cases.push_back(
+        {"cat_rows",
+         function({long1, fixed, bias},
+                  fmt::format("  %z = nn.cat %x0, %x1 dim = 0 : ({}, {}) -> {}\n  %y = nn.add %z, %x2 : ({}, {}) -> {}", long1,
+                              fixed, rows, rows, bias, rows),
+                  rows),
+         {{{kBatch, 30}}, {{4, 30}}, {{30}}},
+         1e-7});
     std::string part = type("batch, 3, 3"), last = type("batch, 7, 2");
-    cases.push_back({"slice_scatter_middle",
-                     function({x, part}, fmt::format("  %y = nn.slice_scatter %x0, %x1 dim = 1 [1 : 6 : 2] : ({}, {}) -> {}", x, part, x), x),
-                     {{{kBatch, 7, 3}}, {{kBatch, 3, 3}}},
-                     0});
-    cases.push_back({"slice_scatter_last",
-                     function({x, last}, fmt::format("  %y = nn.slice_scatter %x0, %x1 dim = 2 [0 : 3 : 2] : ({}, {}) -> {}", x, last, x), x),
-                     {{{kBatch, 7, 3}}, {{kBatch, 7, 2}}},
-                     0});
+    cases.push_back(
+        {"slice_scatter_middle",
+         function({x, part}, fmt::format("  %y = nn.slice_scatter %x0, %x1 dim = 1 [1 : 6 : 2] : ({}, {}) -> {}", x, part, x), x),
+         {{{kBatch, 7, 3}}, {{kBatch, 3, 3}}},
+         0});
+    cases.push_back(
+        {"slice_scatter_last",
+         function({x, last}, fmt::format("  %y = nn.slice_scatter %x0, %x1 dim = 2 [0 : 3 : 2] : ({}, {}) -> {}", x, last, x), x),
+         {{{kBatch, 7, 3}}, {{kBatch, 7, 2}}},
+         0});
     std::string full = type("batch, 3");
-    cases.push_back({"full", function({full},
-                                      fmt::format("  %c = nn.full 2.500000e+00 shape = [batch, 3] dtype = f32 : {0}\n  %y = nn.add %x0, %c : {0}",
-                                                  full),
-                                      full),
-                     {{{kBatch, 3}}},
-                     1e-7});
+    cases.push_back(
+        {"full",
+         function(
+             {full},
+             fmt::format("  %c = nn.full 2.500000e+00 shape = [batch, 3] dtype = f32 : {0}\n  %y = nn.add %x0, %c : {0}", full),
+             full),
+         {{{kBatch, 3}}},
+         1e-7});
   }
 
   // Reductions.
   for (const char *op : {"sum", "mean"}) {
     std::string x = type("batch, 70, 6");
     auto reduce = [&](const std::string &name, const std::string &dims, bool keepdim, const std::string &sizes) {
-      cases.push_back({fmt::format("{}_{}", op, name),
-                       function({x}, fmt::format("  %y = nn.{} %x0 dims = [{}] keepdim = {} : ({}) -> {}", op, dims, keepdim, x, type(sizes)),
-                                type(sizes)),
-                       {{{kBatch, 70, 6}}}});
+      cases.push_back(
+          {fmt::format("{}_{}", op, name),
+           function({x}, fmt::format("  %y = nn.{} %x0 dims = [{}] keepdim = {} : ({}) -> {}", op, dims, keepdim, x, type(sizes)),
+                    type(sizes)),
+           {{{kBatch, 70, 6}}}});
     };
     reduce("last", "2", false, "batch, 70");
     reduce("last_two", "1, 2", true, "batch, 1, 1");
@@ -221,7 +240,8 @@ std::vector<KernelCase> makeCases() {
   }
   {
     std::string x = type("batch, 8", "i1"), y = type("batch", "i64");
-    cases.push_back({"sum_bool", function({x}, fmt::format("  %y = nn.sum %x0 dims = [1] keepdim = false : ({}) -> {}", x, y), y),
+    cases.push_back({"sum_bool",
+                     function({x}, fmt::format("  %y = nn.sum %x0 dims = [1] keepdim = false : ({}) -> {}", x, y), y),
                      {{{kBatch, 8}, DType::Bool}},
                      0});
     std::string s = type("batch, 1");
@@ -240,9 +260,10 @@ std::vector<KernelCase> makeCases() {
     std::string i = type("batch, 3", index), w = type("50, 20"), y = type("batch, 3, 20");
     cases.push_back({fmt::format("embedding_{}", index),
                      fmt::format("nn.state @w parameter : {}\n", w) +
-                         function({i}, fmt::format("  %w = nn.read @w : {1}\n  %z = nn.embedding %x0, %w : ({0}, {1}) -> {2}\n"
-                                                   "  %y = nn.relu %z : {2}",
-                                                   i, w, y),
+                         function({i},
+                                  fmt::format("  %w = nn.read @w : {1}\n  %z = nn.embedding %x0, %w : ({0}, {1}) -> {2}\n"
+                                              "  %y = nn.relu %z : {2}",
+                                              i, w, y),
                                   y),
                      {{{kBatch, 3}, std::string(index) == "i64" ? DType::Int64 : DType::Int32, 50}},
                      0});
@@ -256,48 +277,58 @@ std::vector<KernelCase> makeCases() {
     std::string states = fmt::format("nn.state @w parameter : {0}\nnn.state @b parameter : {0}\nnn.state @mean buffer : {0}\n"
                                      "nn.state @var buffer : {0}\n",
                                      c);
-    std::string reads = fmt::format("  %w = nn.read @w : {0}\n  %b = nn.read @b : {0}\n  %m = nn.read @mean : {0}\n  %v = nn.read @var : {0}\n", c);
-    cases.push_back({"batch_norm_eval" + suffix,
-                     states + function({x},
-                                       reads + fmt::format("  %y = nn.batch_norm %x0 weight %w bias %b running_mean %m running_var %v training = "
-                                                           "false momentum = 1.000000e-01 eps = 1.000000e-05 : ({0}, {1}, {1}, {1}, {1}) -> {0}",
-                                                           x, c),
-                                       x),
-                     {{sizes}}});
-    cases.push_back({"batch_norm_train" + suffix,
-                     states + function({x},
-                                       reads + fmt::format("  %y, %nm, %nv = nn.batch_norm %x0 weight %w bias %b running_mean %m running_var %v "
-                                                           "training = true momentum = 1.000000e-01 eps = 1.000000e-05 : "
-                                                           "({0}, {1}, {1}, {1}, {1}) -> ({0}, {1}, {1})\n"
-                                                           "  nn.write @mean, %nm : {1}\n  nn.write @var, %nv : {1}",
-                                                           x, c),
-                                       fmt::format("{}, {}, {}", x, c, c), "%y, %nm, %nv"),
-                     {{sizes}},
-                     1e-5});
-    cases.push_back({"batch_norm_plain" + suffix,
-                     function({x}, fmt::format("  %y = nn.batch_norm %x0 training = true momentum = 1.000000e-01 eps = 1.000000e-05 : ({0}) -> {0}", x),
-                              x),
-                     {{sizes}},
-                     1e-5});
+    std::string reads = fmt::format(
+        "  %w = nn.read @w : {0}\n  %b = nn.read @b : {0}\n  %m = nn.read @mean : {0}\n  %v = nn.read @var : {0}\n", c);
+    cases.push_back(
+        {"batch_norm_eval" + suffix,
+         states +
+             function({x},
+                      reads + fmt::format("  %y = nn.batch_norm %x0 weight %w bias %b running_mean %m running_var %v training = "
+                                          "false momentum = 1.000000e-01 eps = 1.000000e-05 : ({0}, {1}, {1}, {1}, {1}) -> {0}",
+                                          x, c),
+                      x),
+         {{sizes}}});
+    cases.push_back(
+        {"batch_norm_train" + suffix,
+         states +
+             function({x},
+                      reads + fmt::format("  %y, %nm, %nv = nn.batch_norm %x0 weight %w bias %b running_mean %m running_var %v "
+                                          "training = true momentum = 1.000000e-01 eps = 1.000000e-05 : "
+                                          "({0}, {1}, {1}, {1}, {1}) -> ({0}, {1}, {1})\n"
+                                          "  nn.write @mean, %nm : {1}\n  nn.write @var, %nv : {1}",
+                                          x, c),
+                      fmt::format("{}, {}, {}", x, c, c), "%y, %nm, %nv"),
+         {{sizes}},
+         1e-5});
+    cases.push_back(
+        {"batch_norm_plain" + suffix,
+         function(
+             {x},
+             fmt::format("  %y = nn.batch_norm %x0 training = true momentum = 1.000000e-01 eps = 1.000000e-05 : ({0}) -> {0}", x),
+             x),
+         {{sizes}},
+         1e-5});
   }
   {
     std::string x = type("batch, 37");
-    cases.push_back({"dropout",
-                     function({x}, fmt::format("  %y = nn.dropout %x0 p = 3.000000e-01 training = true seed = 81985529216486895 : {}", x), x),
-                     {{{kBatch, 37}}}});
+    cases.push_back(
+        {"dropout",
+         function({x}, fmt::format("  %y = nn.dropout %x0 p = 3.000000e-01 training = true seed = 81985529216486895 : {}", x), x),
+         {{{kBatch, 37}}}});
   }
 
   // State and outputs.
   {
     std::string x = type("batch, 4"), s = type("3");
-    cases.push_back({"state_update",
-                     fmt::format("nn.state @s buffer : {}\n", s) +
-                         function({x, s},
-                                  fmt::format("  %old = nn.read @s : {0}\n  %new = nn.add %old, %x1 : {0}\n  nn.write @s, %new : {0}\n"
-                                              "  %again = nn.read @s : {0}\n  %d = nn.sub %again, %old : {0}",
-                                              s),
-                                  fmt::format("{0}, {0}, {0}, {1}, {1}", s, x), "%d, %old, %again, %x0, %x0"),
-                     {{{kBatch, 4}}, {{3}}}});
+    cases.push_back(
+        {"state_update",
+         fmt::format("nn.state @s buffer : {}\n", s) +
+             function({x, s},
+                      fmt::format("  %old = nn.read @s : {0}\n  %new = nn.add %old, %x1 : {0}\n  nn.write @s, %new : {0}\n"
+                                  "  %again = nn.read @s : {0}\n  %d = nn.sub %again, %old : {0}",
+                                  s),
+                      fmt::format("{0}, {0}, {0}, {1}, {1}", s, x), "%d, %old, %again, %x0, %x0"),
+         {{{kBatch, 4}}, {{3}}}});
   }
   return cases;
 }

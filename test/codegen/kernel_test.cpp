@@ -66,7 +66,8 @@ std::string testName(const testing::TestParamInfo<KernelTest::ParamType> &info) 
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, KernelTest,
-                         testing::Combine(testing::ValuesIn(kernelCases()), testing::Values(Optimize::No, Optimize::Yes)), testName);
+                         testing::Combine(testing::ValuesIn(kernelCases()), testing::Values(Optimize::No, Optimize::Yes)),
+                         testName);
 
 } // namespace
 } // namespace kiln::test

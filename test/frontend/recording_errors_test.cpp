@@ -299,7 +299,7 @@ TEST(RecordingErrors, DecisionsBySizes) {
   expect_message(
       "number_from_size",
       "'value' of full depends on a size that is known only at run time, in a way that can't be compiled\n"
-      "with batch = 1009 it is 1009.0; with batch = 2003 it is 2003.0\n"
+      "with batch = 1009 it is 1009.0; with batch = 30018 it is 30018.0\n"
       "shapes may be sums, products and quotients of sizes; numbers in arithmetic may not depend on them (a division by a "
       "size is what mean() is for)");
   expect_message(
@@ -313,7 +313,7 @@ TEST(RecordingErrors, DecisionsBySizes) {
   expect_message(
       "constant_from_size",
       "'value' of constant depends on a size that is known only at run time, in a way that can't be compiled\n"
-      "with batch = 1009 it is a tensor [1009, 1]; with batch = 2003 it is a tensor [2003, 1]\n"
+      "with batch = 1009 it is a tensor [1009, 1]; with batch = 30018 it is a tensor [30018, 1]\n"
       "shapes may be sums, products and quotients of sizes; numbers in arithmetic may not depend on them (a division by a "
       "size is what mean() is for)");
 }
@@ -330,7 +330,7 @@ TEST(RecordingErrors, StateKeepsItsShape) {
                  "a tensor of float32 with 2 dimensions that an earlier run of a recorded function made is used here\n"
                  "a value of one run can't be kept for the next, for instance in a member: register a buffer for what is to be "
                  "remembered, and assign to it\n"
-                 "this happens with batch = 2003: function 'f' must work for every size of its named dimensions");
+                 "this happens with batch = 30018: function 'f' must work for every size of its named dimensions");
   expect_message("replaced_later",
                  "'weight' was replaced after a function had been recorded with it\n"
                  "complete the models (tie weights, convert types, replace layers) before the first program.function");

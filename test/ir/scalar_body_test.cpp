@@ -1,5 +1,5 @@
-// The scalar body of every elementwise operation, run by the interpreter, against the operation's reference kernel: on special values and
-// in every element type that has a body.
+// The scalar body of every elementwise operation, run by the interpreter, against the operation's reference kernel: on special
+// values and in every element type that has a body.
 #include "kiln/ir/Build.h"
 #include "kiln/ir/Interpreter.h"
 #include "kiln/ir/Registration.h"
@@ -77,9 +77,9 @@ protected:
       return nullptr;
     }
     llvm::SmallVector<mlir::Attribute> maps(types.size(), mlir::AffineMapAttr::get(builder.getMultiDimIdentityMap(1)));
-    auto fused = ir::FusedOp::create(builder, location, llvm::cast<mlir::RankedTensorType>(op->getResult(0).getType()),
-                                     mlir::StringAttr(), mlir::DictionaryAttr(), mlir::ValueRange(), operands,
-                                     builder.getArrayAttr(maps));
+    auto fused =
+        ir::FusedOp::create(builder, location, llvm::cast<mlir::RankedTensorType>(op->getResult(0).getType()), mlir::StringAttr(),
+                            mlir::DictionaryAttr(), mlir::ValueRange(), operands, builder.getArrayAttr(maps));
     mlir::Block &block = fused.getBody().emplaceBlock();
     for (mlir::Type type : types)
       block.addArgument(llvm::cast<mlir::RankedTensorType>(type).getElementType(), location);
@@ -104,7 +104,10 @@ bool isNear(double got, double expected, DType dtype) {
   if (got == expected)
     return true;
   // The body rounds each step to a narrow type, the kernel the result once.
-  const double relative = dtype == DType::Float16 ? 2e-3 : dtype == DType::BFloat16 ? 1.6e-2 : dtype == DType::Float32 ? 4e-7 : 1e-15;
+  const double relative = dtype == DType::Float16    ? 2e-3
+                          : dtype == DType::BFloat16 ? 1.6e-2
+                          : dtype == DType::Float32  ? 4e-7
+                                                     : 1e-15;
   return std::fabs(got - expected) <= relative * std::fabs(expected) + std::numeric_limits<float>::min();
 }
 
@@ -133,7 +136,8 @@ TEST_P(ScalarBody, AgreesWithTheReferenceKernel) {
     ir::StateStore states;
     Tensor got = ir::interpret(module->lookupSymbol<mlir::func::FuncOp>("f"), operands, states)[0];
     ASSERT_EQ(got.dtype(), expected.dtype()) << test.name;
-    Tensor wideGot = got.to(DType::Float64), wideExpected = expected.to(DType::Float64), wideInput = operands[0].to(DType::Float64);
+    Tensor wideGot = got.to(DType::Float64), wideExpected = expected.to(DType::Float64),
+           wideInput = operands[0].to(DType::Float64);
     for (int64_t index = 0; index < got.numel(); ++index)
       EXPECT_TRUE(isNear(wideGot.data<double>()[index], wideExpected.data<double>()[index], expected.dtype()))
           << test.name << " of " << wideInput.data<double>()[index] << ", element " << index << ": got "

@@ -2,9 +2,9 @@
 //
 //   kiln-interpret MODULE.mlir FUNCTION --input=NAME=VALUE... [--f64] [--output=NAME=FILE.npy...] [--state]
 //
-// VALUE is a .npy file, or zeros:2x3, ones:2x3, iota:2x3 (0, 1, 2, ... in row-major order), or values:2x3:1,-2,nan,... . The last four
-// take the input's dtype. `scalar` stands for the shape without dimensions. Results, and with --state all states after the call, are printed
-// as "name: dtype[sizes]" and the values in row-major order, unless they go to a file.
+// VALUE is a .npy file, or zeros:2x3, ones:2x3, iota:2x3 (0, 1, 2, ... in row-major order), or values:2x3:1,-2,nan,... . The last
+// four take the input's dtype. `scalar` stands for the shape without dimensions. Results, and with --state all states after the
+// call, are printed as "name: dtype[sizes]" and the values in row-major order, unless they go to a file.
 //
 //===----------------------------------------------------------------------===//
 
@@ -28,7 +28,8 @@ namespace {
 
 cl::opt<std::string> moduleFile(cl::Positional, cl::Required, cl::desc("MODULE"));
 cl::opt<std::string> functionName(cl::Positional, cl::Required, cl::desc("FUNCTION"));
-cl::list<std::string> inputOptions("input", cl::desc("Value of an input: FILE.npy, zeros:2x3, ones:2x3, iota:2x3 or values:2x3:1,2,..."),
+cl::list<std::string> inputOptions("input",
+                                   cl::desc("Value of an input: FILE.npy, zeros:2x3, ones:2x3, iota:2x3 or values:2x3:1,2,..."),
                                    cl::value_desc("NAME=VALUE"));
 cl::list<std::string> outputOptions("output", cl::desc("Write an output to a .npy file instead of printing it"),
                                     cl::value_desc("NAME=FILE"));

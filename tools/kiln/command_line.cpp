@@ -72,9 +72,12 @@ void failUsage(StringRef command, const Twine &message) {
   throw CommandFailure{UsageError};
 }
 
+/// How many letters of a word may be wrong for it to count as a slip: two swapped letters are two.
+static unsigned allowedDistance(StringRef word) { return word.size() <= 3 ? 1 : std::max<unsigned>(2, word.size() / 3); }
+
 StringRef nearestSpelling(StringRef spelling, ArrayRef<StringRef> candidates) {
   StringRef nearest;
-  unsigned best = 1 + std::max<unsigned>(1, spelling.size() / 3);
+  unsigned best = 1 + allowedDistance(spelling);
   for (StringRef candidate : candidates) {
     unsigned distance = spelling.edit_distance(candidate, /*AllowReplacements=*/true, best);
     if (distance < best) {
@@ -100,8 +103,7 @@ InputArgList parseCommandLine(const Command &command, ArrayRef<const char *> arg
     failUsage(command.name, Twine("option '") + parsed.getArgString(missingIndex) + "' needs a value");
   for (const Arg *unknown : parsed.filtered(OPT_UNKNOWN)) {
     std::string spelling = unknown->getAsString(parsed), nearest;
-    // A third of the letters may differ, as for commands.
-    unsigned allowed = std::max<size_t>(1, StringRef(spelling).split('=').first.size() / 3);
+    unsigned allowed = allowedDistance(StringRef(spelling).split('=').first.ltrim('-'));
     if (options().findNearest(spelling, nearest, Visibility(command.bit), /*MinimumLength=*/2, allowed) <= allowed)
       failUsage(command.name, Twine("unknown option '") + spelling + "'; did you mean '" + nearest + "'?");
     failUsage(command.name, Twine("unknown option '") + spelling + "'");

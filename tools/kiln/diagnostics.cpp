@@ -84,7 +84,7 @@ void report(Severity severity, const Place &place, StringRef message) {
     stream << ": ";
   }
   stream << nameOf(severity) << ": " << first << "\n";
-  if (!place.file.empty())
+  if (severity != Severity::Remark) // there are many, and they say which module they are about
     printExcerpt(stream, place);
   if (!rest.empty())
     stream << rest << (rest.ends_with("\n") ? "" : "\n");

@@ -1,7 +1,7 @@
 //===- BatchNorm.cpp - normalisation by the batch's own statistics --------===//
 //
-// input [N, C, ...]; a unit is a channel. Mean and variance in two passes and in double precision. Without further dimensions neighbouring
-// channels are neighbours in memory, and lanes are channels.
+// input [N, C, ...]; a unit is a channel. Mean and variance in two passes and in double precision. Without further dimensions
+// neighbouring channels are neighbours in memory, and lanes are channels.
 //
 //===----------------------------------------------------------------------===//
 

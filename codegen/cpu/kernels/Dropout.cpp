@@ -1,7 +1,7 @@
 //===- Dropout.cpp - masks from a counter-based generator -----------------===//
 //
-// Philox4x32-10 of kiln/semantics/philox.h, in 64-bit lanes: a round's products are exact there, and an element's number needs nothing but its
-// index.
+// Philox4x32-10 of kiln/semantics/philox.h, in 64-bit lanes: a round's products are exact there, and an element's number needs
+// nothing but its index.
 //
 //===----------------------------------------------------------------------===//
 

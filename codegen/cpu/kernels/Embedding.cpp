@@ -1,7 +1,7 @@
 //===- Embedding.cpp - rows of a table ------------------------------------===//
 //
-// All indices are checked before the first row is copied, so that an error leaves no thread behind and is the same whatever the number of
-// threads: the first wrong index in row-major order.
+// All indices are checked before the first row is copied, so that an error leaves no thread behind and is the same whatever the
+// number of threads: the first wrong index in row-major order.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,6 +1,7 @@
 //===- Movement.cpp - parts of tensors, put elsewhere ---------------------===//
 //
-// A slice reads a part, a concatenation and a scatter write parts: all are walks over a box, with an access that says where the other side is.
+// A slice reads a part, a concatenation and a scatter write parts: all are walks over a box, with an access that says where the
+// other side is.
 //
 //===----------------------------------------------------------------------===//
 

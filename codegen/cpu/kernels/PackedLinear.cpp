@@ -1,12 +1,12 @@
 //===- PackedLinear.cpp - rows of the input times panels of weights -------===//
 //
-// input [M, K] times packed [panels, K, panel]: a tile of rows x vectors accumulates over K in registers, then goes through the body to memory.
-// For each k it loads the tile's weights once and one input element a row.
+// input [M, K] times packed [panels, K, panel]: a tile of rows x vectors accumulates over K in registers, then goes through the
+// body to memory. For each k it loads the tile's weights once and one input element a row.
 //
-// A remainder of rows is a whole tile that begins earlier and computes some rows again: same values, no other code. Fewer rows than a
-// tile take smaller tiles. A single row reads each weight once whatever is done, so there the panel is read as it lies, with several
-// accumulators over K, because one would wait for its own additions. All tiles add in the order of k, so a row's bits depend only
-// on whether it is the only one.
+// A remainder of rows is a whole tile that begins earlier and computes some rows again: same values, no other code. Fewer rows
+// than a tile take smaller tiles. A single row reads each weight once whatever is done, so there the panel is read as it lies,
+// with several accumulators over K, because one would wait for its own additions. All tiles add in the order of k, so a row's
+// bits depend only on whether it is the only one.
 //
 //===----------------------------------------------------------------------===//
 
@@ -75,7 +75,8 @@ LogicalResult PackedLinear::emit() {
   } else if (rows.is_constant()) {
     emitManyRows();
   } else {
-    b.when(b.equal(b.size(rows), b.constant(1)), [&] { emitOneRow(); }, [&] { emitManyRows(); });
+    b.when(
+        b.equal(b.size(rows), b.constant(1)), [&] { emitOneRow(); }, [&] { emitManyRows(); });
   }
   return result;
 }
@@ -106,9 +107,7 @@ void PackedLinear::emitManyRows() {
     Value panelBegin = b.mul(b.mul(p, inner), panel);
     b.loop(b.constant(0), b.constant(panel), tileVectors * lanes, [&](Value h) {
       Value firstColumn = b.add(b.mul(p, panel), h);
-      unlessPadding(firstColumn, [&] {
-        emitTiles(firstColumn, b.pointer(packed, element, b.add(panelBegin, h)), tileRows);
-      });
+      unlessPadding(firstColumn, [&] { emitTiles(firstColumn, b.pointer(packed, element, b.add(panelBegin, h)), tileRows); });
     });
   });
 }
@@ -118,17 +117,14 @@ void PackedLinear::emitTiles(Value firstColumn, Value weights, ArrayRef<int64_t>
   int64_t rows = tileRows.front();
   auto tiles = [&] {
     Value last = b.sub(context.end0, b.constant(rows));
-    b.loop(context.begin0, context.end0, rows, [&](Value row) {
-      emitTile(b.minimum(row, last), rows, firstColumn, weights);
-    });
+    b.loop(context.begin0, context.end0, rows, [&](Value row) { emitTile(b.minimum(row, last), rows, firstColumn, weights); });
   };
   if (tileRows.size() == 1) {
     tiles(); // a range has one row only if the result has, and that is another path
     return;
   }
   Value count = b.sub(context.end0, context.begin0);
-  b.when(b.atLeast(count, b.constant(rows)), tiles,
-         [&] { emitTiles(firstColumn, weights, tileRows.drop_front()); });
+  b.when(b.atLeast(count, b.constant(rows)), tiles, [&] { emitTiles(firstColumn, weights, tileRows.drop_front()); });
 }
 
 void PackedLinear::emitTile(Value firstRow, int64_t rows, Value firstColumn, Value weights) {
@@ -203,8 +199,8 @@ LogicalResult emitPackedLinear(KernelContext &context) { return PackedLinear(con
 // Packing
 //===----------------------------------------------------------------------===//
 
-/// weight [N, K] to [panels, K, panel]: element (n, k) at (n / panel, k, n % panel). A unit is a panel. The weight is read in its own
-/// order; what is written lies within one panel, which fits a cache.
+/// weight [N, K] to [panels, K, panel]: element (n, k) at (n / panel, k, n % panel). A unit is a panel. The weight is read in its
+/// own order; what is written lies within one panel, which fits a cache.
 LogicalResult emitPackPanels(KernelContext &context) {
   KernelBuilder &b = context.b;
   std::vector<DimExpr> weight = context.kernel.getAnchorType(0).getSizes(), sizes = context.kernel.getResultType().getSizes();

@@ -1,7 +1,7 @@
 //===- Products.cpp - products of operands in their own layout ------------===//
 //
-// Where the weight is not known before the call there is no packing: a linear layer is dot products along K, which both operands hold
-// contiguously; a matrix product reads rows of its right operand. Every element is added in one order, whatever the tile.
+// Where the weight is not known before the call there is no packing: a linear layer is dot products along K, which both operands
+// hold contiguously; a matrix product reads rows of its right operand. Every element is added in one order, whatever the tile.
 //
 //===----------------------------------------------------------------------===//
 
@@ -30,7 +30,8 @@ public:
         Value last = b.sub(endColumn, b.constant(width));
         b.loop(firstColumn, endColumn, width, [&](Value column) { tile(row, b.minimum(column, last), width, write); });
       };
-      b.when(b.atLeast(b.sub(endColumn, firstColumn), b.constant(kTile)), [&] { tiles(kTile); }, [&] { tiles(1); });
+      b.when(
+          b.atLeast(b.sub(endColumn, firstColumn), b.constant(kTile)), [&] { tiles(kTile); }, [&] { tiles(1); });
     });
   }
 

@@ -1,8 +1,8 @@
 //===- Reduction.cpp - sums and means -------------------------------------===//
 //
-// Neighbouring dimensions that are both kept or both reduced are one, so the operand is an alternation of the two. If the last is reduced, its
-// elements are added lane by lane; if it is kept, lanes are neighbouring results. Floats are added in double precision, integers in the
-// result's type; so the order, which depends on the instruction set, hardly shows.
+// Neighbouring dimensions that are both kept or both reduced are one, so the operand is an alternation of the two. If the last is
+// reduced, its elements are added lane by lane; if it is kept, lanes are neighbouring results. Floats are added in double
+// precision, integers in the result's type; so the order, which depends on the instruction set, hardly shows.
 //
 //===----------------------------------------------------------------------===//
 
@@ -55,9 +55,10 @@ Reduction::Reduction(KernelContext &context)
   schedule::BufferType type = context.kernel.getAnchorType(0);
   element = type.getElementType();
   std::vector<DimExpr> sizes = type.getSizes();
-  std::vector<bool> isReduced(sizes.size(), false);
-  for (int64_t dim : cast<DenseI64ArrayAttr>(context.kernel.getAnchorAttribute("dims")).asArrayRef())
-    isReduced[dim] = true;
+  ArrayRef<int64_t> dims = cast<DenseI64ArrayAttr>(context.kernel.getAnchorAttribute("dims")).asArrayRef();
+  std::vector<bool> isReduced(sizes.size(), dims.empty()); // none named: all
+  for (int64_t dim : dims)
+    isReduced[dim < 0 ? dim + static_cast<int64_t>(sizes.size()) : dim] = true;
   for (size_t d = 0; d < sizes.size(); ++d) {
     if (isReduced[d])
       count = count * sizes[d];

@@ -1,8 +1,8 @@
 //===- AnchorTraits.cpp - what the schedule knows of anchors --------------===//
 //
-// Grids say what is independent, not how it is run. Costs are for one decision, whether a launch is worth several threads, so they are
-// rough: a core moves 16 bytes or does 64 floating-point operations in a nanosecond. They are added up in 64ths of one, so that
-// one division rounds the whole.
+// Grids say what is independent, not how it is run. Costs are for one decision, whether a launch is worth several threads, so
+// they are rough: a core moves 16 bytes or does 64 floating-point operations in a nanosecond. They are added up in 64ths of one,
+// so that one division rounds the whole.
 //
 //===----------------------------------------------------------------------===//
 

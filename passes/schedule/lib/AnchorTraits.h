@@ -1,7 +1,7 @@
 //===- AnchorTraits.h - what the schedule knows of anchors --------*- C++ -*-===//
 //
-// The schedule treats all anchors alike but for three questions: how they are split, what they cost, and how they are called. The answers are in one
-// table, by the anchor's name; an anchor that is not in it is run as rows of its result.
+// The schedule treats all anchors alike but for three questions: how they are split, what they cost, and how they are called. The
+// answers are in one table, by the anchor's name; an anchor that is not in it is run as rows of its result.
 //
 //===----------------------------------------------------------------------===//
 

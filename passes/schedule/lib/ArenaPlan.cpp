@@ -1,7 +1,7 @@
 //===- ArenaPlan.cpp - places in an arena of symbolic size ----------------===//
 //
-// Sizes that are constant multiples of one expression can be compared whatever the symbols are: 2048 * batch and 1024 * batch are 2048 and 1024
-// units of `batch`. Each such expression has a region of the arena, packed by first fit in its own units.
+// Sizes that are constant multiples of one expression can be compared whatever the symbols are: 2048 * batch and 1024 * batch are
+// 2048 and 1024 units of `batch`. Each such expression has a region of the arena, packed by first fit in its own units.
 //
 //===----------------------------------------------------------------------===//
 
@@ -51,9 +51,8 @@ bool aliveTogether(const ArenaRequest &a, const ArenaRequest &b) { return a.firs
 
 /// First fit in order of size, largest first; gives each its offset. Returns the units in use.
 int64_t pack(std::vector<Placed> &region, const std::vector<ArenaRequest> &requests, bool share) {
-  std::sort(region.begin(), region.end(), [](const Placed &a, const Placed &b) {
-    return a.units != b.units ? a.units > b.units : a.request < b.request;
-  });
+  std::sort(region.begin(), region.end(),
+            [](const Placed &a, const Placed &b) { return a.units != b.units ? a.units > b.units : a.request < b.request; });
   int64_t end = 0;
   for (size_t i = 0; i < region.size(); ++i) {
     std::vector<std::pair<int64_t, int64_t>> taken; // [begin, end) of those alive together with it

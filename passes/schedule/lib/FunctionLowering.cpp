@@ -1,13 +1,14 @@
 //===- FunctionLowering.cpp - one function to buffers and launches --------===//
 //
-// Values become buffers. The walk is in program order; what must be known beforehand is found first: which values are computed in the caller's
-// memory, and which states are overwritten while a value read from them is still in use.
+// Values become buffers. The walk is in program order; what must be known beforehand is found first: which values are computed in
+// the caller's memory, and which states are overwritten while a value read from them is still in use.
 //
 //===----------------------------------------------------------------------===//
 
 #include "FunctionLowering.h"
 
 #include "AnchorTraits.h"
+#include "SizeConditions.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SetVector.h"
 #include "mlir/IR/Builders.h"
@@ -112,8 +113,12 @@ LogicalResult FunctionLowering::createFunction() {
     return function.emitError() << "prepare function '" << function.getSymName() << "' must have no inputs";
 
   builder.setInsertionPoint(function);
+  SmallVector<Attribute> conditions;
+  for (const semantics::DimExpr &condition : sizeConditions(function))
+    conditions.push_back(ir::DimAttr::get(builder.getContext(), condition));
   scheduled = FuncOp::create(builder, function.getLoc(), function.getSymName(), builder.getArrayAttr(symbols),
-                             isPrepare ? builder.getArrayAttr(targets) : ArrayAttr(), ir::DimAttr());
+                             isPrepare ? builder.getArrayAttr(targets) : ArrayAttr(),
+                             conditions.empty() ? ArrayAttr() : builder.getArrayAttr(conditions), ir::DimAttr());
   builder.setInsertionPointToStart(&scheduled.getBody().emplaceBlock());
   for (BlockArgument argument : function.getArguments()) {
     unsigned index = argument.getArgNumber();
@@ -178,8 +183,8 @@ void FunctionLowering::launch(Location location, KernelForm form, ValueRange rea
     return builder.getArrayAttr(llvm::map_to_vector(
         sizes, [&](const DimExpr &size) -> Attribute { return ir::DimAttr::get(builder.getContext(), size); }));
   };
-  LaunchOp::create(builder, location, FlatSymbolRefAttr::get(kernel.getSymNameAttr()), reads, writes,
-                   attributes(form.sizes), attributes(grid), ir::DimAttr::get(builder.getContext(), cost));
+  LaunchOp::create(builder, location, FlatSymbolRefAttr::get(kernel.getSymNameAttr()), reads, writes, attributes(form.sizes),
+                   attributes(grid), ir::DimAttr::get(builder.getContext(), cost));
   ++counts.launches;
 }
 

@@ -1,7 +1,7 @@
 //===- KernelForm.cpp - an op as a kernel to be ---------------------------===//
 //
-// Three ways lead to a kernel: a fused region is one already; ops that only move or make elements (permute, expand, full, and ops with a scalar
-// body) are maps; every other op is an anchor whose body passes its element on.
+// Three ways lead to a kernel: a fused region is one already; ops that only move or make elements (permute, expand, full, and ops
+// with a scalar body) are maps; every other op is an anchor whose body passes its element on.
 //
 //===----------------------------------------------------------------------===//
 

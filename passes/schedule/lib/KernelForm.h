@@ -1,7 +1,8 @@
 //===- KernelForm.h - an op as a kernel to be ---------------------*- C++ -*-===//
 //
-// Between an op of the nn dialect and a `schedule.kernel`: what the op computes, with the values it reads, before it has a name. Forms are
-// simplified (dimensions merged) and made independent of the function's symbols here, so that equal computations become equal kernels.
+// Between an op of the nn dialect and a `schedule.kernel`: what the op computes, with the values it reads, before it has a name.
+// Forms are simplified (dimensions merged) and made independent of the function's symbols here, so that equal computations become
+// equal kernels.
 //
 //===----------------------------------------------------------------------===//
 
@@ -23,14 +24,15 @@ struct KernelForm {
   llvm::SmallVector<semantics::DimExpr> sizes;
 };
 
-/// The form of an op that computes: nn.fused, or any op with an entry in the semantics table. Fails with a diagnostic for an op that has none.
+/// The form of an op that computes: nn.fused, or any op with an entry in the semantics table. Fails with a diagnostic for an op
+/// that has none.
 mlir::FailureOr<KernelForm> formOf(mlir::Operation *op);
 
 /// A form that copies a buffer of the given type.
 KernelForm copyForm(mlir::Location location, BufferType type);
 
-/// Merges dimensions that every operand walks through alike, and drops those of size 1. Maps are merged in all dimensions; products
-/// with a weight in all but the last. Other anchors keep their shape.
+/// Merges dimensions that every operand walks through alike, and drops those of size 1. Maps are merged in all dimensions;
+/// products with a weight in all but the last. Other anchors keep their shape.
 void mergeDimensions(KernelForm &form);
 
 /// Renames the run-time sizes in the kernel to s0, s1, ... in order of appearance and records their values in `form.sizes`.

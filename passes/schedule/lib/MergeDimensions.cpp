@@ -1,8 +1,8 @@
 //===- MergeDimensions.cpp - fewer, longer dimensions ---------------------===//
 //
-// Two neighbouring dimensions of the result are one loop if every operand, walking along the inner one, ends where the outer one's next step
-// begins (or stands still in both). A map over contiguous buffers becomes one flat loop; a linear layer on [batch, time, features] becomes one
-// on [batch * time, features].
+// Two neighbouring dimensions of the result are one loop if every operand, walking along the inner one, ends where the outer
+// one's next step begins (or stands still in both). A map over contiguous buffers becomes one flat loop; a linear layer on
+// [batch, time, features] becomes one on [batch * time, features].
 //
 //===----------------------------------------------------------------------===//
 

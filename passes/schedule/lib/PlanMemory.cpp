@@ -62,11 +62,9 @@ struct SchedulePlanMemoryPass : public impl::SchedulePlanMemoryPassBase<Schedule
     function.setArenaBytesAttr(ir::DimAttr::get(&getContext(), plan.bytes));
     numTemporaries += arenas.size();
     numShared += plan.shared;
-    remark::passed(function.getLoc(), remark::RemarkOpts::name("planned")
-                                          .category("schedule-plan-memory")
-                                          .function(function.getSymName()))
-        << remark::metric("Bytes", plan.bytes.text())
-        << remark::metric("BytesWithoutSharing", plan.bytesWithoutSharing.text());
+    remark::passed(function.getLoc(),
+                   remark::RemarkOpts::name("planned").category("schedule-plan-memory").function(function.getSymName()))
+        << remark::metric("Bytes", plan.bytes.text()) << remark::metric("BytesWithoutSharing", plan.bytesWithoutSharing.text());
   }
 };
 

@@ -1,7 +1,7 @@
 //===- ScheduleDialect.cpp - the schedule dialect -------------------------===//
 //
-// Registration, types and verifiers. The verifiers check what back ends rely on: shapes and attributes of a kernel use its own sizes
-// only, maps pick dimensions or broadcast, launches fit their kernels.
+// Registration, types and verifiers. The verifiers check what back ends rely on: shapes and attributes of a kernel use its own
+// sizes only, maps pick dimensions or broadcast, launches fit their kernels.
 //
 //===----------------------------------------------------------------------===//
 
@@ -60,9 +60,7 @@ BufferType BufferType::of(RankedTensorType tensor) {
 
 std::vector<DimExpr> BufferType::getSizes() const { return getShape().getSizes(); }
 
-int64_t BufferType::getElementBytes() const {
-  return llvm::divideCeil(getElementType().getIntOrFloatBitWidth(), 8);
-}
+int64_t BufferType::getElementBytes() const { return llvm::divideCeil(getElementType().getIntOrFloatBitWidth(), 8); }
 
 DimExpr BufferType::getElements() const {
   DimExpr elements = 1;
@@ -83,8 +81,7 @@ LogicalResult ConstantOp::verify() {
 LogicalResult ViewOp::verify() {
   BufferType from = getSource().getType(), to = getBuffer().getType();
   if (from.getElementType() != to.getElementType())
-    return emitOpError() << "cannot change the element type from " << from.getElementType() << " to "
-                         << to.getElementType();
+    return emitOpError() << "cannot change the element type from " << from.getElementType() << " to " << to.getElementType();
   if (!(from.getElements() == to.getElements()))
     return emitOpError() << "cannot see " << from.getElements().text() << " elements as " << to.getElements().text();
   return success();
@@ -94,9 +91,7 @@ LogicalResult ViewOp::verify() {
 // Kernels
 //===----------------------------------------------------------------------===//
 
-static BufferType bufferAt(ArrayAttr types, unsigned index) {
-  return cast<BufferType>(cast<TypeAttr>(types[index]).getValue());
-}
+static BufferType bufferAt(ArrayAttr types, unsigned index) { return cast<BufferType>(cast<TypeAttr>(types[index]).getValue()); }
 
 BufferType KernelOp::getAnchorType(unsigned index) { return bufferAt(getAnchorTypes(), index); }
 BufferType KernelOp::getExtraType(unsigned index) { return bufferAt(getExtraTypes(), index); }
@@ -132,7 +127,8 @@ static LogicalResult checkMap(KernelOp kernel, unsigned index) {
   AffineMap map = kernel.getExtraMap(index);
   int64_t rank = kernel.getResultType().getRank();
   if (map.getNumDims() != rank || map.getNumSymbols() != 0)
-    return kernel.emitOpError() << "map " << index << " must have " << rank << " dimensions, the rank of the result, and no symbol";
+    return kernel.emitOpError() << "map " << index << " must have " << rank
+                                << " dimensions, the rank of the result, and no symbol";
   if (map.getNumResults() != kernel.getExtraType(index).getRank())
     return kernel.emitOpError() << "map " << index << " must have " << kernel.getExtraType(index).getRank()
                                 << " results, the rank of its operand";

@@ -28,8 +28,8 @@ struct ArtifactOptions {
   CpuOptions cpu;
   /// Whether the artifact holds the initial values of the states. Without, the host loads them before the first call.
   bool embedWeights = true;
-  /// The host compiler's driver, which links executables: a name on PATH or a path.
-  std::string hostCompiler = "c++";
+  /// The host compiler's driver, which links: a name on PATH or a path, then arguments that it always gets.
+  std::vector<std::string> hostCompiler = {"c++"};
   /// Static libraries that an executable links, in link order: the generic main, then the runtime.
   std::vector<std::string> runtimeLibraries;
 };
@@ -55,8 +55,9 @@ public:
   llvm::Error writeSharedLibrary(llvm::StringRef path);
   /// A program that runs the functions from the command line.
   llvm::Error writeExecutable(llvm::StringRef path);
+  /// Assembly, for reading: constants of 1 KiB and more are declared only.
   llvm::Error writeAssembly(llvm::StringRef path);
-  /// Optimised LLVM IR as text.
+  /// Optimised LLVM IR as text, for reading too.
   llvm::Error writeLLVM(llvm::StringRef path);
 
 private:

@@ -77,10 +77,12 @@ typedef struct kiln_function {
   const uint32_t *reads;    /* states that a call reads */
   const uint32_t *writes;   /* states that a call writes: such a call is exclusive */
   const uint32_t *prepared; /* prepared values that a call reads */
-  /* Sizes of all outputs, one after another, and the bytes of arena, for given symbol values. Null in a prepare function without
-   * run-time sizes. */
+  /* Sizes of all outputs, one after another, and the bytes of arena, for given symbol values. Bytes of -1: more memory than there can
+   * be; of -2 - i: conditions[i] is negative. Nothing may be run then. */
   void (*measure)(const int64_t *symbols, int64_t *output_sizes, int64_t *arena_bytes);
   int32_t (*run[KILN_ISA_COUNT])(kiln_call *call); /* null where the artifact lacks an instruction set */
+  uint32_t condition_count;
+  const char *const *conditions; /* expressions in the symbols that must not be negative: "n - 3" */
 } kiln_function;
 
 enum { KILN_STATE_PARAMETER = 0, KILN_STATE_BUFFER = 1, KILN_STATE_OPTIMIZER = 2 };

@@ -151,7 +151,8 @@ def Schedule_FuncOp : Schedule_Op<"func", [Symbol, IsolatedFromAbove, SingleBloc
   let summary = "A function of the program, or one that prepares values";
   let description = [{
     Launches in order, on buffers. `symbols` names the run-time sizes of its inputs. `arena_bytes` is set by
-    `schedule-plan-memory`. With `prepare`, the outputs are prepared values, in the order of `targets`.
+    `schedule-plan-memory`. With `prepare`, the outputs are prepared values, in the order of `targets`. `conditions` are expressions in
+    the symbols that must not be negative: a call whose inputs break one is refused before anything runs.
 
     ```mlir
     schedule.func @predict symbols ["batch"] arena <2048 * batch> {
@@ -164,10 +165,10 @@ def Schedule_FuncOp : Schedule_Op<"func", [Symbol, IsolatedFromAbove, SingleBloc
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$symbols, OptionalAttr<FlatSymbolRefArrayAttr>:$targets,
-      OptionalAttr<NN_DimAttr>:$arena_bytes);
+      OptionalAttr<Schedule_DimArrayAttr>:$conditions, OptionalAttr<NN_DimAttr>:$arena_bytes);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    $sym_name `symbols` $symbols (`prepare` $targets^)? (`arena` $arena_bytes^)? $body attr-dict
+    $sym_name `symbols` $symbols (`prepare` $targets^)? (`conditions` $conditions^)? (`arena` $arena_bytes^)? $body attr-dict
   }];
   let hasVerifier = 1;
   let extraClassDeclaration = [{
