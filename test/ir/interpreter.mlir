@@ -170,3 +170,9 @@ func.func @lookup(%i: tensor<1xi64> {nn.name = "i"}) -> (tensor<1x2xf32> {nn.nam
   %0 = nn.embedding %i, %w : (tensor<1xi64>, tensor<3x2xf32>) -> tensor<1x2xf32> loc(fused<"table">["model.cpp":7:3])
   return %0 : tensor<1x2xf32>
 }
+
+// For tools.test: reads what another call has written.
+func.func @second(%y: tensor<2x2xf32> {nn.name = "y"}) -> (tensor<2x2xf32> {nn.name = "output"}) attributes {nn.entry} {
+  %0 = nn.neg %y : tensor<2x2xf32>
+  return %0 : tensor<2x2xf32>
+}

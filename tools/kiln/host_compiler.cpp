@@ -112,8 +112,10 @@ void compileModel(StringRef source, StringRef library, const ModelOptions &optio
   add("-x");
   add("c++");
   add(source);
-  add("-x");
-  add("none");
+  if (!options.flags.empty()) {
+    add("-x");
+    add("none");
+  }
   for (const std::string &flag : options.flags)
     add(flag);
   add("-o");

@@ -74,7 +74,10 @@ static int showModules(const Command &command, const opt::InputArgList &argument
 
 static int executePrint(const opt::InputArgList &arguments) {
   return showModules(printCommand, arguments,
-                     [](ArrayRef<runtime::ModuleEntry> modules) { outs() << runtime::module_tree_text(modules) << "\n"; });
+                     [](ArrayRef<runtime::ModuleEntry> modules) {
+                       if (!modules.empty()) // a program may have functions alone
+                         outs() << runtime::module_tree_text(modules) << "\n";
+                     });
 }
 
 static int executeSummary(const opt::InputArgList &arguments) {
