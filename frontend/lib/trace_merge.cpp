@@ -109,10 +109,14 @@ std::string operation_name(const std::string &name) { return name.substr(name.fi
   auto text = [](const RecordedOperation *operation) {
     return operation ? operation_name(operation->name) : std::string("nothing more");
   };
+  // The same operation twice differs in what it works on: values, state or options.
+  const bool alike = left && right && left->name == right->name;
+  const std::string difference = alike ? " and with " + sizes_of_run(second) + ": " + text(left) + " of other values or with other options"
+                                       : ": " + text(left) + "; with " + sizes_of_run(second) + ": " + text(right);
   fail_at(
       left ? left->frames : (right ? right->frames : first.function.frames),
       "function '" + first.function.name + "' computes something else for other sizes of its inputs\nwith " +
-          sizes_of_run(first) + ": " + text(left) + "; with " + sizes_of_run(second) + ": " + text(right) +
+          sizes_of_run(first) + difference +
           "\na recorded function is compiled for all sizes: the code must not decide by a size that is known only at run time; "
           "give the dimension a number, or compute without the decision");
 }
