@@ -29,17 +29,21 @@ def main():
             failed += 1
             continue
         for case in cases:
-            title = f"{report.stem}: {case.get('name')}"
+            title = f"{report.stem}: {case.get('classname')}: {case.get('name')}"
             # lit and CTest write <failure>; others write <error> for a test that broke before it could fail.
             problem = case.find("failure")
             if problem is None:
                 problem = case.find("error")
+            skip = case.find("skipped")
+            # CTest also calls skipped what it could not start: a program that was not built, for one.
+            if skip is not None and case.get("status") == "notrun" and not (skip.get("message") or "").startswith("SKIP_"):
+                problem = skip
             if problem is not None:
                 failed += 1
                 print(f"FAILED {title}")
                 text = "\n".join([problem.get("message") or "", problem.text or "", case.findtext("system-out") or ""]).strip()
                 print("    " + "\n    ".join(text.splitlines()[-30:]))
-            elif case.find("skipped") is not None or case.get("status") in ("notrun", "disabled"):
+            elif skip is not None or case.get("status") == "disabled":
                 skipped += 1
                 print(f"skipped {title}")
             else:

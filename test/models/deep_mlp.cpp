@@ -7,8 +7,8 @@ using kiln::Tensor;
 namespace nn = kiln::nn;
 
 struct DeepMLPImpl : nn::Module {
-  explicit DeepMLPImpl(int64_t input_size = 784, std::vector<int64_t> hidden_sizes = {512, 256, 128},
-                       int64_t num_classes = 10, double dropout_rate = 0.2) {
+  explicit DeepMLPImpl(int64_t input_size = 784, std::vector<int64_t> hidden_sizes = {512, 256, 128}, int64_t num_classes = 10,
+                       double dropout_rate = 0.2) {
     nn::Sequential layers;
     int64_t previous_size = input_size;
     for (int64_t hidden_size : hidden_sizes) {

@@ -6,8 +6,8 @@ namespace nn = kiln::nn;
 
 struct NeuralNetworkImpl : nn::Module {
   NeuralNetworkImpl(int64_t num_inputs, int64_t num_outputs) {
-    layers = register_module("layers", nn::Sequential(nn::Linear(num_inputs, 30), nn::ReLU(), nn::Linear(30, 20),
-                                                      nn::ReLU(), nn::Linear(20, num_outputs)));
+    layers = register_module("layers", nn::Sequential(nn::Linear(num_inputs, 30), nn::ReLU(), nn::Linear(30, 20), nn::ReLU(),
+                                                      nn::Linear(20, num_outputs)));
   }
 
   // The outputs of the last linear layer are called logits.

@@ -7,8 +7,8 @@ namespace nn = kiln::nn;
 struct TiedEmbeddingImpl : nn::Module {
   TiedEmbeddingImpl(int64_t num_embeddings, int64_t embedding_dim) {
     embedding = register_module("embedding", nn::Embedding(num_embeddings, embedding_dim));
-    output_projection = register_module(
-        "output_projection", nn::Linear(nn::LinearOptions(embedding_dim, num_embeddings).bias(false)));
+    output_projection =
+        register_module("output_projection", nn::Linear(nn::LinearOptions(embedding_dim, num_embeddings).bias(false)));
     output_projection->weight = embedding->weight;
   }
 

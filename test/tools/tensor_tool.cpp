@@ -7,8 +7,8 @@
 //   tensor-tool scale FACTOR INPUT OUTPUT.safetensors   every floating-point tensor of a state_dict times FACTOR
 //   tensor-tool same-keys A B                           two state_dicts with the same names in the same order
 //
-// A tensor is FILE.npy, or FILE:NAME for a tensor in a .safetensors or .pt file. Exit status 1 when the answer is no, 2 for a wrong
-// command line.
+// A tensor is FILE.npy, or FILE:NAME for a tensor in a .safetensors or .pt file. Exit status 1 when the answer is no, 2 for a
+// wrong command line.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -37,7 +37,8 @@ Tensor read(const std::string &text) {
 }
 
 int compare(const std::string &actual_path, const std::string &expected_path, double tolerance) {
-  Tensor actual = read(actual_path).to(DType::Float64).contiguous(), expected = read(expected_path).to(DType::Float64).contiguous();
+  Tensor actual = read(actual_path).to(DType::Float64).contiguous(),
+         expected = read(expected_path).to(DType::Float64).contiguous();
   if (expected.dim() > 0 && actual.dim() == expected.dim() && actual.size(0) < expected.size(0))
     expected = expected.slice(0, 0, actual.size(0), 1).contiguous();
   if (!std::ranges::equal(actual.sizes(), expected.sizes())) {
@@ -68,7 +69,8 @@ int equal(const std::string &actual_path, const std::string &expected_path) {
 }
 
 int accuracy(const std::string &scores_path, const std::string &labels_path) {
-  const Tensor scores = read(scores_path).to(DType::Float64).contiguous(), labels = read(labels_path).to(DType::Int64).contiguous();
+  const Tensor scores = read(scores_path).to(DType::Float64).contiguous(),
+               labels = read(labels_path).to(DType::Int64).contiguous();
   int64_t right = 0;
   const int64_t rows = scores.size(0), classes = scores.size(1);
   for (int64_t row = 0; row < rows; ++row) {

@@ -2,8 +2,8 @@
 //
 //   classify WEIGHTS IMAGES
 //
-// WEIGHTS is a state_dict (.pt or .safetensors), IMAGES a .safetensors file with `images` [N, 784] and `labels` [N]. "deep_mlp.h" was
-// written by `kiln build`; this program links that model and Kiln's runtime, nothing else: no compiler, no framework.
+// WEIGHTS is a state_dict (.pt or .safetensors), IMAGES a .safetensors file with `images` [N, 784] and `labels` [N]. "deep_mlp.h"
+// was written by `kiln build`; this program links that model and Kiln's runtime, nothing else: no compiler, no framework.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>

@@ -12,12 +12,12 @@
 #include "kiln/codegen/Artifact.h"
 #include "kiln/passes/Pipelines.h"
 #include "kiln/schedule/Passes.h"
-#include "llvm/ADT/STLExtras.h"
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/ToolOutputFile.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/Pass/PassManager.h"
 #include "remarks.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/ToolOutputFile.h"
 
 using namespace llvm;
 
@@ -25,10 +25,14 @@ namespace kiln::tools {
 
 ArrayRef<EmitKindInfo> emitKinds() {
   static const EmitKindInfo kinds[] = {
-      {EmitKind::Executable, "exe", ""},      {EmitKind::Shared, "shared", ".so"},
-      {EmitKind::Static, "static", ".a"},     {EmitKind::Object, "object", ".o"},
-      {EmitKind::Header, "header", ".h"},     {EmitKind::MLIR, "mlir", ".mlir"},
-      {EmitKind::Schedule, "schedule", ".schedule.mlir"}, {EmitKind::LLVM, "llvm", ".ll"},
+      {EmitKind::Executable, "exe", ""},
+      {EmitKind::Shared, "shared", ".so"},
+      {EmitKind::Static, "static", ".a"},
+      {EmitKind::Object, "object", ".o"},
+      {EmitKind::Header, "header", ".h"},
+      {EmitKind::MLIR, "mlir", ".mlir"},
+      {EmitKind::Schedule, "schedule", ".schedule.mlir"},
+      {EmitKind::LLVM, "llvm", ".ll"},
       {EmitKind::Assembly, "asm", ".s"},
   };
   return kinds;
@@ -66,9 +70,9 @@ private:
 //===----------------------------------------------------------------------===//
 
 static void runPasses(mlir::ModuleOp module, StringRef what, function_ref<void(mlir::OpPassManager &)> build,
-                      ErrorCounter &errors, mlir::TimingScope &timing) {
+                      const BuildOptions &options, ErrorCounter &errors, mlir::TimingScope &timing) {
   mlir::PassManager passes(module.getContext());
-  if (failed(mlir::applyPassManagerCLOptions(passes)))
+  if (options.mlirOptions && failed(mlir::applyPassManagerCLOptions(passes))) // which says why
     throw CommandFailure{UsageError};
   mlir::TimingScope scope = timing.nest(what);
   passes.enableTiming(scope);
@@ -135,9 +139,9 @@ void buildFiles(mlir::ModuleOp module, ArrayRef<EmitFile> files, const BuildOpti
 
   runPasses(
       module, "optimise",
-      [](mlir::OpPassManager &passes) { passes::buildOptimizationPipeline(passes, passes::OptimizationOptions()); }, errors,
-      timing);
-  runPasses(module, "schedule", schedule::buildSchedulePipeline, errors, timing);
+      [](mlir::OpPassManager &passes) { passes::buildOptimizationPipeline(passes, passes::OptimizationOptions()); }, options,
+      errors, timing);
+  runPasses(module, "schedule", schedule::buildSchedulePipeline, options, errors, timing);
   for (const EmitFile &file : files) {
     if (file.kind == EmitKind::Schedule)
       writeModule(module, file.path);

@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
-#include "llvm/ADT/ArrayRef.h"
-#include "llvm/ADT/StringRef.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Support/Timing.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
 
 namespace kiln::tools {
 
@@ -37,6 +37,8 @@ struct EmitFile {
 struct BuildOptions {
   bool embedWeights = true;
   bool remarks = false;
+  /// Whether MLIR's own command-line options have been registered, so that they count.
+  bool mlirOptions = false;
   /// What the header's first line names.
   std::string sourceName;
 };

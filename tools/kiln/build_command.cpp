@@ -8,14 +8,15 @@
 
 #include "command_line.h"
 #include "crash_guard.h"
-#include "llvm/ADT/SmallVector.h"
-#include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/CommandLine.h"
-#include "llvm/Support/Path.h"
-#include "llvm/Support/raw_ostream.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/Pass/PassManager.h"
 #include "model_loader.h"
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/raw_ostream.h"
 
 using namespace llvm;
 
@@ -65,6 +66,15 @@ static std::vector<EmitFile> wantedFiles(const opt::InputArgList &arguments, Str
   return files;
 }
 
+/// Compiling takes a while, so a folder that is not there is said before.
+static void requireFolderOf(StringRef out) {
+  StringRef folder = sys::path::parent_path(out);
+  if (folder.empty() || sys::fs::is_directory(folder))
+    return;
+  report(Severity::Error, (out + ": can't be written: there is no folder " + folder).str());
+  throw CommandFailure{UserError};
+}
+
 /// Hands --mlir-... options to MLIR, which reads them by LLVM's other command-line library.
 static void parseMLIROptions(const opt::InputArgList &arguments) {
   mlir::registerAsmPrinterCLOptions();
@@ -102,9 +112,11 @@ static int executeBuild(const opt::InputArgList &arguments) {
   BuildOptions options;
   options.embedWeights = embedsWeights(arguments);
   options.remarks = arguments.hasArg(OPT_remarks);
+  options.mlirOptions = true;
   options.sourceName = sys::path::filename(input).str();
   StringRef weights = onlyValue(buildCommand, arguments, OPT_weights);
 
+  requireFolderOf(out);
   return runGuarded([&] {
     parseMLIROptions(arguments);
     mlir::DefaultTimingManager manager;
@@ -127,8 +139,10 @@ const Command buildCommand = {
     Build,
     "Compile a model",
     "kiln build MODEL.cpp|MODEL.mlir -o OUT [options]",
-    "Compiles a model ahead of time. A single kind of output is written to OUT itself; several (--emit=KIND,...) are written to OUT\n"
-    "with .so, .a, .o, .h, .mlir, .schedule.mlir, .ll or .s behind it, an executable to OUT. Without --emit, OUT's own ending decides,\n"
+    "Compiles a model ahead of time. A single kind of output is written to OUT itself; several (--emit=KIND,...) are written to "
+    "OUT\n"
+    "with .so, .a, .o, .h, .mlir, .schedule.mlir, .ll or .s behind it, an executable to OUT. Without --emit, OUT's own ending "
+    "decides,\n"
     "and none means an executable.",
     "  kiln build deep_mlp.cpp -o deep_mlp.so\n"
     "  kiln build deep_mlp.cpp -o deep_mlp --emit=static,header --weights=DeepMLP.pt\n"

@@ -36,9 +36,7 @@ static constexpr OptTable::Info optionInfos[] = {
 namespace {
 class KilnOptions : public GenericOptTable {
 public:
-  KilnOptions() : GenericOptTable(OptionStrTable, OptionPrefixesTable, optionInfos) {
-    setDashDashParsing(true);
-  }
+  KilnOptions() : GenericOptTable(OptionStrTable, OptionPrefixesTable, optionInfos) { setDashDashParsing(true); }
 };
 } // namespace
 

@@ -56,8 +56,8 @@ struct Command {
   int (*execute)(const llvm::opt::InputArgList &arguments);
 };
 
-/// Reads the arguments after a command's name. Prints help and throws CommandFailure{Success} for --help; reports what is wrong and
-/// throws CommandFailure{UsageError} otherwise.
+/// Reads the arguments after a command's name. Prints help and throws CommandFailure{Success} for --help; reports what is wrong
+/// and throws CommandFailure{UsageError} otherwise.
 llvm::opt::InputArgList parseCommandLine(const Command &command, llvm::ArrayRef<const char *> arguments);
 
 /// The help of one command.

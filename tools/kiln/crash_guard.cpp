@@ -60,8 +60,8 @@ static void copyPath(char (&to)[maxPath], StringRef from) {
   to[size] = 0;
 }
 
-/// Notes the signal and the frames that lie in the user's library, and ends the process. The heap may be in any state, so nothing here
-/// allocates; `backtrace` was called once before, so that its own set-up is done.
+/// Notes the signal and the frames that lie in the user's library, and ends the process. The heap may be in any state, so nothing
+/// here allocates; `backtrace` was called once before, so that its own set-up is done.
 static void recordCrash(int signal) {
   shared->signal = signal;
   void *frames[maxFrames * 4];
@@ -70,8 +70,8 @@ static void recordCrash(int signal) {
     Dl_info info;
     if (!dladdr(frames[i], &info) || !info.dli_fname || std::strcmp(info.dli_fname, shared->library) != 0)
       continue;
-    // Return addresses point behind the call. The innermost frame may be the faulting instruction itself; one byte less is in it or
-    // in the one before, on the same line all but always.
+    // Return addresses point behind the call. The innermost frame may be the faulting instruction itself; one byte less is in it
+    // or in the one before, on the same line all but always.
     shared->frames[kept++] = reinterpret_cast<uint64_t>(frames[i]) - reinterpret_cast<uint64_t>(info.dli_fbase) - 1;
   }
   shared->frameCount = kept;

@@ -1,9 +1,9 @@
 //===- crash_guard.h - the user's code at arm's length ----------*- C++ -*-===//
 //
-// Recording a model runs code of the user's inside the driver. `runGuarded` runs a whole command in a child process, so that whatever
-// that code does, a segmentation fault, an endless recursion, abort() or exit(), ends in a report by a healthy process: the
-// user's line when the user's code was running, an internal error otherwise. The child writes what it knows of its end to memory that
-// both share. Folders with temporary files are removed by the parent, so nothing stays behind either.
+// Recording a model runs code of the user's inside the driver. `runGuarded` runs a whole command in a child process, so that
+// whatever that code does, a segmentation fault, an endless recursion, abort() or exit(), ends in a report by a healthy process:
+// the user's line when the user's code was running, an internal error otherwise. The child writes what it knows of its end to
+// memory that both share. Folders with temporary files are removed by the parent, so nothing stays behind either.
 //
 //===----------------------------------------------------------------------===//
 
@@ -21,8 +21,8 @@ namespace kiln::tools {
 /// this process, for debuggers.
 int runGuarded(llvm::function_ref<int()> command);
 
-/// A folder for temporary files, which is gone when the command ends, in whatever way it ends. Throws CommandFailure when there can
-/// be none.
+/// A folder for temporary files, which is gone when the command ends, in whatever way it ends. Throws CommandFailure when there
+/// can be none.
 std::string temporaryFolder();
 
 /// While one lives, the user's code runs: code from the shared library `library`, compiled from `source`.

@@ -12,12 +12,12 @@
 #include "kiln/ir/SourceResolver.h"
 #include "kiln/recording.h"
 #include "kiln/runtime/error.h"
-#include "llvm/Support/MemoryBuffer.h"
-#include "llvm/Support/raw_ostream.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Location.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OperationSupport.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/raw_ostream.h"
 
 using namespace llvm;
 
@@ -100,8 +100,9 @@ void report(Severity severity, StringRef message) { report(severity, Place(), me
 
 static std::vector<std::string> &internalFolders() {
   // The C++ library's, and the rooms that are linked into the driver.
-  static std::vector<std::string> folders = {"/usr/include/", "/usr/lib/", KILN_SOURCE_DIR "/frontend/", KILN_SOURCE_DIR "/ir/",
-                                             KILN_SOURCE_DIR "/runtime/", KILN_SOURCE_DIR "/tools/"};
+  static std::vector<std::string> folders = {
+      "/usr/include/",          "/usr/lib/", KILN_SOURCE_DIR "/frontend/", KILN_SOURCE_DIR "/ir/", KILN_SOURCE_DIR "/runtime/",
+      KILN_SOURCE_DIR "/tools/"};
   return folders;
 }
 

@@ -43,8 +43,7 @@ std::vector<std::string> headerFolders() {
   std::string source = KILN_SOURCE_DIR;
   if (sys::fs::exists(source + "/frontend/include/kiln/kiln.h"))
     return {source + "/frontend/include", source + "/ir/semantics/include", source + "/runtime/include"};
-  fail("can't find Kiln's headers: neither " + installed + " nor " + source + "/frontend/include has kiln/kiln.h",
-       InternalError);
+  fail("can't find Kiln's headers: neither " + installed + " nor " + source + "/frontend/include has kiln/kiln.h", InternalError);
 }
 
 std::vector<std::string> hostCompiler() {
@@ -87,14 +86,14 @@ void compileModel(StringRef source, StringRef library, const ModelOptions &optio
   add("-std=c++20");
   add("-shared");
   add("-fPIC");
-  // A model's constructors run once and its arithmetic runs in the driver's libraries: what counts is that compiling is quick, and
-  // that every call of the user's keeps its own frame and its own line, which optimisation would merge.
+  // A model's constructors run once and its arithmetic runs in the driver's libraries: what counts is that compiling is quick,
+  // and that every call of the user's keeps its own frame and its own line, which optimisation would merge.
   add("-O0");
   add("-g1");
   add("-fno-omit-frame-pointer");
   add("-fno-optimize-sibling-calls");
-  // Lines are named as the user named the file, so what is built does not depend on where the model lies; of several maps that fit,
-  // compilers take the last.
+  // Lines are named as the user named the file, so what is built does not depend on where the model lies; of several maps that
+  // fit, compilers take the last.
   SmallString<128> here;
   if (!sys::fs::current_path(here))
     add("-ffile-prefix-map=" + here + "=.");
@@ -123,8 +122,8 @@ void compileModel(StringRef source, StringRef library, const ModelOptions &optio
 
   std::vector<StringRef> words(arguments.begin(), arguments.end());
   std::string message;
-  int status = sys::ExecuteAndWait(compiler, words, /*Env=*/std::nullopt, /*Redirects=*/{}, /*SecondsToWait=*/0, /*MemoryLimit=*/0,
-                                   &message);
+  int status = sys::ExecuteAndWait(compiler, words, /*Env=*/std::nullopt, /*Redirects=*/{}, /*SecondsToWait=*/0,
+                                   /*MemoryLimit=*/0, &message);
   if (status == 0)
     return;
   if (status < 0)

@@ -58,8 +58,8 @@ static void printFunctions(const runtime::Program &program) {
   outs() << "\n" << counted(program.functions().size(), "function") << "\n";
   for (const runtime::Function &function : program.functions())
     outs() << "  " << function.declaration() << "\n"
-           << "      reads " << counted(function.reads.size(), "state") << ", writes "
-           << counted(function.writes.size(), "state") << ", uses " << counted(function.prepared.size(), "prepared value") << "\n";
+           << "      reads " << counted(function.reads.size(), "state") << ", writes " << counted(function.writes.size(), "state")
+           << ", uses " << counted(function.prepared.size(), "prepared value") << "\n";
 }
 
 static void printStates(const runtime::Program &program) {
@@ -121,7 +121,8 @@ const Command inspectCommand = {
     Inspect,
     "Show what an artifact holds",
     "kiln inspect ARTIFACT",
-    "Shows the functions of a compiled program with their inputs and outputs, its state, the values that are prepared from it, the\n"
+    "Shows the functions of a compiled program with their inputs and outputs, its state, the values that are prepared from it, "
+    "the\n"
     "instruction sets that it has code for, its fingerprint and its sizes. ARTIFACT is a shared library.",
     "  kiln inspect deep_mlp.so",
     executeInspect,

@@ -1,7 +1,7 @@
 //===- interpreted_program.cpp - the interpreter behind an artifact's face ===//
 //
-// Fills the tables of kiln/runtime/abi.h from a module. The functions in them are plain C functions without a place for a closure, so
-// each number of a function has an instance of a template; which program it belongs to is a global.
+// Fills the tables of kiln/runtime/abi.h from a module. The functions in them are plain C functions without a place for a
+// closure, so each number of a function has an instance of a template; which program it belongs to is a global.
 //
 //===----------------------------------------------------------------------===//
 
@@ -189,9 +189,7 @@ void InterpretedProgram::Tables::addModule(ir::ModuleEntryOp op) {
   modules.push_back(entry);
 }
 
-static std::string nameOr(mlir::StringAttr name, StringRef otherwise) {
-  return name ? name.getValue().str() : otherwise.str();
-}
+static std::string nameOr(mlir::StringAttr name, StringRef otherwise) { return name ? name.getValue().str() : otherwise.str(); }
 
 void InterpretedProgram::Tables::addArguments(mlir::func::FuncOp function, kiln_function &entry) {
   std::vector<kiln_argument> &inputs = arguments.emplace_back(), &outputs = arguments.emplace_back();
@@ -206,9 +204,9 @@ void InterpretedProgram::Tables::addArguments(mlir::func::FuncOp function, kiln_
         if (dim.symbol == static_cast<int32_t>(symbols.size()))
           symbols.push_back(keep(*symbol));
       } else if (!size.is_constant()) {
-        report(Severity::Error, ("function '" + function.getName() + "': the size " + size.text() +
-                                 " of an input is neither a number nor a name")
-                                    .str());
+        report(Severity::Error,
+               ("function '" + function.getName() + "': the size " + size.text() + " of an input is neither a number nor a name")
+                   .str());
         throw CommandFailure{UserError};
       }
       inputDims.push_back(dim);

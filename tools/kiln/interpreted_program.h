@@ -1,7 +1,8 @@
-//===- interpreted_program.h - the interpreter behind an artifact's face -===//
+//===- interpreted_program.h - the interpreter as an artifact ----*- C++ -*-===//
 //
-// Dresses a module of the nn dialect as a compiled program whose functions are run by the reference interpreter. `kiln run --interpret`
-// so takes the very same command line, reads inputs, weights and outputs by the same code and gives the same errors as compiled code.
+// Dresses a module of the nn dialect as a compiled program whose functions are run by the reference interpreter. `kiln run
+// --interpret` so takes the very same command line, reads inputs, weights and outputs by the same code and gives the same errors
+// as compiled code.
 //
 //===----------------------------------------------------------------------===//
 
@@ -17,8 +18,8 @@ namespace kiln::tools {
 
 class InterpretedProgram {
 public:
-  /// With `computeInDouble`, floating-point values are promoted to f64 and outputs are f64. The module must outlive the program, and
-  /// there is one at a time. Throws CommandFailure for a module that no artifact could be made of.
+  /// With `computeInDouble`, floating-point values are promoted to f64 and outputs are f64. The module must outlive the program,
+  /// and there is one at a time. Throws CommandFailure for a module that no artifact could be made of.
   InterpretedProgram(mlir::ModuleOp module, bool computeInDouble);
   ~InterpretedProgram();
 

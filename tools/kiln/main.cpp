@@ -1,7 +1,7 @@
 //===- main.cpp - kiln, the driver ----------------------------------------===//
 //
-// Picks the command and turns what escapes it into an exit status: 0, 1 for an error of the user's, 2 for a wrong command line, 3 for
-// an error of Kiln's own.
+// Picks the command and turns what escapes it into an exit status: 0, 1 for an error of the user's, 2 for a wrong command line, 3
+// for an error of Kiln's own.
 //
 //===----------------------------------------------------------------------===//
 

@@ -17,13 +17,13 @@
 #include "kiln/ir/Registration.h"
 #include "kiln/recording.h"
 #include "kiln/runtime/files.h"
+#include "mlir/Parser/Parser.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Demangle/Demangle.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
-#include "mlir/Parser/Parser.h"
 
 using namespace llvm;
 
@@ -68,16 +68,17 @@ static void requireFile(StringRef path) {
 // Models in C++
 //===----------------------------------------------------------------------===//
 
-/// Why the library of a model can't be loaded. It refers to a symbol that carries the version of the headers it was compiled against;
-/// another version has none of that name. Everything else that is not there is the model's own.
+/// Why the library of a model can't be loaded. It refers to a symbol that carries the version of the headers it was compiled
+/// against; another version has none of that name. Everything else that is not there is the model's own.
 [[noreturn]] static void failToLoad(StringRef source, StringRef reason) {
   auto [before, symbol] = reason.split("undefined symbol: ");
   if (symbol.starts_with("kiln_frontend_abi_"))
     fail(source + ": was compiled against headers of another version of Kiln than this driver's, " + recording::frontend_abi() +
          "; check the -I options");
   if (!symbol.empty())
-    fail(source + ": uses " + demangle(symbol) + ", which is defined nowhere; define it in the model's file, or name its library "
-                                                 "with --cxxflags");
+    fail(source + ": uses " + demangle(symbol) +
+         ", which is defined nowhere; define it in the model's file, or name its library "
+         "with --cxxflags");
   fail(source + ": can't be loaded: " + reason);
 }
 
@@ -95,8 +96,7 @@ static std::string pickProgram(StringRef source, StringRef wanted) {
   std::string stem = sys::path::stem(source).str();
   if (is_contained(names, stem))
     return stem;
-  fail(source + ": has several programs (" + join(names, ", ") + "), none named '" + stem +
-       "'; pick one with --program=NAME");
+  fail(source + ": has several programs (" + join(names, ", ") + "), none named '" + stem + "'; pick one with --program=NAME");
 }
 
 semantics::RecordedProgram recordModel(StringRef source, const ModelOptions &options, mlir::TimingScope &timing) {

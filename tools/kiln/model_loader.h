@@ -1,8 +1,8 @@
 //===- model_loader.h - from a model's file to a program --------*- C++ -*-===//
 //
 // Reads what the user gave: C++ is compiled with the host compiler into a shared library whose kiln:: symbols the driver itself
-// provides, loaded, and run until its program is recorded; .mlir is parsed. Either way a module of the nn dialect comes out. Errors
-// have been reported when CommandFailure is thrown.
+// provides, loaded, and run until its program is recorded; .mlir is parsed. Either way a module of the nn dialect comes out.
+// Errors have been reported when CommandFailure is thrown.
 //
 //===----------------------------------------------------------------------===//
 
@@ -15,12 +15,12 @@
 
 #include "diagnostics.h"
 #include "kiln/semantics/program.h"
-#include "llvm/ADT/StringRef.h"
-#include "llvm/Option/ArgList.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/Support/Timing.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Option/ArgList.h"
 
 namespace kiln::tools {
 

@@ -11,8 +11,8 @@
 #include "kiln/ir/Ops.h"
 #include "kiln/runtime/module_tree.h"
 #include "kiln/runtime/program.h"
-#include "llvm/Support/raw_ostream.h"
 #include "model_loader.h"
+#include "llvm/Support/raw_ostream.h"
 
 using namespace llvm;
 
@@ -73,11 +73,10 @@ static int showModules(const Command &command, const opt::InputArgList &argument
 }
 
 static int executePrint(const opt::InputArgList &arguments) {
-  return showModules(printCommand, arguments,
-                     [](ArrayRef<runtime::ModuleEntry> modules) {
-                       if (!modules.empty()) // a program may have functions alone
-                         outs() << runtime::module_tree_text(modules) << "\n";
-                     });
+  return showModules(printCommand, arguments, [](ArrayRef<runtime::ModuleEntry> modules) {
+    if (!modules.empty()) // a program may have functions alone
+      outs() << runtime::module_tree_text(modules) << "\n";
+  });
 }
 
 static int executeSummary(const opt::InputArgList &arguments) {
@@ -101,7 +100,8 @@ const Command summaryCommand = {
     Summary,
     "Show layers, shapes, parameters and multiply-adds",
     "kiln summary MODEL.cpp|MODEL.mlir|ARTIFACT [options]",
-    "Shows a table with a row a layer: path and type, output shape, parameters, multiply-adds; and the totals. Sizes that are known\n"
+    "Shows a table with a row a layer: path and type, output shape, parameters, multiply-adds; and the totals. Sizes that are "
+    "known\n"
     "at run time only stay names, such as batch.",
     "  kiln summary deep_mlp.cpp\n"
     "  kiln summary deep_mlp.so",

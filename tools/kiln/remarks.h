@@ -13,8 +13,8 @@ class MLIRContext;
 
 namespace kiln::tools {
 
-/// From now on, each fold, fusion or hoisting that passes do or miss in `context` is printed. Passes run on one thread then, so that
-/// the order is the program's.
+/// From now on, each fold, fusion or hoisting that passes do or miss in `context` is printed. Passes run on one thread then, so
+/// that the order is the program's.
 void printRemarks(mlir::MLIRContext &context);
 
 } // namespace kiln::tools

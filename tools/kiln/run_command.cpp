@@ -1,7 +1,7 @@
 //===- run_command.cpp - kiln run -----------------------------------------===//
 //
-// Calls a function of a compiled program. A model's file is compiled first, or interpreted. What comes after the first argument is the
-// command line that executables made by Kiln have too (kiln/runtime/run_command.h).
+// Calls a function of a compiled program. A model's file is compiled first, or interpreted. What comes after the first argument
+// is the command line that executables made by Kiln have too (kiln/runtime/run_command.h).
 //
 //===----------------------------------------------------------------------===//
 
@@ -11,9 +11,9 @@
 #include "command_line.h"
 #include "crash_guard.h"
 #include "interpreted_program.h"
+#include "model_loader.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/Path.h"
-#include "model_loader.h"
 
 using namespace llvm;
 
@@ -73,7 +73,8 @@ const Command runCommand = {
     Run,
     "Call a function of a compiled program or a model",
     "kiln run ARTIFACT|MODEL.cpp|MODEL.mlir [FUNCTION] --input=NAME=FILE ... [options]",
-    "Calls a function; it may be left out when there is one only. Inputs come from files, outputs go to files or are described on\n"
+    "Calls a function; it may be left out when there is one only. Inputs come from files, outputs go to files or are described "
+    "on\n"
     "standard output. A model's file is compiled first, or, with --interpret, run by the reference interpreter.",
     "  kiln run deep_mlp.so predict --weights=DeepMLP.pt --input=x=images.npy --output=logits.npy\n"
     "  kiln run deep_mlp.so --input=x=random:32x784 --repeat=1000\n"

@@ -26,12 +26,11 @@ KILN_MODULE(TwoTowers);
 
 KILN_PROGRAM(two_towers) {
   TwoTowers model;
-  program.function(
-      "predict", {{"pixels", {"batch", 3, 4}}, {"words", {"batch", 5}}},
-      [&](Tensor pixels, Tensor words) {
-        model->eval();
-        return model(pixels, words);
-      },
-      {"scores", "products"});
+  program.function("predict", {{"pixels", {"batch", 3, 4}}, {"words", {"batch", 5}}},
+                   [&](Tensor pixels, Tensor words) {
+                     model->eval();
+                     return model(pixels, words);
+                   },
+                   {"scores", "products"});
   program.function("encode", {{"words", {"count", 5}}}, [&](Tensor words) { return model->text(words); });
 }
