@@ -59,7 +59,8 @@ if [ $oracle = 1 ]; then
     tail -n 20 build/venv.log
   fi
   "$python" test/oracle/compare.py --report="$results/oracle.xml" >"$results/oracle.log" 2>&1 || true
-  expected+=("$results/oracle.xml")
+  "$python" test/oracle/gradients.py --report="$results/gradients.xml" >"$results/gradients.log" 2>&1 || true
+  expected+=("$results/oracle.xml" "$results/gradients.xml")
 fi
 
 # A log is shown when its report is missing or names failures. The last line of this is the last line of the whole run.

@@ -14,6 +14,7 @@
 #include "kiln/ir/Types.h"
 #include "kiln/runtime/abi.h"
 
+#include "mlir/IR/Matchers.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/IR/Constants.h"
@@ -41,6 +42,8 @@ private:
   llvm::Constant *u16(uint64_t value) { return integer(16, value); }
   llvm::Constant *u32(uint64_t value) { return integer(32, value); }
   llvm::Constant *u64(uint64_t value) { return integer(64, value); }
+  llvm::Constant *i32(int32_t value) { return integer(32, static_cast<uint32_t>(value)); }
+  llvm::Constant *f64(double value) { return llvm::ConstantFP::get(context, llvm::APFloat(value)); }
   llvm::Constant *integer(unsigned bits, uint64_t value) {
     return llvm::ConstantInt::get(context, llvm::APInt(bits, value));
   }
@@ -66,6 +69,9 @@ private:
   llvm::Constant *prepareEntry(const PrepareView &prepare);
   llvm::Constant *moduleEntry(ir::ModuleEntryOp entry, const llvm::StringMap<int32_t> &indexOfPath);
   llvm::Constant *siteEntry(const CodeSite &site);
+  llvm::Constant *optimizerEntry(ir::OptimizerOp optimizer);
+  llvm::Constant *groupEntry(ir::ParameterGroupAttr group);
+  llvm::Constant *optionEntry(ir::OptionAttr option);
   template <class Range, class Entry> llvm::Constant *table(llvm::StringRef name, Range &&range, Entry entry) {
     llvm::SmallVector<llvm::Constant *> entries;
     for (const auto &item : range)
@@ -163,6 +169,15 @@ llvm::Constant *DescriptorBuilder::functionEntry(const FunctionView &view) {
                  strings("conditions", view.conditions)});
 }
 
+/// Whether the ABI takes the missing initial value of the state for zeros, as it does for gradients and what optimizers keep: as
+/// many bytes again as the weights, or more.
+static bool isImplied(ir::StateOp state) {
+  if (state.getKind() != ir::StateKind::Gradient && state.getKind() != ir::StateKind::Optimizer)
+    return false;
+  std::optional<mlir::ElementsAttr> initial = state.getInitial();
+  return !initial || mlir::matchPattern(*initial, mlir::m_AnyZeroFloat()) || mlir::matchPattern(*initial, mlir::m_Zero());
+}
+
 llvm::Constant *DescriptorBuilder::stateEntry(ir::StateOp state) {
   mlir::RankedTensorType type = state.getTensorType();
   runtime::DType dtype = *ir::toDType(type.getElementType());
@@ -171,7 +186,7 @@ llvm::Constant *DescriptorBuilder::stateEntry(ir::StateOp state) {
   bool isLoadable = llvm::any_of(program.stateNames, [&](ir::StateNameOp name) {
     return !name.getNonPersistent() && name.getStateAttr().getAttr() == state.getSymNameAttr();
   });
-  if (embedWeights || !isLoadable) {
+  if ((embedWeights || !isLoadable) && !isImplied(state)) {
     // Without an initial value a state begins as zeros.
     runtime::Tensor value = state.getInitial() ? ir::toTensor(*state.getInitial()).contiguous()
                                                : runtime::Tensor(type.getShape().vec(), dtype);
@@ -209,6 +224,50 @@ llvm::Constant *DescriptorBuilder::siteEntry(const CodeSite &site) {
   return record(sizeof(kiln_site), {string(ir::modulePathOf(location).value_or("")), string(source), string(operation)});
 }
 
+llvm::Constant *DescriptorBuilder::optionEntry(ir::OptionAttr option) {
+  uint32_t kind = KILN_OPTION_NONE;
+  uint64_t integerValue = 0;
+  double number = 0;
+  llvm::SmallVector<llvm::Constant *> numbers;
+  // The verifier of #nn.option admits these and `unit`.
+  if (auto value = llvm::dyn_cast<mlir::BoolAttr>(option.getValue()))
+    kind = KILN_OPTION_BOOL, integerValue = value.getValue();
+  else if (auto value = llvm::dyn_cast<mlir::IntegerAttr>(option.getValue()))
+    kind = KILN_OPTION_INT, integerValue = static_cast<uint64_t>(value.getInt());
+  else if (auto value = llvm::dyn_cast<mlir::FloatAttr>(option.getValue()))
+    kind = KILN_OPTION_FLOAT, number = value.getValueAsDouble();
+  else if (auto value = llvm::dyn_cast<mlir::DenseF64ArrayAttr>(option.getValue())) {
+    kind = KILN_OPTION_FLOATS;
+    for (double element : value.asArrayRef())
+      numbers.push_back(f64(element));
+  }
+  return record(sizeof(kiln_option), {u32(kind), string(option.getName().getValue()), u64(integerValue), f64(number),
+                                      array("numbers", numbers), u64(numbers.size())});
+}
+
+llvm::Constant *DescriptorBuilder::groupEntry(ir::ParameterGroupAttr group) {
+  auto parameters =
+      table("parameters", group.getParameters(), [&](mlir::FlatSymbolRefAttr symbol) { return u32(program.indexOf(symbol)); });
+  auto options = table("options", group.getOptions(), [&](ir::OptionAttr option) { return optionEntry(option); });
+  auto slots = table("slots", group.getSlots(), [&](ir::SlotAttr slot) {
+    auto states = table("slot_states", slot.getStates(), [&](mlir::Attribute entry) {
+      auto symbol = llvm::dyn_cast<mlir::FlatSymbolRefAttr>(entry);
+      return i32(symbol ? static_cast<int32_t>(program.indexOf(symbol)) : -1);
+    });
+    return record(sizeof(kiln_slot), {u32(0), string(slot.getName().getValue()), states});
+  });
+  return record(sizeof(kiln_parameter_group),
+                {u32(program.indexOf(group.getLearningRate())), u32(group.getParameters().size()), u32(group.getOptions().size()),
+                 u32(group.getSlots().size()), u32(0), parameters, options, slots});
+}
+
+llvm::Constant *DescriptorBuilder::optimizerEntry(ir::OptimizerOp optimizer) {
+  auto groups = table("groups", optimizer.getGroups().getAsRange<ir::ParameterGroupAttr>(),
+                      [&](ir::ParameterGroupAttr group) { return groupEntry(group); });
+  return record(sizeof(kiln_optimizer), {u32(program.indexOf(optimizer.getStepsAttr())), u32(optimizer.getGroups().size()),
+                                         u32(0), string(optimizer.getName()), string(optimizer.getType()), groups});
+}
+
 llvm::Constant *DescriptorBuilder::build(llvm::StringRef fingerprint) {
   llvm::StringMap<int32_t> moduleOfPath;
   for (auto [index, entry] : llvm::enumerate(program.modules))
@@ -233,12 +292,19 @@ llvm::Constant *DescriptorBuilder::build(llvm::StringRef fingerprint) {
   auto prepares = table("prepares", program.prepares, [&](const PrepareView &view) { return prepareEntry(view); });
   auto modules = table("modules", program.modules, [&](ir::ModuleEntryOp entry) { return moduleEntry(entry, moduleOfPath); });
   auto sites = table("sites", codeSites, [&](const CodeSite &site) { return siteEntry(site); });
+  auto gradients = table("gradients", program.gradients, [&](ir::GradientOp gradient) {
+    return record(sizeof(kiln_gradient), {u32(program.indexOf(gradient.getParameterAttr())),
+                                          u32(program.indexOf(gradient.getStateAttr())), u32(gradient.getFlag())});
+  });
+  auto optimizers = table("optimizers", program.optimizers, [&](ir::OptimizerOp optimizer) { return optimizerEntry(optimizer); });
 
   return record(sizeof(kiln_program),
                 {u16(KILN_ABI_MAJOR), u16(KILN_ABI_MINOR), string(program.name), string(fingerprint), string("x86_64"),
                  u32(program.functions.size()), u32(program.states.size()), u32(program.stateNames.size()),
                  u32(program.prepared.size()), u32(program.prepares.size()), u32(program.modules.size()),
-                 u32(codeSites.size()), functions, states, stateNames, prepared, prepares, modules, sites});
+                 u32(codeSites.size()), functions, states, stateNames, prepared, prepares, modules, sites,
+                 u32(program.gradients.size()), u32(program.optimizers.size()), i32(program.gradientFlags),
+                 i32(program.generator), gradients, optimizers});
 }
 
 } // namespace

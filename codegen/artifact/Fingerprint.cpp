@@ -1,6 +1,7 @@
 //===- Fingerprint.cpp - Which checkpoints fit a program ------------------===//
 //
-// Implements computeFingerprint: a digest of the architecture, free of weights, functions and places in the source.
+// Implements computeFingerprint: a digest of the architecture and of what trains it, free of weights, functions, places in the
+// source, and of what follows from the rest: gradients, learning rates, the generator.
 //
 //===----------------------------------------------------------------------===//
 
@@ -27,6 +28,8 @@ std::string kiln::codegen::computeFingerprint(ModuleOp module) {
     stream << '\n';
   }
   for (auto state : module.getOps<ir::StateOp>()) {
+    if (state.getKind() != ir::StateKind::Parameter && state.getKind() != ir::StateKind::Buffer)
+      continue;
     field("state");
     field(state.getPath());
     stream << state.getTensorType() << '\0' << '\n';
@@ -36,6 +39,22 @@ std::string kiln::codegen::computeFingerprint(ModuleOp module) {
     field(name.getName());
     field(name.getState());
     field(name.getNonPersistent() ? "non_persistent" : "persistent");
+    stream << '\n';
+  }
+  // Options may change between trainings that go on with one another's checkpoints, the learning rate above all.
+  for (auto optimizer : module.getOps<ir::OptimizerOp>()) {
+    field("optimizer");
+    field(optimizer.getName());
+    field(optimizer.getType());
+    for (auto group : optimizer.getGroups().getAsRange<ir::ParameterGroupAttr>()) {
+      field("group");
+      for (FlatSymbolRefAttr parameter : group.getParameters())
+        field(parameter.getValue());
+      for (ir::SlotAttr slot : group.getSlots()) {
+        field("slot");
+        field(slot.getName().getValue());
+      }
+    }
     stream << '\n';
   }
   llvm::SHA256 hash;

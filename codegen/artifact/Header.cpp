@@ -29,7 +29,9 @@ static std::string identifier(llvm::StringRef name) {
       "compl", "concept", "consteval", "constexpr", "constinit", "const_cast", "co_await", "co_return", "co_yield", "decltype",
       "dynamic_cast", "noexcept", "not", "not_eq", "nullptr", "or", "or_eq", "reinterpret_cast", "requires", "static_assert",
       "static_cast", "thread_local", "typeid", "wchar_t", "xor", "xor_eq", "kiln", "std", "check", "options", "results", "call", "program", "state", "state_dict", "load_state_dict", "update_state",
-      "named_parameters", "named_buffers", "instruction_set", "output_sizes", "Model"};
+      "named_parameters", "named_buffers", "snapshot", "gradients", "gradient_statistics", "zero_grad", "optimizer_state_dict",
+      "load_optimizer_state_dict", "learning_rate", "set_learning_rate", "manual_seed", "checkpoint", "load_checkpoint",
+      "instruction_set", "output_sizes", "Model"};
   std::string result;
   for (char c : name)
     result += llvm::isAlnum(c) || c == '_' ? c : '_';

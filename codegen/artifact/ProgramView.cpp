@@ -31,6 +31,10 @@ ProgramView::ProgramView(ModuleOp module) {
     name = programName.str();
   for (auto state : module.getOps<ir::StateOp>()) {
     stateIndex[state.getSymNameAttr()] = states.size();
+    if (state.getKind() == ir::StateKind::Generator)
+      generator = static_cast<int32_t>(states.size());
+    if (state.getKind() == ir::StateKind::Gradient && state.getPath() == ir::GradientOp::kFlagsPath)
+      gradientFlags = static_cast<int32_t>(states.size());
     states.push_back(state);
   }
   for (auto slot : module.getOps<ir::PreparedOp>()) {
@@ -39,6 +43,9 @@ ProgramView::ProgramView(ModuleOp module) {
   }
   llvm::append_range(stateNames, module.getOps<ir::StateNameOp>());
   llvm::append_range(modules, module.getOps<ir::ModuleEntryOp>());
+  llvm::append_range(gradients, module.getOps<ir::GradientOp>());
+  llvm::sort(gradients, [](ir::GradientOp x, ir::GradientOp y) { return x.getFlag() < y.getFlag(); });
+  llvm::append_range(optimizers, module.getOps<ir::OptimizerOp>());
   for (auto func : module.getOps<schedule::FuncOp>())
     func.isPrepare() ? addPrepare(func) : addFunction(func);
 }

@@ -53,10 +53,17 @@ struct ProgramView {
   std::vector<ir::StateNameOp> stateNames;
   std::vector<ir::PreparedOp> prepared;
   std::vector<ir::ModuleEntryOp> modules;
+  std::vector<ir::GradientOp> gradients; // by flag
+  std::vector<ir::OptimizerOp> optimizers;
   std::vector<FunctionView> functions;
   std::vector<PrepareView> prepares;
 
   llvm::DenseMap<mlir::StringAttr, uint32_t> stateIndex, preparedIndex;
+  /// Indices of the state with the gradients' flags and of the random numbers' generator; -1 where there is none.
+  int32_t gradientFlags = -1, generator = -1;
+
+  /// The index of the state that a symbol names.
+  uint32_t indexOf(mlir::FlatSymbolRefAttr state) const { return stateIndex.lookup(state.getAttr()); }
 
 private:
   void addFunction(schedule::FuncOp op);

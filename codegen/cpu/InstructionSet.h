@@ -24,6 +24,10 @@ struct InstructionSet {
   int64_t tileRows, tileVectors;
   /// Accumulators of a product with one row: enough to cover the latency of an addition.
   int64_t rowAccumulators;
+  /// Rows of a tile of dot products, which has four columns.
+  int64_t dotRows;
+  /// Whether there are masked loads and stores; elsewhere they are a branch a lane.
+  bool hasMasks;
 };
 
 /// In the order of kiln_function::run.

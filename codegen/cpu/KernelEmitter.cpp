@@ -7,27 +7,36 @@
 #include "KernelEmitter.h"
 
 #include "kernels/Kernels.h"
+#include "kiln/schedule/GridUnits.h"
 #include "llvm/ADT/StringMap.h"
 
 using namespace mlir;
 
 namespace kiln::codegen {
 
-/// The schedule's unit of a flat kernel.
-static constexpr int64_t kFlatBlock = 64;
+using schedule::kFlatBlock;
 
 const KernelEmitter *findKernelEmitter(StringRef anchor) {
   static const llvm::StringMap<KernelEmitter> table = {
       {"", {emitMap}},
+      {"nn.adam", {emitAdam}},
       {"nn.batch_norm", {emitBatchNorm, checkBatchNorm}},
+      {"nn.batch_norm_backward", {emitBatchNormBackward}},
       {"nn.cat", {emitCat}},
+      {"nn.cross_entropy", {emitCrossEntropy, checkCrossEntropy}},
+      {"nn.cross_entropy_backward", {emitCrossEntropyBackward, checkCrossEntropyBackward}},
+      {"nn.cross_entropy_count", {emitCrossEntropyCount}},
+      {"nn.cross_entropy_total", {emitCrossEntropyTotal}},
       {"nn.dropout", {emitDropout}},
       {"nn.embedding", {emitEmbedding, checkEmbedding}},
+      {"nn.embedding_backward", {emitEmbeddingBackward, checkEmbeddingBackward}},
+      {"nn.full", {emitFull}},
       {"nn.linear", {emitLinear, nullptr, 32}},
       {"nn.matmul", {emitMatmul, nullptr, 32}},
       {"nn.mean", {emitReduction}},
       {"nn.pack_panels", {emitPackPanels}},
       {"nn.packed_linear", {emitPackedLinear, nullptr, 96}},
+      {"nn.sgd", {emitSgd}},
       {"nn.slice", {emitSlice}},
       {"nn.slice_scatter", {emitSliceScatter}},
       {"nn.sum", {emitReduction}},
@@ -45,7 +54,7 @@ InFlightDiagnostic KernelContext::error() {
 
 /// One row: whole vectors, then single elements.
 static LogicalResult emitColumns(KernelContext &context, ResultWriter &writer, Row &row, Value begin, Value end,
-                                 AnchorElement anchorElement) {
+                                 AnchorElement anchorElement, int64_t lanes = 0) {
   KernelBuilder &b = context.b;
   LogicalResult result = success();
   auto element = [&](Value column, int64_t lanes) {
@@ -53,7 +62,8 @@ static LogicalResult emitColumns(KernelContext &context, ResultWriter &writer, R
     if (failed(writer.write(row, column, lanes, anchor)))
       result = failure();
   };
-  int64_t lanes = writer.lanes();
+  if (lanes == 0)
+    lanes = writer.lanes();
   Value middle = begin;
   if (lanes > 1) {
     middle = b.add(begin, b.roundDown(b.sub(end, begin), lanes));
@@ -63,7 +73,7 @@ static LogicalResult emitColumns(KernelContext &context, ResultWriter &writer, R
   return result;
 }
 
-LogicalResult emitRows(KernelContext &context, AnchorElement anchorElement) {
+LogicalResult emitRows(KernelContext &context, AnchorElement anchorElement, int64_t lanes) {
   KernelBuilder &b = context.b;
   ResultWriter writer(b, context.kernel, context.extras, context.results.front());
   const Box &box = writer.getBox();
@@ -74,11 +84,11 @@ LogicalResult emitRows(KernelContext &context, AnchorElement anchorElement) {
     // The range may be empty: with no elements there are no blocks.
     Value end = b.minimum(b.mul(context.end0, kFlatBlock), columns);
     Value begin = b.minimum(b.mul(context.begin0, kFlatBlock), end);
-    return emitColumns(context, writer, row, begin, end, anchorElement);
+    return emitColumns(context, writer, row, begin, end, anchorElement, lanes);
   }
   b.loop(context.begin0, context.end0, 1, [&](Value number) {
     Row row(box, number);
-    if (failed(emitColumns(context, writer, row, b.constant(0), columns, anchorElement)))
+    if (failed(emitColumns(context, writer, row, b.constant(0), columns, anchorElement, lanes)))
       result = failure();
   });
   return result;

@@ -7,7 +7,9 @@
 #include "CallBuilder.h"
 #include "MathExpansion.h"
 
+#include "kiln/schedule/InPlace.h"
 #include "mlir/IR/BuiltinTypes.h"
+#include "llvm/ADT/SmallBitVector.h"
 
 using namespace mlir;
 
@@ -56,8 +58,15 @@ static FailureOr<LLVM::LLVMFuncOp> emitKernelFunction(OpBuilder &builder, Kernel
                                  LLVM::LLVMVoidType::get(builder.getContext()), types, target);
   // A kernel keeps its own name in profiles, and is compiled once however often it is launched.
   function.setNoInline(true);
+  // What a launch may compute in place is not apart.
+  llvm::SmallBitVector isShared(pointers);
+  for (unsigned result = 0; result < kernel.getNumResults(); ++result)
+    for (unsigned operand = 0; operand < kernel.getNumOperands(); ++operand)
+      if (schedule::mayShareMemory(kernel, result, operand))
+        isShared.set(operand).set(kernel.getNumOperands() + result);
   for (unsigned i = 0; i < pointers; ++i) {
-    function.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(), builder.getUnitAttr());
+    if (!isShared[i])
+      function.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(), builder.getUnitAttr());
     function.setArgAttr(i, LLVM::LLVMDialect::getNoUndefAttrName(), builder.getUnitAttr());
     if (i < kernel.getNumOperands())
       function.setArgAttr(i, LLVM::LLVMDialect::getReadonlyAttrName(), builder.getUnitAttr());

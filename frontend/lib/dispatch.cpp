@@ -1,4 +1,5 @@
 // The one door through which all operations go: evaluated at once, or recorded.
+#include "autograd.h"
 #include "errors.h"
 #include "kiln/semantics/operation.h"
 #include "recorder.h"
@@ -95,6 +96,7 @@ Tensor make_view(const Tensor &base, ViewStep step, Geometry geometry) {
   auto impl = std::make_shared<TensorImpl>();
   if (const Recorder *recorder = Recorder::current())
     step.place = std::make_shared<RecordedPlace>(recorder->here());
+  step.detached = step.detached || !grad_mode();
   if (from->symbolic) {
     check_usable(*from, "nn.view");
     auto node = std::make_shared<ViewNode>();
@@ -112,17 +114,35 @@ Tensor make_view(const Tensor &base, ViewStep step, Geometry geometry) {
   return TensorAccess::wrap(std::move(impl));
 }
 
+namespace {
+
+// A leaf's elements may not change in a way that a gradient would have to follow.
+void check_no_leaf(const TensorImpl &impl) {
+  std::string what;
+  if (impl.symbolic) {
+    const ViewNode *node = Recorder::current() ? impl.symbolic.get() : nullptr; // else there is a better error
+    for (bool view = false; node && what.empty(); view = true) {
+      if (Autograd::flag(*node) && Recorder::current()->autograd().is_leaf(*node))
+        what = view ? "view of a leaf" : "leaf";
+      node = node->step.detached ? nullptr : node->parent.get();
+    }
+  } else if (impl.requires_grad) {
+    what = "leaf";
+  } else if (concrete_requires_grad(impl)) {
+    what = "view of a leaf";
+  }
+  if (!what.empty())
+    fail("a " + what +
+         " Variable that requires grad is being used in an in-place operation.\nwrite to a parameter under a kiln::NoGradGuard, or "
+         "compute a new tensor");
+}
+
+} // namespace
+
 void check_writable(const Tensor &target) {
   const TensorImplPtr impl = require(target, "an in-place operation");
-  if (grad_mode()) {
-    if (impl->requires_grad)
-      fail("a leaf Variable that requires grad is being used in an in-place operation.\nwrite to a parameter under a "
-           "kiln::NoGradGuard, or compute a new tensor");
-    for (TensorImplPtr base = impl->view_of; base; base = base->view_of)
-      if (base->requires_grad)
-        fail("a view of a leaf Variable that requires grad is being used in an in-place operation.\nwrite to a parameter under a "
-             "kiln::NoGradGuard, or compute a new tensor");
-  }
+  if (grad_mode())
+    check_no_leaf(*impl);
   if (geometry_of(*impl).may_overlap_itself())
     fail("unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please "
          "clone() "

@@ -29,7 +29,7 @@ Tensor batch_norm(const Tensor &input, const Tensor &running_mean, const Tensor 
   const std::vector<Tensor> results =
       kiln::detail::dispatch("nn.batch_norm", {input, options.weight(), options.bias(), running_mean, running_var},
                              {{"training", options.training()}, {"momentum", options.momentum()}, {"eps", options.eps()}});
-  if (results.size() == 3) {
+  if (results.size() == 5) { // output, running statistics, what the gradient needs
     kiln::detail::write_elements(running_mean, results[1]);
     kiln::detail::write_elements(running_var, results[2]);
   }

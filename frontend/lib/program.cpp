@@ -77,8 +77,8 @@ Recording record_program(const std::string &name) {
   detail::ProgramRecorder recorder(name);
   if (recorder.run(found->body))
     return recorder.finish();
-  // A module changed its mode behind a function: record again, now that the modes at the end of the block are known.
-  detail::ProgramRecorder second(name, recorder.end_modes());
+  // A module changed its mode or was frozen behind a function: record again, now that the end of the block is known.
+  detail::ProgramRecorder second(name, recorder.end_of_block());
   second.run(found->body);
   return second.finish();
 }

@@ -3,21 +3,13 @@
 #include <set>
 
 #include "errors.h"
-#include "program_recorder.h"
+#include "program_layout.h"
 
 namespace kiln::detail {
 
 using nn::detail::ModuleAccess;
 using nn::detail::PathModule;
 using semantics::DimExpr;
-
-struct ProgramRecorder::Layout {
-  recording::Recording recording;
-  std::vector<PathModule> modules; // as RecordedProgram::modules; null for the container of named models
-  std::unordered_map<const nn::Module *, std::size_t> module_of; // first place in `modules`
-  std::unordered_map<const runtime::Storage *, std::string> state_path;
-  std::set<int32_t> read_states;
-};
 
 namespace {
 std::string joined(const std::string &prefix, const std::string &name) { return prefix.empty() ? name : prefix + "." + name; }
@@ -43,9 +35,13 @@ std::vector<nn::Module *> ProgramRecorder::final_roots() const {
   std::vector<nn::Module *> roots;
   for (nn::Module *root : roots_) {
     const std::vector<PathModule> tree = nn::detail::walk(*root);
-    const bool stateful = std::any_of(tree.begin(), tree.end(), [](const PathModule &below) {
+    const bool stateful = std::any_of(tree.begin(), tree.end(), [&](const PathModule &below) {
       const auto slots = ModuleAccess::slots(*below.module);
-      return std::any_of(slots.begin(), slots.end(), [](const auto &slot) { return slot->impl != nullptr; });
+      // A lone buffer that no function uses is a loss' weight, which is a constant of the program.
+      return std::any_of(slots.begin(), slots.end(), [&](const auto &slot) {
+        return slot->impl && (tree.size() > 1 || slot->is_parameter ||
+                              used_states_.count(find_state(slot->impl->value.storage().get())));
+      });
     });
     if (stateful || is_named(root))
       roots.push_back(root);
@@ -139,13 +135,14 @@ void ProgramRecorder::add_states(Layout &layout) const {
 void ProgramRecorder::add_functions(Layout &layout) {
   for (Function &function : functions_) {
     semantics::RecordedFunction recorded = std::move(function.merged.function);
+    lower_training(layout, recorded, function.merged.gradients);
     for (semantics::RecordedOperation &operation : recorded.operations) {
       if (!operation.module_path.empty()) {
         const nn::Module *module = modules_[std::stoul(operation.module_path)];
         auto place = layout.module_of.find(module);
         operation.module_path = place == layout.module_of.end() ? "" : layout.modules[place->second].path;
       }
-      if (!operation.attributes.has("state"))
+      if (!operation.attributes.has("state") || operation.attributes.get<std::string>("state").front() != '#')
         continue;
       const auto index = static_cast<int32_t>(std::stol(operation.attributes.get<std::string>("state").substr(1)));
       const StateEntry &entry = state(index);
@@ -222,10 +219,12 @@ recording::Recording ProgramRecorder::finish() {
   layout.recording.program.name = name_;
   add_modules(layout);
   add_states(layout);
+  add_training(layout);
   describe_calls(layout);
   add_functions(layout);
   add_diagnostics(layout);
   report_unread_parameters(layout);
+  report_training(layout);
   return std::move(layout.recording);
 }
 

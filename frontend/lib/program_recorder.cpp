@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "errors.h"
 #include "kiln/semantics/generator.h"
@@ -60,7 +61,7 @@ bool is_identifier(const std::string &name) {
          std::all_of(name.begin(), name.end(), [&](char c) { return letter(c) || (c >= '0' && c <= '9'); });
 }
 
-// Puts back the modes and the requires_grad flags that a function changes.
+// Puts back the modes, the requires_grad flags and the grad mode that a function changes.
 class FlagsGuard {
 public:
   FlagsGuard() {
@@ -78,18 +79,37 @@ public:
         ModuleAccess::set_training(*module, training);
     for (const auto &[impl, value] : requires_grad_)
       impl->requires_grad = value;
+    grad_mode() = grad_mode_;
   }
 
 private:
   std::vector<std::pair<nn::Module *, bool>> training_;
   std::vector<std::pair<TensorImplPtr, bool>> requires_grad_;
+  bool grad_mode_ = grad_mode();
 };
+
+thread_local ProgramRecorder *current_program = nullptr;
+
+bool differentiates(const semantics::RecordedFunction &function) {
+  return std::any_of(function.operations.begin(), function.operations.end(),
+                     [](const semantics::RecordedOperation &operation) { return operation.name == "nn.backward"; });
+}
 
 } // namespace
 
-ProgramRecorder::ProgramRecorder(std::string name, Modes modes)
-    : name_(std::move(name)), modes_(std::move(modes)), first_sequence_(ModuleAccess::next_sequence_number()) {}
+ProgramRecorder::ProgramRecorder(std::string name, EndOfBlock end)
+    : name_(std::move(name)), given_(std::move(end)), first_sequence_(ModuleAccess::next_sequence_number()) {}
 ProgramRecorder::~ProgramRecorder() = default;
+
+ProgramRecorder *ProgramRecorder::current() { return current_program; }
+
+bool ProgramRecorder::is_registered(const TensorImplPtr &tensor) {
+  for (nn::Module *module : ModuleAccess::live_modules())
+    for (const std::shared_ptr<TensorSlot> &slot : ModuleAccess::slots(*module))
+      if (slot->impl == tensor)
+        return true;
+  return false;
+}
 
 //===----------------------------------------------------------------------===//
 // Functions
@@ -136,16 +156,40 @@ Modes ProgramRecorder::current_modes() const {
   return modes;
 }
 
+Flags ProgramRecorder::current_flags() const {
+  Flags flags;
+  for (nn::Module *module : ModuleAccess::live_modules()) {
+    const uint64_t number = ModuleAccess::sequence_number(*module);
+    const std::vector<std::shared_ptr<TensorSlot>> slots = ModuleAccess::slots(*module);
+    for (std::size_t i = 0; i < slots.size(); ++i)
+      if (number >= first_sequence_ && slots[i]->impl)
+        flags.emplace(std::pair(number - first_sequence_, i), slots[i]->impl->requires_grad);
+  }
+  return flags;
+}
+
+void ProgramRecorder::set_end_of_block() const {
+  for (nn::Module *module : ModuleAccess::live_modules()) {
+    const uint64_t number = ModuleAccess::sequence_number(*module) - first_sequence_;
+    if (auto mode = given_.modes.find(number); mode != given_.modes.end())
+      ModuleAccess::set_training(*module, mode->second);
+    const std::vector<std::shared_ptr<TensorSlot>> slots = ModuleAccess::slots(*module);
+    for (std::size_t i = 0; i < slots.size(); ++i)
+      if (auto flag = given_.flags.find({number, i}); flag != given_.flags.end() && slots[i]->impl)
+        slots[i]->impl->requires_grad = flag->second;
+  }
+}
+
 Trace ProgramRecorder::record_once(const std::string &name, const std::vector<Input> &inputs,
                                    const std::vector<std::string> &outputs, const Body &body,
                                    const std::map<std::string, int64_t> &symbols) {
   FlagsGuard flags;
-  for (nn::Module *module : ModuleAccess::live_modules())
-    if (auto mode = modes_.find(ModuleAccess::sequence_number(*module) - first_sequence_); mode != modes_.end())
-      ModuleAccess::set_training(*module, mode->second);
+  ++runs_;
+  set_end_of_block();
   refresh_states();
+  const std::vector<double> learning_rates = training_.learning_rates();
 
-  Recorder recorder(*this, symbols, static_cast<int64_t>(functions_.size()) << 32);
+  Recorder recorder(*this, symbols, static_cast<int64_t>(functions_.size()) << 16);
   std::vector<Tensor> arguments;
   for (const Input &input : inputs) {
     std::vector<int64_t> sizes;
@@ -173,6 +217,10 @@ Trace ProgramRecorder::record_once(const std::string &name, const std::vector<In
     require(returned[i].second, "a returned output");
     recorder.add_output(output, returned[i].second);
   }
+  recorder.settle_training();
+  if (training_.learning_rates() != learning_rates)
+    fail("function '" + name + "' sets the learning rate of an optimizer\nthat would happen once, while recording: set it in the "
+         "KILN_PROGRAM block, and let the host program change it between calls");
   return recorder.take_trace();
 }
 
@@ -183,6 +231,8 @@ void ProgramRecorder::add_function(std::string name, std::vector<Input> inputs, 
   check_inputs(name, inputs, arity);
   Function function;
   function.modes = current_modes();
+  Flags flags = current_flags();
+  runs_ = 0;
   const semantics::Frames frames = capture_frames();
   auto traced = [&](int64_t numbers_from) {
     Trace trace = record_once(name, inputs, outputs, body, stand_in_numbers(inputs, numbers_from));
@@ -210,25 +260,38 @@ void ProgramRecorder::add_function(std::string name, std::vector<Input> inputs, 
     check_trace(function.merged, again(kSmallRun));
     check_trace(function.merged, again(kLargeRun));
   }
+  if (differentiates(function.merged.function))
+    function.flags = std::move(flags);
   functions_.push_back(std::move(function));
 }
 
 bool ProgramRecorder::run(void (*body)(Program &)) {
+  struct Current { // while the block runs
+    ProgramRecorder *previous;
+    ~Current() { current_program = previous; }
+  } current{std::exchange(current_program, this)};
   semantics::default_generator().manual_seed(semantics::kDefaultSeed);
   Program program(*this);
   body(program);
+  generator_seed_ = static_cast<int64_t>(semantics::default_generator().initial_seed());
   if (functions_.empty())
     fail("program '" + name_ +
          "' has no functions\ndeclare one: program.function(\"predict\", {{\"x\", {\"batch\", 784}}}, [&](Tensor x) "
          "{ return model(x); })");
-  if (!modes_.empty())
+  if (!given_.empty())
     return true;
-  const Modes now = current_modes();
-  for (const Function &function : functions_)
-    for (const auto &[number, training] : function.modes)
-      if (auto end = now.find(number); end != now.end() && end->second != training)
-        end_modes_[number] = end->second;
-  return end_modes_.empty();
+  const auto compare = [](const auto &recorded, const auto &now, auto &changed) {
+    for (const auto &[key, value] : recorded)
+      if (auto end = now.find(key); end != now.end() && end->second != value)
+        changed[key] = end->second;
+  };
+  const Modes modes = current_modes();
+  const Flags flags = current_flags();
+  for (const Function &function : functions_) {
+    compare(function.modes, modes, end_.modes);
+    compare(function.flags, flags, end_.flags);
+  }
+  return end_.empty();
 }
 
 //===----------------------------------------------------------------------===//
@@ -384,7 +447,12 @@ bool ProgramRecorder::check_module_call(nn::Module &module, nn::Module *outermos
   return false;
 }
 
+bool ProgramRecorder::stands_alone(nn::Module &module) {
+  return !is_named(&module) && roots_above(module) == std::vector<nn::Module *>{&module};
+}
+
 void ProgramRecorder::check_state_use(int32_t index, nn::Module *outermost) {
+  used_states_.insert(index);
   const StateEntry &entry = state(index);
   if (outermost) {
     for (nn::Module *owner : entry.owners)
@@ -413,6 +481,15 @@ int32_t ProgramRecorder::module_index(nn::Module &module) {
   if (added)
     modules_.push_back(&module);
   return place->second;
+}
+
+void ProgramRecorder::warn(const std::string &message, nn::Module *running) {
+  if (runs_ > 1)
+    return; // the first run has said so, and knows sizes by their names
+  recording::Diagnostic diagnostic;
+  diagnostic.message = message;
+  diagnostic.frames = capture_frames();
+  diagnostics_.push_back({std::move(diagnostic), running});
 }
 
 void ProgramRecorder::report_baked_constant(const TensorImpl &impl, nn::Module *running) {

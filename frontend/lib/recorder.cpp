@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "autograd.h"
 #include "errors.h"
 #include "program_recorder.h"
 
@@ -43,8 +44,9 @@ std::string tensor_text(const TensorImpl &impl) {
 
 Recorder *Recorder::current() { return current_recorder; }
 
-Recorder::Recorder(ProgramRecorder &program, std::map<std::string, int64_t> symbols, int64_t first_seed)
-    : program_(program), run_(++run_count), previous_(current_recorder), next_seed_(first_seed) {
+Recorder::Recorder(ProgramRecorder &program, std::map<std::string, int64_t> symbols, int64_t first_site)
+    : program_(program), run_(++run_count), previous_(current_recorder), next_site_(first_site),
+      autograd_(std::make_unique<Autograd>(*this, program)) {
   trace_.symbols = std::move(symbols);
   current_recorder = this;
 }
@@ -84,6 +86,7 @@ std::vector<ValueId> Recorder::emit(const std::string &operation, std::vector<Va
 
 std::vector<ValueId> Recorder::emit_inferred(const std::string &operation, std::vector<ValueId> operands, Attributes attributes,
                                              const RecordedPlace *place) {
+  autograd_->cut_operands(operation, operands, place);
   std::vector<std::optional<TensorType>> types;
   for (ValueId operand : operands)
     types.push_back(operand == kAbsent ? std::nullopt : std::optional(type(operand)));
@@ -93,7 +96,9 @@ std::vector<ValueId> Recorder::emit_inferred(const std::string &operation, std::
   } catch (const runtime::Error &error) {
     rethrow_with(error, describe_failure(operation, operands, attributes, error.what()));
   }
-  return emit(operation, std::move(operands), std::move(attributes), results, place);
+  std::vector<ValueId> values = emit(operation, operands, std::move(attributes), results, place);
+  autograd_->note_results(operation, operands, values);
+  return values;
 }
 
 Tensor Recorder::new_value(ValueId value) {
@@ -130,6 +135,8 @@ ValueId Recorder::operand_value(const Tensor &tensor) {
   const TensorImplPtr impl = TensorAccess::impl(tensor);
   if (!impl)
     return kAbsent;
+  if (!impl->symbolic && !is_recorded(impl) && concrete_requires_grad(*impl))
+    adopt(impl); // a leaf, though no state: all its uses are one value
   if (impl->symbolic || is_recorded(impl))
     return value_of(node_of(impl));
   return constant_value(*impl);
@@ -144,8 +151,6 @@ std::vector<Tensor> Recorder::record(const char *operation, const std::vector<Te
     results.push_back(new_value(value));
   return results;
 }
-
-int64_t Recorder::next_seed() { return next_seed_++; }
 
 //===----------------------------------------------------------------------===//
 // Views
@@ -182,6 +187,7 @@ std::shared_ptr<ViewNode> Recorder::root_of(const TensorImplPtr &impl) {
   root->storage->dtype = base->value.dtype();
   root->storage->geometry = root->geometry = geometry_of(*base);
   root->storage->state = state;
+  root->owner = base.get();
   kept_alive_.push_back(base);
   return root;
 }
@@ -196,6 +202,7 @@ std::shared_ptr<ViewNode> Recorder::adopt(TensorImplPtr impl) {
   root->storage->dtype = impl->value.dtype();
   root->storage->geometry = root->geometry = geometry_of(*impl);
   root->storage->value = constant_value(*impl);
+  root->owner = impl.get();
   roots_[impl->value.storage().get()] = root;
   nodes_[impl.get()] = root;
   kept_alive_.push_back(impl);
@@ -213,7 +220,10 @@ std::shared_ptr<ViewNode> Recorder::node_of(const TensorImplPtr &impl) {
   std::shared_ptr<ViewNode> root = root_of(impl), node;
   const Geometry geometry = geometry_of(*impl);
   const Geometry &whole = root->geometry;
-  if (geometry.sizes == whole.sizes && geometry.strides == whole.strides && geometry.offset == whole.offset) {
+  bool detached = false; // from the root
+  for (const TensorImpl *view = impl.get(); view != root->owner && view->view_of; view = view->view_of.get())
+    detached = detached || view->view_step.detached;
+  if (!detached && geometry.sizes == whole.sizes && geometry.strides == whole.strides && geometry.offset == whole.offset) {
     node = root;
   } else if (impl->view_of) {
     node = std::make_shared<ViewNode>();
@@ -221,6 +231,7 @@ std::shared_ptr<ViewNode> Recorder::node_of(const TensorImplPtr &impl) {
     node->storage = node->parent->storage;
     node->step = impl->view_step;
     node->geometry = geometry;
+    node->owner = impl.get();
   } else {
     fail(tensor_text(*impl) + " shares the storage of a registered tensor " + sizes_text(whole.sizes) +
          " in a way that Kiln can't follow\nregister the tensor that the other one is a view of, or clone() one of them");
@@ -233,6 +244,10 @@ std::shared_ptr<ViewNode> Recorder::node_of(const TensorImplPtr &impl) {
 }
 
 ValueId Recorder::value_of(const std::shared_ptr<ViewNode> &node) {
+  return autograd_->leaf_value(node, computed_value(node));
+}
+
+ValueId Recorder::computed_value(const std::shared_ptr<ViewNode> &node) {
   SymbolicStorage &storage = *node->storage;
   if (!node->parent) {
     if (storage.value == kAbsent)
@@ -240,9 +255,10 @@ ValueId Recorder::value_of(const std::shared_ptr<ViewNode> &node) {
           emit("nn.read", {}, {{"state", "#" + std::to_string(storage.state)}}, {type_of(storage.geometry, storage.dtype)})[0];
     return storage.value;
   }
-  if (node->value != kAbsent && node->version == storage.version)
-    return node->value;
   const ValueId parent = value_of(node->parent);
+  if (node->value != kAbsent && node->version == storage.version && node->from == parent)
+    return node->value;
+  const GradModeGuard with_history(true); // whether the view has one was decided where it was made
   const ViewStep &step = node->step;
   const RecordedPlace *place = step.place.get();
   ValueId value = parent;
@@ -264,10 +280,13 @@ ValueId Recorder::value_of(const std::shared_ptr<ViewNode> &node) {
                           place)[0];
     break;
   case ViewStep::Kind::Dropout:
-    value = emit_inferred("nn.dropout", {parent}, {{"p", step.p}, {"training", false}, {"seed", int64_t{0}}}, place)[0];
+    value = emit_inferred("nn.dropout", {parent}, {{"p", step.p}, {"training", false}, {"site", int64_t{0}}}, place)[0];
     break;
   }
+  if (step.detached)
+    value = autograd_->detached(value, place);
   node->value = value;
+  node->from = parent;
   node->version = storage.version;
   return value;
 }
@@ -313,6 +332,7 @@ void Recorder::write_node(const std::shared_ptr<ViewNode> &node, ValueId value) 
   }
   write_node(node->parent, whole);
   node->value = value;
+  node->from = node->parent->parent ? node->parent->value : storage.value;
   node->version = storage.version;
 }
 
@@ -325,7 +345,12 @@ void Recorder::write(const TensorImplPtr &target, const Tensor &value) {
     adopt(target);
   }
   const std::shared_ptr<ViewNode> node = node_of(target);
-  write_node(node, operand_value(value));
+  ValueId written = operand_value(value);
+  const bool cut = autograd_->check_write(*node);
+  if (cut && autograd_->requires_grad(written))
+    written = autograd_->detached(written);
+  const GradModeGuard mode(!cut);
+  write_node(node, written);
 }
 
 void Recorder::assign_buffer(const std::shared_ptr<TensorSlot> &slot, const Tensor &value) {

@@ -16,6 +16,7 @@
 
 namespace kiln::detail {
 
+class Autograd;
 class ProgramRecorder;
 
 /// A call of a module, as the trace keeps it.
@@ -26,13 +27,23 @@ struct ModuleCall {
   std::vector<std::vector<int64_t>> output_sizes;
 };
 
+/// What becomes of a parameter's .grad when a function returns.
+struct GradientAtEnd {
+  int32_t parameter = -1;                        // index of a state
+  semantics::ValueId value = semantics::kAbsent; // kAbsent: None
+  /// Whether it is known if .grad is None. Else `value` replaces what the state holds, and None stays None.
+  bool known = true;
+  semantics::Frames frames;
+};
+
 /// What one run of a function recorded. Sizes in types and attributes are the run's stand-in numbers. Operations name states by
 /// index
-/// ("#3") and modules by index ("2"; "" for none) until the program's names are settled.
+/// ("#3", or "@3" for what training adds) and modules by index ("2"; "" for none) until the program's names are settled.
 struct Trace {
   std::map<std::string, int64_t> symbols;
   semantics::RecordedFunction function;
   std::vector<ModuleCall> calls;
+  std::vector<GradientAtEnd> gradients; // what the function leaves in .grad; written once the program's names are settled
 };
 
 class Recorder {
@@ -40,14 +51,16 @@ public:
   /// The recording that runs on this thread; null when there is none.
   static Recorder *current();
 
-  /// Random operations get seeds from `first_seed` on.
-  Recorder(ProgramRecorder &program, std::map<std::string, int64_t> symbols, int64_t first_seed);
+  /// Random operations are numbered from `first_site` on.
+  Recorder(ProgramRecorder &program, std::map<std::string, int64_t> symbols, int64_t first_site);
   ~Recorder();
   Recorder(const Recorder &) = delete;
   Recorder &operator=(const Recorder &) = delete;
 
   uint64_t run() const { return run_; }
   const std::map<std::string, int64_t> &symbols() const { return trace_.symbols; }
+  /// Settles what training leaves behind when the function returns: gradients, and the random generator's state.
+  void settle_training();
   Trace take_trace() { return std::move(trace_); }
 
   Tensor add_input(const std::string &name, std::vector<int64_t> sizes, DType dtype);
@@ -61,10 +74,21 @@ public:
   void write(const TensorImplPtr &target, const Tensor &value);
   /// Lets a buffer's slot stand for `value` from now on.
   void assign_buffer(const std::shared_ptr<TensorSlot> &slot, const Tensor &value);
-  /// The next seed for a random operation; the same in every run.
-  int64_t next_seed();
+  /// The number of a random operation in the program; the same in every run.
+  int64_t next_site() { return next_site_++; }
+  /// The random generator's state at the beginning of the function; its end advances it.
+  Tensor generator();
   /// Lazy parameters got their shapes.
   void tensors_materialized();
+
+  // Training (see autograd.h).
+  Autograd &autograd() { return *autograd_; }
+  ProgramRecorder &program() { return program_; }
+  /// The node of a tensor that is recorded.
+  std::shared_ptr<ViewNode> node_of(const TensorImplPtr &impl);
+  /// The current value of a state that training adds to the program, by its index.
+  semantics::ValueId training_value(int32_t state);
+  void set_training_value(int32_t state, semantics::ValueId value);
 
   // Modules.
   /// False when the module is already the one that runs.
@@ -82,14 +106,17 @@ public:
   std::optional<semantics::DimExpr> expression_of(int64_t size) const;
 
 private:
+  friend class Autograd;
+  friend class OptimizerStep;
   struct ActiveCall {
     nn::Module *module;
     std::size_t call; // index into trace_.calls
   };
-  std::shared_ptr<ViewNode> node_of(const TensorImplPtr &impl);
   std::shared_ptr<ViewNode> root_of(const TensorImplPtr &impl);
   std::shared_ptr<ViewNode> adopt(TensorImplPtr impl);
+  /// The value under which the node is used: a leaf of the autograd graph may have one of its own.
   semantics::ValueId value_of(const std::shared_ptr<ViewNode> &node);
+  semantics::ValueId computed_value(const std::shared_ptr<ViewNode> &node);
   semantics::ValueId operand_value(const Tensor &tensor);
   semantics::ValueId constant_value(const TensorImpl &impl);
   Tensor new_value(semantics::ValueId value);
@@ -117,7 +144,10 @@ private:
   std::unordered_map<semantics::ValueId, nn::Module *> returned_by_;
   std::unordered_map<semantics::ValueId, std::size_t> defined_by_; // operation
   std::vector<std::shared_ptr<TensorSlot>> assigned_slots_;
-  int64_t next_seed_;
+  std::unordered_map<int32_t, semantics::ValueId> training_values_; // current ones, by state
+  bool uses_generator_ = false;
+  int64_t next_site_;
+  std::unique_ptr<Autograd> autograd_;
 };
 
 } // namespace kiln::detail

@@ -242,24 +242,6 @@ int64_t Tensor::storage_offset() const { return detail::geometry_of(*described(*
 int64_t Tensor::numel() const { return detail::geometry_of(*described(*this, "numel")).numel(); }
 bool Tensor::is_contiguous() const { return detail::geometry_of(*described(*this, "is_contiguous")).is_contiguous(); }
 
-bool Tensor::requires_grad() const {
-  const TensorImplPtr impl = TensorAccess::impl(*this);
-  return impl && impl->requires_grad;
-}
-const Tensor &Tensor::requires_grad_(bool value) const {
-  const TensorImplPtr impl = TensorAccess::impl(*this);
-  if (!impl)
-    fail("requires_grad_ of an undefined Tensor (None)\nask defined() first");
-  if (value && !runtime::is_floating_point(detail::dtype_of(*impl)))
-    fail("only Tensors of floating point dtype can require gradients");
-  impl->requires_grad = value;
-  return *this;
-}
-Tensor Tensor::detach() const {
-  const TensorImplPtr impl = require(*this, "detach");
-  return detail::make_view(*this, {}, detail::geometry_of(*impl));
-}
-
 const runtime::Tensor &Tensor::concrete() const {
   const TensorImplPtr impl = require(*this, "item");
   detail::Recorder *recorder = detail::Recorder::current();
@@ -277,16 +259,6 @@ const runtime::Tensor &Tensor::only_element() const {
     fail("a Tensor with " + std::to_string(value.numel()) + " elements cannot be converted to Scalar");
   return value;
 }
-
-NoGradGuard::NoGradGuard() : previous_(detail::grad_mode()) { detail::grad_mode() = false; }
-NoGradGuard::~NoGradGuard() { detail::grad_mode() = previous_; }
-
-namespace detail {
-bool &grad_mode() {
-  thread_local bool enabled = true;
-  return enabled;
-}
-} // namespace detail
 
 //===----------------------------------------------------------------------===//
 // Comparison of concrete tensors

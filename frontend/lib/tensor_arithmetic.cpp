@@ -163,6 +163,48 @@ Tensor operator-(const Scalar &a, const Tensor &b) { return sub_operands(Operand
 Tensor operator*(const Scalar &a, const Tensor &b) { return mul_operands(Operand(a), Operand(b, "mul")); }
 Tensor operator/(const Scalar &a, const Tensor &b) { return div_operands(Operand(a), Operand(b, "div")); }
 
+#define KILN_COMPARISON(name)                                                                                                    \
+  Tensor Tensor::name(const Tensor &other) const {                                                                               \
+    return binary("nn." #name, Operand(*this, #name), Operand(other, #name));                                                    \
+  }                                                                                                                              \
+  Tensor Tensor::name(const Scalar &other) const { return binary("nn." #name, Operand(*this, #name), Operand(other)); }
+KILN_COMPARISON(eq)
+KILN_COMPARISON(ne)
+KILN_COMPARISON(lt)
+KILN_COMPARISON(le)
+KILN_COMPARISON(gt)
+KILN_COMPARISON(ge)
+#undef KILN_COMPARISON
+
+namespace {
+Tensor where_operands(const Tensor &condition, const Operand &input, const Operand &other) {
+  const DType chosen = detail::dtype_of(*require(condition, "where"));
+  if (chosen != DType::Bool)
+    fail("where expected condition to be a boolean tensor, but got a tensor with dtype " +
+         std::string(runtime::scalar_type_name(chosen)));
+  const DType common = detail::result_type({input.promotion, other.promotion});
+  const bool recorded = any_recorded(input, other) || any_recorded(Operand(condition, "where"), input);
+  auto operand = [&](const Operand &side) {
+    return side.number && !recorded ? number_tensor(*side.number, common) : side.as(common);
+  };
+  return apply_elementwise("nn.where", {condition, operand(input), operand(other)});
+}
+} // namespace
+
+Tensor where(const Tensor &condition, const Tensor &input, const Tensor &other) {
+  return where_operands(condition, Operand(input, "where"), Operand(other, "where"));
+}
+Tensor where(const Tensor &condition, const Scalar &input, const Tensor &other) {
+  return where_operands(condition, Operand(input), Operand(other, "where"));
+}
+Tensor where(const Tensor &condition, const Tensor &input, const Scalar &other) {
+  return where_operands(condition, Operand(input, "where"), Operand(other));
+}
+Tensor where(const Tensor &condition, const Scalar &input, const Scalar &other) {
+  return where_operands(condition, Operand(input), Operand(other));
+}
+Tensor Tensor::where(const Tensor &condition, const Tensor &other) const { return kiln::where(condition, *this, other); }
+
 const Tensor &Tensor::add_(const Tensor &other, const Scalar &alpha) const {
   return in_place(*this, [&] { return add(other, alpha); });
 }
@@ -319,8 +361,13 @@ Tensor dropout(const Tensor &input, double p, bool train) {
     step.p = p;
     return make_view(input, std::move(step), detail::geometry_of(*impl));
   }
-  if (recorded)
-    return apply_elementwise("nn.dropout", {input}, {{"p", p}, {"training", true}, {"seed", recorder->next_seed()}});
+  if (recorded) {
+    const Tensor generator = p < 1 ? recorder->generator() : Tensor(); // nothing is drawn where nothing is kept
+    const Tensor result =
+        apply("nn.dropout", {input, generator}, {{"p", p}, {"training", true}, {"site", recorder->next_site()}});
+    const detail::Geometry from = detail::geometry_of(*impl);
+    return detail::with_geometry(result, detail::elementwise_geometry(from.sizes, {{from}}));
+  }
   if (p == 1)
     return input.mul(zeros({}, input.dtype()));
   Tensor mask = empty_like(input);

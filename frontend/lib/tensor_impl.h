@@ -36,6 +36,8 @@ struct ViewStep {
   std::vector<int64_t> dims;
   int64_t dim = 0, start = 0, end = 0, step = 1;
   double p = 0;
+  /// No gradient flows through it: detach(), or a view that was made under no_grad.
+  bool detached = false;
   /// Where the view was made: its value is computed when it is first used, but belongs there. Null outside a recording.
   std::shared_ptr<const RecordedPlace> place;
 };
@@ -59,14 +61,25 @@ struct SymbolicStorage {
   int32_t state = -1;                            // index of the state that follows the writes; -1: none
 };
 
+/// The values that stand for a leaf of the autograd graph, while its elements do not change.
+struct LeafValues {
+  semantics::ValueId raw = semantics::kAbsent;       // what the node computes
+  semantics::ValueId trainable = semantics::kAbsent; // what is used, and differentiated, while the leaf requires a gradient
+  bool used_frozen = false;                          // whether `raw` was used while it did not
+};
+
 /// A view of a symbolic storage. The root stands for the whole.
 struct ViewNode {
   std::shared_ptr<SymbolicStorage> storage;
   std::shared_ptr<ViewNode> parent; // null for the root
   ViewStep step;                    // from parent
   Geometry geometry;
-  semantics::ValueId value = semantics::kAbsent; // value at `version`, once computed
+  semantics::ValueId value = semantics::kAbsent; // value at `version`, once computed from the parent's value `from`
+  semantics::ValueId from = semantics::kAbsent;
   uint64_t version = 0;
+  const TensorImpl *owner = nullptr; // the concrete tensor that it stands for, whose requires_grad flag counts; else
+  bool requires_grad = false;        // the flag of the symbolic one
+  LeafValues leaf;
 };
 
 struct TensorImpl {
@@ -75,7 +88,8 @@ struct TensorImpl {
   bool uninitialized = false;         // or a lazy parameter without a shape, of this element type:
   DType uninitialized_dtype = DType::Float32;
 
-  bool requires_grad = false;
+  bool requires_grad = false;           // of a concrete one; a symbolic one's flag is its node's
+  std::shared_ptr<Tensor> grad;         // set by the model's code outside of recordings
   bool is_buffer = false;               // of an uninitialized one
   std::shared_ptr<const Origin> origin; // concrete only
   // Concrete views remember how they were made: inside a recording a view of state becomes the same view of the state's value.

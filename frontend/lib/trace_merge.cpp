@@ -5,6 +5,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "autograd.h"
 #include "errors.h"
 #include "kiln/semantics/operation.h"
 #include "python_text.h"
@@ -192,6 +193,12 @@ bool same_outputs(const semantics::RecordedFunction &first, const semantics::Rec
                     [](const auto &x, const auto &y) { return x.name == y.name && x.value == y.value; });
 }
 
+bool same_gradients(const std::vector<GradientAtEnd> &first, const std::vector<GradientAtEnd> &second) {
+  return std::equal(first.begin(), first.end(), second.begin(), second.end(), [](const auto &x, const auto &y) {
+    return x.parameter == y.parameter && x.value == y.value && x.known == y.known;
+  });
+}
+
 class Merger {
 public:
   Merger(const Trace &first, const Trace &second) : first_(first), second_(second), matcher_(first.symbols, second.symbols) {}
@@ -210,8 +217,9 @@ public:
         fail_structure(first_, second_, i);
       merge_operation(result.function.operations[i], second_.function.operations[i]);
     }
-    if (!same_outputs(first_.function, second_.function))
+    if (!same_outputs(first_.function, second_.function) || !same_gradients(first_.gradients, second_.gradients))
       fail_structure(first_, second_, count);
+    result.gradients = first_.gradients;
     merge_calls(result);
     return result;
   }
@@ -287,7 +295,7 @@ private:
       types.push_back(operand == kAbsent ? std::nullopt : std::optional((*values_)[index(operand)]));
     std::vector<TensorType> results;
     try {
-      results = semantics::infer(operation.name, types, operation.attributes);
+      results = infer_recorded(operation.name, types, operation.attributes);
     } catch (runtime::Error &error) {
       if (error.frames.empty())
         error.frames = operation.frames;
@@ -392,7 +400,7 @@ void check_trace(const MergedFunction &merged, const Trace &third) {
                     d < numbers.sizes.size() ? *numbers.sizes[d].constant() : 0);
     }
   }
-  if (!same_outputs(merged.function, third.function))
+  if (!same_outputs(merged.function, third.function) || !same_gradients(merged.gradients, third.gradients))
     fail_structure(reference, third, expected.size());
 }
 

@@ -38,6 +38,7 @@ struct MergedFunction {
   std::vector<ModuleCall> calls;
   std::vector<std::vector<std::vector<semantics::DimExpr>>> call_shapes; // of each call, of each output
   std::vector<semantics::DimExpr> call_multiply_adds;                    // own operations of each call
+  std::vector<GradientAtEnd> gradients;
 };
 
 /// Throws, with the frames of the first operation where the traces disagree.

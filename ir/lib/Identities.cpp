@@ -116,6 +116,23 @@ OpFoldResult DropoutOp::fold(FoldAdaptor) {
   return !getTraining() || getP().isZero() ? ifTypeIs(getInput(), getType()) : OpFoldResult();
 }
 
+OpFoldResult DetachOp::fold(FoldAdaptor) {
+  return getInput().getDefiningOp<DetachOp>() ? ifTypeIs(getInput(), getType()) : OpFoldResult();
+}
+
+OpFoldResult WhereOp::fold(FoldAdaptor adaptor) {
+  if (getInput() == getOther())
+    return ifTypeIs(getInput(), getType());
+  std::optional<bool> holds;
+  if (auto full = getCondition().getDefiningOp<FullOp>())
+    holds = full.getValue().isNonZero(); // NaN is true, as everywhere in conversions to bool.
+  else if (std::optional<APInt> condition = integerSplat(adaptor.getCondition()))
+    holds = !condition->isZero();
+  if (!holds)
+    return {};
+  return ifTypeIs(*holds ? getInput() : getOther(), getType());
+}
+
 //===----------------------------------------------------------------------===//
 // Shapes
 //===----------------------------------------------------------------------===//

@@ -22,8 +22,11 @@ using semantics::Frames;
 using semantics::kAbsent;
 using semantics::RecordedArgument;
 using semantics::RecordedFunction;
+using semantics::RecordedGradient;
 using semantics::RecordedModule;
 using semantics::RecordedOperation;
+using semantics::RecordedOptimizer;
+using semantics::RecordedParameterGroup;
 using semantics::RecordedProgram;
 using semantics::RecordedState;
 using semantics::RecordedStateName;
@@ -39,6 +42,12 @@ ir::StateKind convert(semantics::StateKind kind) {
     return ir::StateKind::Buffer;
   case semantics::StateKind::Optimizer:
     return ir::StateKind::Optimizer;
+  case semantics::StateKind::Gradient:
+    return ir::StateKind::Gradient;
+  case semantics::StateKind::Hyperparameter:
+    return ir::StateKind::Hyperparameter;
+  case semantics::StateKind::Generator:
+    return ir::StateKind::Generator;
   }
   return ir::StateKind::Buffer;
 }
@@ -62,6 +71,10 @@ public:
         return nullptr;
     for (const RecordedStateName &name : program.state_names)
       StateNameOp::create(builder, unknown, name.name, name.state, /*non_persistent=*/!name.persistent);
+    for (const RecordedGradient &gradient : program.gradients)
+      GradientOp::create(builder, unknown, gradient.parameter, gradient.state, gradient.flag);
+    for (const RecordedOptimizer &optimizer : program.optimizers)
+      OptimizerOp::create(builder, unknown, optimizer.name, optimizer.type, optimizer.steps, groupsOf(optimizer));
     for (const RecordedFunction &function : program.functions) {
       builder.setInsertionPointToEnd(module->getBody());
       if (failed(importFunction(function)))
@@ -84,6 +97,38 @@ private:
         StateOp::create(builder, location, state.path, convert(state.kind), state.trainable && isTrainable(state), type,
                         toElementsAttr(state.initial, &context, state.path));
     return success();
+  }
+
+  Attribute optionValue(const semantics::OptionValue &value) {
+    if (const auto *flag = std::get_if<bool>(&value))
+      return builder.getBoolAttr(*flag);
+    if (const auto *number = std::get_if<int64_t>(&value))
+      return builder.getI64IntegerAttr(*number);
+    if (const auto *number = std::get_if<double>(&value))
+      return builder.getF64FloatAttr(*number);
+    if (const auto *numbers = std::get_if<std::vector<double>>(&value))
+      return builder.getDenseF64ArrayAttr(*numbers);
+    return builder.getUnitAttr();
+  }
+
+  ArrayAttr groupsOf(const RecordedOptimizer &optimizer) {
+    auto symbol = [&](const std::string &path) { return FlatSymbolRefAttr::get(&context, path); };
+    SmallVector<Attribute> groups;
+    for (const RecordedParameterGroup &group : optimizer.groups) {
+      SmallVector<FlatSymbolRefAttr> parameters = llvm::map_to_vector(group.parameters, symbol);
+      SmallVector<OptionAttr> options;
+      for (const auto &[name, value] : group.options)
+        options.push_back(OptionAttr::get(&context, builder.getStringAttr(name), optionValue(value)));
+      SmallVector<SlotAttr> slots;
+      for (const auto &[name, paths] : group.slots) {
+        SmallVector<Attribute> entries;
+        for (const std::string &path : paths)
+          entries.push_back(path.empty() ? Attribute(builder.getUnitAttr()) : Attribute(symbol(path)));
+        slots.push_back(SlotAttr::get(&context, builder.getStringAttr(name), entries));
+      }
+      groups.push_back(ParameterGroupAttr::get(&context, parameters, symbol(group.learning_rate), options, slots));
+    }
+    return builder.getArrayAttr(groups);
   }
 
   static bool isTrainable(const RecordedState &state) {
@@ -192,6 +237,11 @@ private:
       if (isRead)
         return ReadOp::create(builder, location, state->second).getOperation();
       return WriteOp::create(builder, location, path, operands[0]).getOperation();
+    }
+    if (operation.name == BackwardOp::getOperationName()) {
+      if (operands.size() < 2 || !operands[0] || llvm::is_contained(operands.drop_front(2), Value()))
+        return emitError(location) << "'" << operation.name << "' takes a loss, a gradient that may be absent, and targets";
+      return BackwardOp::create(builder, location, operands[0], operands[1], operands.drop_front(2)).getOperation();
     }
     if (operation.name == ConstantOp::getOperationName())
       return createConstant(builder, location, operation.attributes.get<runtime::Tensor>("value")).getOperation();

@@ -162,4 +162,9 @@ bool hasScalarTypes(Operation *op) {
   return llvm::all_of(op->getOperandTypes(), isScalar) && llvm::all_of(op->getResultTypes(), isScalar);
 }
 
+bool areFloating(Operation *op, unsigned operand, unsigned result) {
+  return isa<FloatType>(getElementTypeOrSelf(op->getOperand(operand).getType())) &&
+         isa<FloatType>(getElementTypeOrSelf(op->getResult(result).getType()));
+}
+
 } // namespace kiln::ir::detail

@@ -178,6 +178,8 @@ private:
         define(value, std::move(result));
       return;
     }
+    if (isa<BackwardOp>(op))
+      throw runtime::ValueError("nn.backward has no kernel: run nn-differentiate first");
     throw runtime::TypeError("the interpreter does not know operation '" + op->getName().getStringRef().str() + "'");
   }
 

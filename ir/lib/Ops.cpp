@@ -7,6 +7,7 @@
 #include "kiln/ir/Ops.h"
 
 #include "SizeSyntax.h"
+#include "TrainingSyntax.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
 

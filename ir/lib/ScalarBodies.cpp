@@ -157,6 +157,50 @@ Value MinimumOp::buildScalarBody(OpBuilder &builder, Location location, ValueRan
 }
 
 //===----------------------------------------------------------------------===//
+// Comparisons and selection
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// Bools are compared as unsigned numbers: as signed ones, true would be -1.
+Value compare(OpBuilder &builder, Location location, ValueRange scalars, arith::CmpFPredicate ofFloats,
+              arith::CmpIPredicate ofIntegers, arith::CmpIPredicate ofBools) {
+  if (isFloat(scalars[0]))
+    return arith::CmpFOp::create(builder, location, ofFloats, scalars[0], scalars[1]);
+  return arith::CmpIOp::create(builder, location, isBool(scalars[0]) ? ofBools : ofIntegers, scalars[0], scalars[1]);
+}
+
+} // namespace
+
+Value EqOp::buildScalarBody(OpBuilder &builder, Location location, ValueRange scalars) {
+  return compare(builder, location, scalars, arith::CmpFPredicate::OEQ, arith::CmpIPredicate::eq, arith::CmpIPredicate::eq);
+}
+
+Value NeOp::buildScalarBody(OpBuilder &builder, Location location, ValueRange scalars) {
+  return compare(builder, location, scalars, arith::CmpFPredicate::UNE, arith::CmpIPredicate::ne, arith::CmpIPredicate::ne);
+}
+
+Value LtOp::buildScalarBody(OpBuilder &builder, Location location, ValueRange scalars) {
+  return compare(builder, location, scalars, arith::CmpFPredicate::OLT, arith::CmpIPredicate::slt, arith::CmpIPredicate::ult);
+}
+
+Value LeOp::buildScalarBody(OpBuilder &builder, Location location, ValueRange scalars) {
+  return compare(builder, location, scalars, arith::CmpFPredicate::OLE, arith::CmpIPredicate::sle, arith::CmpIPredicate::ule);
+}
+
+Value GtOp::buildScalarBody(OpBuilder &builder, Location location, ValueRange scalars) {
+  return compare(builder, location, scalars, arith::CmpFPredicate::OGT, arith::CmpIPredicate::sgt, arith::CmpIPredicate::ugt);
+}
+
+Value GeOp::buildScalarBody(OpBuilder &builder, Location location, ValueRange scalars) {
+  return compare(builder, location, scalars, arith::CmpFPredicate::OGE, arith::CmpIPredicate::sge, arith::CmpIPredicate::uge);
+}
+
+Value WhereOp::buildScalarBody(OpBuilder &builder, Location location, ValueRange scalars) {
+  return arith::SelectOp::create(builder, location, scalars[0], scalars[1], scalars[2]);
+}
+
+//===----------------------------------------------------------------------===//
 // Others
 //===----------------------------------------------------------------------===//
 
@@ -170,6 +214,8 @@ bool DropoutOp::hasScalarBody() {
 }
 
 Value DropoutOp::buildScalarBody(OpBuilder &, Location, ValueRange scalars) { return scalars[0]; }
+
+Value DetachOp::buildScalarBody(OpBuilder &, Location, ValueRange scalars) { return scalars[0]; }
 
 Value ChannelAffineOp::buildScalarBody(OpBuilder &builder, Location location, ValueRange scalars) {
   Value product = arith::MulFOp::create(builder, location, scalars[0], scalars[1]);

@@ -230,7 +230,7 @@ ParseResult parseStateKind(OpAsmParser &parser, StateKindAttr &kind) {
     return failure();
   std::optional<StateKind> value = symbolizeStateKind(keyword);
   if (!value)
-    return parser.emitError(location, "expected parameter, buffer or optimizer, found '") << keyword << "'";
+    return parser.emitError(location, "expected parameter, buffer, optimizer, gradient, hyperparameter or generator, found '") << keyword << "'";
   kind = StateKindAttr::get(parser.getContext(), *value);
   return success();
 }

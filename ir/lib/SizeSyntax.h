@@ -35,7 +35,7 @@ mlir::ParseResult parseElementwiseTypes(mlir::OpAsmParser &parser, mlir::Type &l
 void printElementwiseTypes(mlir::OpAsmPrinter &printer, mlir::Operation *op, mlir::Type input, mlir::Type output);
 void printElementwiseTypes(mlir::OpAsmPrinter &printer, mlir::Operation *op, mlir::Type lhs, mlir::Type rhs, mlir::Type output);
 
-/// "parameter", "buffer" or "optimizer"
+/// "parameter", "buffer", ...
 mlir::ParseResult parseStateKind(mlir::OpAsmParser &parser, StateKindAttr &kind);
 void printStateKind(mlir::OpAsmPrinter &printer, mlir::Operation *op, StateKindAttr kind);
 

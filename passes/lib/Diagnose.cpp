@@ -1,6 +1,6 @@
 //===- Diagnose.cpp - warnings about valid programs -----------------------===//
 //
-// Defines nn-diagnose: layers in training mode in a program that trains nothing.
+// Defines nn-diagnose: layers in training mode where nothing trains; parameters that training does not reach.
 //
 //===----------------------------------------------------------------------===//
 
@@ -8,6 +8,7 @@
 #include "kiln/ir/Ops.h"
 #include "kiln/passes/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/MapVector.h"
 
 using namespace mlir;
 
@@ -18,19 +19,27 @@ namespace kiln::passes {
 
 namespace {
 
-/// Whether some function writes what only training writes, or returns a value without dimensions: a loss.
-bool trainsAnything(ModuleOp module) {
-  SymbolTable symbols(module);
-  bool trains = false;
-  module.walk([&](ir::WriteOp write) {
-    auto state = symbols.lookup<ir::StateOp>(write.getState());
-    trains |= state && (state.getTrainable() || state.getKind() == ir::StateKind::Optimizer);
+/// Whether some function asks for gradients or writes what only training writes.
+bool changesParameters(func::FuncOp function, const SymbolTable &symbols) {
+  return function
+      .walk([&](Operation *op) {
+        if (isa<ir::BackwardOp>(op))
+          return WalkResult::interrupt();
+        auto write = dyn_cast<ir::WriteOp>(op);
+        auto state = write ? symbols.lookup<ir::StateOp>(write.getState()) : ir::StateOp();
+        bool trains = state && (state.getTrainable() || state.getKind() == ir::StateKind::Optimizer ||
+                                state.getKind() == ir::StateKind::Gradient);
+        return trains ? WalkResult::interrupt() : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+/// Whether it returns a value without dimensions.
+bool returnsLoss(func::FuncOp function) {
+  return llvm::any_of(function.getResultTypes(), [](Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    return tensor && tensor.getRank() == 0 && isa<FloatType>(tensor.getElementType());
   });
-  for (auto function : module.getOps<func::FuncOp>())
-    for (Type type : function.getResultTypes())
-      if (auto tensor = dyn_cast<RankedTensorType>(type))
-        trains |= tensor.getRank() == 0 && isa<FloatType>(tensor.getElementType());
-  return trains;
 }
 
 /// "nn.batch_norm of 'net.1'".
@@ -41,17 +50,95 @@ std::string describe(Operation *op) {
   return text;
 }
 
+/// "'net.0.weight', 'net.0.bias' and 3 more".
+std::string listOf(ArrayRef<StringRef> paths) {
+  constexpr size_t kShown = 8;
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  llvm::interleaveComma(paths.take_front(kShown), stream, [&](StringRef path) { stream << "'" << path << "'"; });
+  if (paths.size() > kShown)
+    stream << " and " << paths.size() - kShown << " more";
+  return text;
+}
+
 struct Diagnose : impl::DiagnosePassBase<Diagnose> {
   void runOnOperation() override {
     markAllAnalysesPreserved();
-    if (trainsAnything(getOperation()))
-      return;
-    for (auto function : getOperation().getOps<func::FuncOp>())
-      if (function->hasAttr(ir::NNDialect::kEntryAttrName))
-        checkMode(function);
+    SymbolTable symbols(getOperation());
+    SmallVector<func::FuncOp> quiet;
+    bool trains = false, hasLoss = false;
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      bool changes = changesParameters(function, symbols);
+      trains |= changes;
+      hasLoss |= returnsLoss(function);
+      if (!changes && !returnsLoss(function) && function->hasAttr(ir::NNDialect::kEntryAttrName))
+        quiet.push_back(function);
+    }
+    // A program that returns a loss and trains nothing may be trained from outside, by calls of any of its functions.
+    if (trains || !hasLoss)
+      for (func::FuncOp function : quiet)
+        checkMode(function, trains);
+    checkOptimizers(symbols);
   }
 
-  void checkMode(func::FuncOp function) {
+  //===--------------------------------------------------------------------===//
+  // Parameters without gradient or optimizer
+  //===--------------------------------------------------------------------===//
+
+  /// Parameters that gradients are asked for, each with the first request for it.
+  llvm::MapVector<StringRef, ir::BackwardOp> requestedParameters() {
+    llvm::MapVector<StringRef, ir::BackwardOp> requested;
+    getOperation().walk([&](ir::BackwardOp backward) {
+      for (Value target : backward.getTargets()) {
+        if (auto read = target.getDefiningOp<ir::ReadOp>())
+          requested.insert({read.getState(), backward});
+        for (Operation *user : target.getUsers()) // a parameter's new value within a function
+          if (auto write = dyn_cast<ir::WriteOp>(user))
+            requested.insert({write.getState(), backward});
+      }
+    });
+    return requested;
+  }
+
+  void checkOptimizers(const SymbolTable &symbols) {
+    auto requested = requestedParameters();
+    auto optimizers = getOperation().getOps<ir::OptimizerOp>();
+    if (requested.empty() || optimizers.empty())
+      return;
+    llvm::DenseSet<StringRef> held;
+    for (ir::OptimizerOp optimizer : optimizers) {
+      SmallVector<StringRef> idle;
+      for (auto group : optimizer.getGroups().getAsRange<ir::ParameterGroupAttr>())
+        for (FlatSymbolRefAttr parameter : group.getParameters()) {
+          held.insert(parameter.getValue());
+          if (!requested.contains(parameter.getValue()))
+            idle.push_back(parameter.getValue());
+        }
+      if (idle.empty())
+        continue;
+      ++numWarnings;
+      auto warning = optimizer.emitWarning() << "optimizer '" << optimizer.getName() << "' (" << optimizer.getType()
+                                             << ") holds parameters that never get a gradient: " << listOf(idle);
+      warning.attachNote() << "no loss that backward() is called on depends on them, so no step changes them; leave them out, or "
+                              "use them in the loss";
+    }
+    llvm::MapVector<ir::BackwardOp, SmallVector<StringRef>> orphans;
+    for (auto [path, backward] : requested)
+      if (auto state = symbols.lookup<ir::StateOp>(path); state && state.getTrainable() && !held.contains(path))
+        orphans[backward].push_back(path);
+    for (auto &[backward, paths] : orphans) {
+      ++numWarnings;
+      auto warning = backward.emitWarning() << "backward() computes gradients of parameters that no optimizer holds: "
+                                            << listOf(paths);
+      warning.attachNote() << "no step changes them; pass them to an optimizer, or freeze them with requires_grad_(false)";
+    }
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Modes
+  //===--------------------------------------------------------------------===//
+
+  void checkMode(func::FuncOp function, bool programTrains) {
     SmallVector<Operation *> training;
     bool evaluates = false;
     function.walk([&](Operation *op) {
@@ -73,7 +160,7 @@ struct Diagnose : impl::DiagnosePassBase<Diagnose> {
     ++numWarnings;
     auto warning = training.front()->emitWarning()
                    << describe(training.front()) << " is in training mode in function '" << function.getSymName()
-                   << "', and nothing in this program trains: "
+                   << (programTrains ? "', which trains nothing: " : "', and nothing in this program trains: ")
                    << (isa<ir::BatchNormOp>(training.front())
                            ? "its output depends on the other rows of the batch, and every call changes its running statistics"
                            : "its output is different at every call");

@@ -115,7 +115,8 @@ void registerInterfaceModels(DialectRegistry &registry) {
     ir::LinearOp::attachInterface<LinearScaling, LinearSizes>(*context);
     ir::BatchNormOp::attachInterface<BatchNormSizes>(*context);
     ir::ChannelAffineOp::attachInterface<ChannelAffineMaps>(*context);
-    attachAnchors<ir::LinearOp, ir::PackedLinearOp, ir::MatmulOp, ir::EmbeddingOp, ir::SumOp, ir::MeanOp, ir::CatOp>(context);
+    attachAnchors<ir::LinearOp, ir::PackedLinearOp, ir::MatmulOp, ir::EmbeddingOp, ir::SumOp, ir::MeanOp, ir::CatOp, ir::DropoutOp>(
+        context);
   });
 }
 

@@ -41,6 +41,11 @@ inline mlir::remark::detail::InFlightRemark missedRemark(mlir::Operation *op, ll
   return detail::withModule(mlir::remark::missed(op->getLoc(), detail::remarkOptions(op, pass, name)), op);
 }
 
+/// What is so at `op`, neither done nor missed.
+inline mlir::remark::detail::InFlightRemark analysisRemark(mlir::Operation *op, llvm::StringRef pass, llvm::StringRef name) {
+  return detail::withModule(mlir::remark::analysis(op->getLoc(), detail::remarkOptions(op, pass, name)), op);
+}
+
 } // namespace kiln::passes
 
 #endif // KILN_PASSES_LIB_PASSREMARKS_H

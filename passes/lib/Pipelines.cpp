@@ -26,6 +26,7 @@ void buildOptimizationPipeline(OpPassManager &pm, const OptimizationOptions &opt
   pm.addPass(createResolveShapesPass());
   if (options.diagnose)
     pm.addPass(createDiagnosePass());
+  pm.addNestedPass<func::FuncOp>(createDifferentiatePass());
   pm.addNestedPass<func::FuncOp>(createSpecializeModePass());
   addCleanup(pm);
   if (options.foldBatchNorm)
@@ -38,6 +39,11 @@ void buildOptimizationPipeline(OpPassManager &pm, const OptimizationOptions &opt
   addCleanup(pm);
   if (options.hoist)
     pm.addPass(createHoistPreparePass());
+  if (options.rematerialize) {
+    RematerializePassOptions rematerialize;
+    rematerialize.maxCost = options.maxRecomputeCost;
+    pm.addNestedPass<func::FuncOp>(createRematerializePass(rematerialize));
+  }
   if (options.fuse) {
     FusePassOptions fuse;
     fuse.maxOps = options.maxFusedOps;

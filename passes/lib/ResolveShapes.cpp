@@ -181,6 +181,14 @@ private:
   //===--------------------------------------------------------------------===//
 
   LogicalResult infer(Operation *op) {
+    if (auto backward = dyn_cast<ir::BackwardOp>(op)) {
+      for (auto [target, gradient] : llvm::zip(backward.getTargets(), backward.getGradients()))
+        if (gradient.getType() != target.getType()) {
+          gradient.setType(cast<RankedTensorType>(target.getType()));
+          ++numRefined;
+        }
+      return success();
+    }
     auto semantic = dyn_cast<ir::SemanticOpInterface>(op);
     if (!semantic)
       return success();

@@ -23,6 +23,19 @@ static bool drawsRandomNumbers(Operation *op) {
   return dropout && dropout.getTraining();
 }
 
+/// Whether an attribute of `op` names a size that only a call knows, though its results may be static: a slice of one
+/// row, a size as a number.
+static bool namesSymbol(Operation *op) {
+  auto isSymbolic = [](ir::DimAttr size) { return !size.getConstant(); };
+  return llvm::any_of(op->getName().getAttributeNames(), [&](StringAttr name) {
+    Attribute value = op->getInherentAttr(name).value_or(Attribute());
+    if (auto size = dyn_cast_if_present<ir::DimAttr>(value))
+      return isSymbolic(size);
+    auto shape = dyn_cast_if_present<ir::ShapeAttr>(value);
+    return shape && llvm::any_of(shape.getDims(), isSymbolic);
+  });
+}
+
 StateDependence::StateDependence(func::FuncOp function) : function(function) {
   function.walk([&](ir::WriteOp write) { written.insert(write.getStateAttr().getAttr()); });
   for (BlockArgument argument : function.getArguments())
@@ -42,7 +55,7 @@ void StateDependence::add(Operation *op) {
       block({});
     return;
   }
-  if (!isMemoryEffectFree(op) || drawsRandomNumbers(op))
+  if (!isMemoryEffectFree(op) || drawsRandomNumbers(op) || namesSymbol(op))
     return block({});
   // A written state is blamed only where nothing else is: the reason should be the one that stands in the way for good.
   Value blame;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "kiln/runtime/checkpoint.h"
 #include "kiln/runtime/files.h"
 #include "kiln/runtime/model.h"
 
@@ -249,6 +250,79 @@ kiln_status kiln_runtime_call(kiln_runtime_model *model, const char *function, c
     thread_local CallViews views;
     const auto input_views = fill(views.inputs, inputs, input_count, "inputs");
     model->model.call(function, input_views, fill(views.outputs, outputs, output_count, "outputs"), call);
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Training
+//===----------------------------------------------------------------------===//
+
+static const char *optimizer_or_default(const char *optimizer) { return optimizer ? optimizer : "optimizer"; }
+
+kiln_status kiln_runtime_save_weights(const kiln_runtime_model *model, const char *path) {
+  return guarded([&] {
+    require(model, "model");
+    require(path, "path");
+    save_weights(path, model->model);
+  });
+}
+
+kiln_status kiln_runtime_save_checkpoint(const kiln_runtime_model *model, const char *path) {
+  return guarded([&] {
+    require(model, "model");
+    require(path, "path");
+    save_checkpoint(path, model->model);
+  });
+}
+
+kiln_status kiln_runtime_load_checkpoint(kiln_runtime_model *model, const char *path) {
+  return guarded([&] {
+    require(model, "model");
+    require(path, "path");
+    load_checkpoint(path, model->model);
+  });
+}
+
+kiln_status kiln_runtime_manual_seed(kiln_runtime_model *model, uint64_t seed) {
+  return guarded([&] {
+    require(model, "model");
+    model->model.manual_seed(seed);
+  });
+}
+
+kiln_status kiln_runtime_learning_rate(const kiln_runtime_model *model, const char *optimizer, uint32_t group, double *value) {
+  return guarded([&] {
+    require(model, "model");
+    require(value, "value");
+    *value = model->model.learning_rate(optimizer_or_default(optimizer), group);
+  });
+}
+
+kiln_status kiln_runtime_set_learning_rate(kiln_runtime_model *model, const char *optimizer, uint32_t group, double value) {
+  return guarded([&] {
+    require(model, "model");
+    model->model.set_learning_rate(value, optimizer_or_default(optimizer), group);
+  });
+}
+
+kiln_status kiln_runtime_zero_grad(kiln_runtime_model *model, int set_to_none) {
+  return guarded([&] {
+    require(model, "model");
+    model->model.zero_grad(set_to_none != 0);
+  });
+}
+
+kiln_status kiln_runtime_gradient_statistics(const kiln_runtime_model *model, const char *parameter, kiln_tensor_statistics *result) {
+  return guarded([&] {
+    require(model, "model");
+    require(parameter, "parameter");
+    require(result, "result");
+    for (const auto &[name, values] : model->model.gradient_statistics())
+      if (name == parameter) {
+        *result = {values.mean, values.std, values.norm};
+        return;
+      }
+    throw KeyError("'" + std::string(parameter) + "' is no parameter with a gradient");
   });
 }
 

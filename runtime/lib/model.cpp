@@ -6,6 +6,7 @@
 
 #include "context_parts.h"
 #include "model_parts.h"
+#include "model_training.h"
 
 namespace kiln::runtime {
 
@@ -38,7 +39,8 @@ void ModelParts::lay_out_state() {
     std::vector<int64_t> strides = contiguous_strides(sizes);
     states.emplace_back(std::move(storage), std::move(sizes), std::move(strides), 0, state.dtype);
     state_pointers.push_back(place);
-    state_present.push_back(state.initial != nullptr || state.bytes == 0);
+    const bool zeros = state.kind == StateKind::Gradient || state.kind == StateKind::Optimizer;
+    state_present.push_back(state.initial != nullptr || state.bytes == 0 || zeros);
     if (state.initial != nullptr)
       std::memcpy(place, state.initial, state.bytes);
     place += aligned(state.bytes);
@@ -50,8 +52,9 @@ StateDict Model::state_dict() const {
   StateDict result;
   const auto states = program().states();
   for (const StateName &name : program().state_names())
-    if (name.persistent && states[name.state].kind != StateKind::Optimizer)
+    if (name.persistent && (states[name.state].kind == StateKind::Parameter || states[name.state].kind == StateKind::Buffer))
       result.insert(std::string(name.name), parts_->states[name.state]);
+  add_module_versions(program(), result);
   return result;
 }
 

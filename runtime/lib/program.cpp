@@ -75,6 +75,10 @@ std::span<const PreparedValue> Program::prepared_values() const { return parts_-
 std::span<const Prepare> Program::prepares() const { return parts_->prepares; }
 std::span<const ModuleEntry> Program::modules() const { return parts_->modules; }
 std::span<const Site> Program::sites() const { return parts_->sites; }
+std::span<const Gradient> Program::gradients() const { return parts_->gradients; }
+std::optional<uint32_t> Program::gradient_flags() const { return parts_->gradient_flags; }
+std::span<const OptimizerDescription> Program::optimizers() const { return parts_->optimizers; }
+std::optional<uint32_t> Program::generator() const { return parts_->generator; }
 std::vector<InstructionSet> Program::instruction_sets() const { return parts_->instruction_sets; }
 
 std::size_t Program::function_index(std::string_view name) const {
@@ -85,6 +89,17 @@ std::size_t Program::function_index(std::string_view name) const {
   message += parts_->functions.empty() ? "; it has none" : "; it has ";
   for (const Function &function : parts_->functions)
     message.append(&function == &parts_->functions.front() ? "" : ", ").append(function.name);
+  throw KeyError(message);
+}
+
+std::size_t Program::optimizer_index(std::string_view name) const {
+  for (std::size_t i = 0; i < parts_->optimizers.size(); ++i)
+    if (parts_->optimizers[i].name == name)
+      return i;
+  std::string message = "program '" + std::string(this->name()) + "' has no optimizer '" + std::string(name) + "'";
+  message += parts_->optimizers.empty() ? "; it has none" : "; it has ";
+  for (const OptimizerDescription &optimizer : parts_->optimizers)
+    message.append(&optimizer == &parts_->optimizers.front() ? "" : ", ").append(optimizer.name);
   throw KeyError(message);
 }
 

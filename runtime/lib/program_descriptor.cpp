@@ -4,6 +4,7 @@
 // artifact's own struct_size as stride: an artifact of an earlier minor version has shorter ones.
 #include <algorithm>
 #include <climits>
+#include <cstddef>
 #include <set>
 
 #include "program_parts.h"
@@ -14,6 +15,8 @@ namespace {
 
 constexpr uint32_t kMaxStructSize = 4096; // far above any version's; a larger one is garbage
 constexpr uint32_t kMaxRank = 64;         // as many dimensions as PyTorch's tensors have
+constexpr uint64_t kMaxOptionNumbers = 64; // of a tuple among an optimizer's options; PyTorch's have two
+constexpr std::size_t kProgramBytesOfMinor0 = offsetof(kiln_program, gradient_count);
 
 class DescriptorReader {
 public:
@@ -25,7 +28,7 @@ public:
       fail("", "was built for version " + version(program_.abi_major, program_.abi_minor) +
                    " of the program interface, and this runtime has version " + version(KILN_ABI_MAJOR, KILN_ABI_MINOR) +
                    ": build it again with a Kiln of this runtime's version");
-    check_struct_size(program_, "program");
+    check_struct_size(program_, "program", program_.abi_minor == 0 ? kProgramBytesOfMinor0 : sizeof(kiln_program));
     text(program_.name, "name");
     check_fingerprint();
     if (std::string_view target = text(program_.target, "target"); target != "x86_64")
@@ -37,6 +40,7 @@ public:
     read_functions();
     read_modules();
     read_sites();
+    read_training();
     read_instruction_sets();
   }
 
@@ -56,10 +60,10 @@ private:
   // Structs, text, indices
   //===--------------------------------------------------------------------===//
 
-  template <class T> void check_struct_size(const T &value, const std::string &where) const {
-    if (value.struct_size < sizeof(T) || value.struct_size > kMaxStructSize || value.struct_size % alignof(T) != 0)
+  template <class T> void check_struct_size(const T &value, const std::string &where, std::size_t least = sizeof(T)) const {
+    if (value.struct_size < least || value.struct_size > kMaxStructSize || value.struct_size % alignof(T) != 0)
       fail(where, "has struct_size " + std::to_string(value.struct_size) + ": expected at least " +
-                      std::to_string(sizeof(T)));
+                      std::to_string(least));
   }
 
   /// Calls visit(element, where) for each struct of an array.
@@ -128,7 +132,7 @@ private:
   void read_states() {
     std::set<std::string_view> paths;
     for_each(program_.states, program_.state_count, "states", [&](const kiln_state &state, const std::string &where) {
-      if (state.kind > KILN_STATE_OPTIMIZER)
+      if (state.kind > (program_.abi_minor == 0 ? KILN_STATE_OPTIMIZER : KILN_STATE_GENERATOR))
         fail(where, "is of the unknown kind " + std::to_string(state.kind));
       check_rank(state.rank, where);
       State result{unique_name(state.path, where + ".path", paths), static_cast<StateKind>(state.kind),
@@ -300,6 +304,136 @@ private:
     });
   }
 
+  //===--------------------------------------------------------------------===//
+  // Training
+  //===--------------------------------------------------------------------===//
+
+  void read_training() {
+    if (program_.abi_minor == 0)
+      return;
+    read_gradients();
+    read_optimizers();
+    if (program_.generator != -1)
+      parts_.generator = state_of(program_.generator, StateKind::Generator, DType::Int64, kPair, "generator");
+  }
+
+  /// A state that must be of this kind, dtype and sizes.
+  uint32_t state_of(int64_t index, StateKind kind, DType dtype, std::span<const int64_t> sizes, const std::string &where) const {
+    if (index < 0 || index >= static_cast<int64_t>(parts_.states.size()))
+      fail(where, "is " + std::to_string(index) + ", and there are " + std::to_string(parts_.states.size()));
+    const State &state = parts_.states[static_cast<std::size_t>(index)];
+    if (state.kind != kind || state.dtype != dtype || !std::equal(state.sizes.begin(), state.sizes.end(), sizes.begin(), sizes.end()))
+      fail(where, "names state '" + std::string(state.path) + "', which has not the kind, dtype or sizes that it must have");
+    return static_cast<uint32_t>(index);
+  }
+  /// A state that must be of this kind and, like the parameter, of its dtype and sizes.
+  uint32_t state_like(int64_t index, StateKind kind, uint32_t parameter, const std::string &where) const {
+    return state_of(index, kind, parts_.states[parameter].dtype, parts_.states[parameter].sizes, where);
+  }
+  uint32_t parameter_of(uint32_t index, const std::string &where) const {
+    if (index >= parts_.states.size())
+      fail(where, "is " + std::to_string(index) + ", and there are " + std::to_string(parts_.states.size()));
+    const State &state = parts_.states[index];
+    if (state.kind != StateKind::Parameter)
+      fail(where, "names state '" + std::string(state.path) + "', which is no parameter");
+    return index;
+  }
+  /// Each state serves one purpose.
+  void claim(uint32_t state, std::set<uint32_t> &taken, const std::string &where) const {
+    if (!taken.insert(state).second)
+      fail(where, "names state '" + std::string(parts_.states[state].path) + "', which another entry names too");
+  }
+
+  void read_gradients() {
+    std::set<uint32_t> parameters, gradients;
+    for_each(program_.gradients, program_.gradient_count, "gradients",
+             [&](const kiln_gradient &gradient, const std::string &where) {
+               Gradient result{};
+               result.parameter = parameter_of(gradient.parameter, where + ".parameter");
+               claim(result.parameter, parameters, where + ".parameter");
+               result.state = state_like(gradient.gradient, StateKind::Gradient, result.parameter, where + ".gradient");
+               claim(result.state, gradients, where + ".gradient");
+               result.flag = gradient.flag;
+               if (result.flag != parts_.gradients.size())
+                 fail(where + ".flag", "is " + std::to_string(result.flag) + ": expected " + std::to_string(parts_.gradients.size()) +
+                                           ", the place of the gradient");
+               parts_.gradients.push_back(result);
+             });
+    const int64_t count[] = {program_.gradient_count};
+    if (program_.gradient_count != 0)
+      parts_.gradient_flags = state_of(program_.gradient_flags, StateKind::Gradient, DType::Bool, count, "gradient_flags");
+    else if (program_.gradient_flags != -1)
+      fail("gradient_flags", "is " + std::to_string(program_.gradient_flags) + ": expected -1, since there are no gradients");
+  }
+
+  void read_optimizers() {
+    std::set<std::string_view> names;
+    std::set<uint32_t> states; // those that belong to an optimizer already
+    for_each(program_.optimizers, program_.optimizer_count, "optimizers",
+             [&](const kiln_optimizer &optimizer, const std::string &where) {
+               OptimizerDescription result{};
+               result.name = unique_name(optimizer.name, where + ".name", names);
+               result.type = text(optimizer.type, where + ".type");
+               std::set<uint32_t> parameters;
+               for_each(optimizer.groups, optimizer.group_count, where + ".groups",
+                        [&](const kiln_parameter_group &group, const std::string &place) {
+                          result.groups.push_back(read_group(group, place, parameters, states));
+                        });
+               const int64_t count[] = {static_cast<int64_t>(parameters.size())};
+               result.steps = state_of(optimizer.steps, StateKind::Optimizer, DType::Float32, count, where + ".steps");
+               claim(result.steps, states, where + ".steps");
+               parts_.optimizers.push_back(std::move(result));
+             });
+  }
+
+  ParameterGroup read_group(const kiln_parameter_group &group, const std::string &where, std::set<uint32_t> &parameters,
+                            std::set<uint32_t> &states) const {
+    ParameterGroup result{};
+    result.learning_rate = state_of(group.learning_rate, StateKind::Hyperparameter, DType::Float64, {}, where + ".learning_rate");
+    claim(result.learning_rate, states, where + ".learning_rate");
+    result.parameters = array(group.parameters, group.parameter_count, where + ".parameters");
+    for (std::size_t i = 0; i < result.parameters.size(); ++i)
+      claim(parameter_of(result.parameters[i], at(where + ".parameters", i)), parameters, at(where + ".parameters", i));
+    std::set<std::string_view> options, slots;
+    for_each(group.options, group.option_count, where + ".options", [&](const kiln_option &option, const std::string &place) {
+      const std::string_view name = unique_name(option.name, place + ".name", options);
+      if (name == "lr" || name == "params")
+        fail(place + ".name", "is '" + std::string(name) + "', which is no constant of a group");
+      result.options.emplace_back(name, option_value(option, place));
+    });
+    for_each(group.slots, group.slot_count, where + ".slots", [&](const kiln_slot &slot, const std::string &place) {
+      const OptimizerSlot entry{unique_name(slot.name, place + ".name", slots),
+                                array(slot.states, group.parameter_count, place + ".states")};
+      for (std::size_t i = 0; i < entry.states.size(); ++i)
+        if (entry.states[i] != -1)
+          claim(state_like(entry.states[i], StateKind::Optimizer, result.parameters[i], at(place + ".states", i)), states,
+                at(place + ".states", i));
+      result.slots.push_back(entry);
+    });
+    return result;
+  }
+
+  OptionValue option_value(const kiln_option &option, const std::string &where) const {
+    switch (option.kind) {
+    case KILN_OPTION_NONE:
+      return std::monostate();
+    case KILN_OPTION_BOOL:
+      return option.integer != 0;
+    case KILN_OPTION_INT:
+      return option.integer;
+    case KILN_OPTION_FLOAT:
+      return option.number;
+    case KILN_OPTION_FLOATS: {
+      if (option.number_count > kMaxOptionNumbers)
+        fail(where, "has " + std::to_string(option.number_count) + " numbers: expected at most " + std::to_string(kMaxOptionNumbers));
+      const auto numbers = array(option.numbers, static_cast<uint32_t>(option.number_count), where + ".numbers");
+      return std::vector<double>(numbers.begin(), numbers.end());
+    }
+    default:
+      fail(where, "is of the unknown kind " + std::to_string(option.kind));
+    }
+  }
+
   /// A set counts only when every function has code for it: results of one program come from one set.
   void read_instruction_sets() {
     for (int set = 0; set < KILN_ISA_COUNT; ++set) {
@@ -312,6 +446,7 @@ private:
       fail("functions", "have no instruction set that all of them hold code for");
   }
 
+  static constexpr int64_t kPair[] = {2};
   ProgramParts &parts_;
   const kiln_program &program_;
 };

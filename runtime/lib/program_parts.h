@@ -21,6 +21,9 @@ struct ProgramParts {
   std::vector<Prepare> prepares;
   std::vector<ModuleEntry> modules;
   std::vector<Site> sites;
+  std::vector<Gradient> gradients;
+  std::vector<OptimizerDescription> optimizers;
+  std::optional<uint32_t> gradient_flags, generator;
   std::vector<InstructionSet> instruction_sets;
 };
 

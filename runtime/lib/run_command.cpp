@@ -2,25 +2,18 @@
 #include "kiln/runtime/run_command.h"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <map>
 #include <optional>
 
-#include "command_values.h"
+#include "command_options.h"
 #include "kiln/runtime/files.h"
 #include "kiln/runtime/model.h"
 
 namespace kiln::runtime {
 
 namespace {
-
-enum ExitCode { kSuccess = 0, kUserError = 1, kUsage = 2, kInternal = 3 };
-
-struct OptionHelp {
-  std::string_view name, value, help;
-};
 
 constexpr OptionHelp kOptions[] = {
     {"--input", "NAME=FILE[:TENSOR]",
@@ -43,117 +36,22 @@ struct Request {
   bool help = false;
 };
 
-int parse_count(const std::string &option, const std::string &value, int most) {
-  int result = 0;
-  const char *end = value.data() + value.size();
-  const auto [stop, status] = std::from_chars(value.data(), end, result);
-  if (status != std::errc() || stop != end || result < 1 || result > most)
-    throw UsageError(option + "=" + value + ": expected a number from 1 to " + std::to_string(most));
-  return result;
-}
-
-[[noreturn]] void fail_option(const std::string &name) {
-  std::vector<std::string_view> names;
-  for (const OptionHelp &option : kOptions)
-    names.push_back(option.name);
-  throw UsageError("unknown option '" + name + "'" + suggestion(name, names));
-}
-
 Request parse(int argc, const char *const *argv) {
+  const CommandLine line = parse_command_line(kOptions, argc, argv);
   Request request;
-  for (int i = 1; i < argc; ++i) {
-    const std::string argument = argv[i];
-    if (!argument.starts_with("-")) {
-      if (request.function)
-        throw UsageError("one function at a time: '" + *request.function + "' and '" + argument + "'");
-      request.function = argument;
-      continue;
-    }
-    const std::size_t equals = argument.find('=');
-    const std::string name = argument.substr(0, equals);
-    const std::string value = equals == std::string::npos ? "" : argument.substr(equals + 1);
-    if (name == "--help" || name == "-h") {
-      request.help = true;
-      continue;
-    }
-    const auto option = std::find_if(std::begin(kOptions), std::end(kOptions),
-                                     [&](const OptionHelp &candidate) { return candidate.name == name; });
-    if (option == std::end(kOptions))
-      fail_option(name);
-    if (value.empty())
-      throw UsageError(name + " needs a value: " + name + "=" + std::string(option->value));
-    if (name == "--input")
-      request.inputs.push_back(value);
-    else if (name == "--output")
-      request.outputs.push_back(value);
-    else if (name == "--weights")
-      request.weights = value;
-    else if (name == "--threads")
-      request.threads = parse_count(name, value, 1024);
-    else
-      request.repeat = parse_count(name, value, 10000000);
-  }
+  if (line.positional.size() > 1)
+    throw UsageError("one function at a time: '" + line.positional[0] + "' and '" + line.positional[1] + "'");
+  if (!line.positional.empty())
+    request.function = line.positional.front();
+  request.weights = line.value("--weights");
+  request.inputs = line.values("--input");
+  request.outputs = line.values("--output");
+  if (const auto threads = line.value("--threads"))
+    request.threads = parse_count("--threads", *threads, 1024);
+  if (const auto repeat = line.value("--repeat"))
+    request.repeat = parse_count("--repeat", *repeat, 10000000);
+  request.help = line.help;
   return request;
-}
-
-std::vector<std::string_view> names_of(const std::vector<Argument> &arguments) {
-  std::vector<std::string_view> names;
-  for (const Argument &argument : arguments)
-    names.push_back(argument.name);
-  return names;
-}
-
-std::string list(const std::vector<std::string_view> &names) {
-  std::string text;
-  for (std::string_view name : names)
-    text.append(text.empty() ? "" : ", ").append(name);
-  return text.empty() ? "none" : text;
-}
-
-const Function &choose_function(const Program &program, const std::optional<std::string> &wanted) {
-  std::vector<std::string_view> names;
-  for (const Function &function : program.functions())
-    names.push_back(function.name);
-  if (!wanted) {
-    if (names.size() != 1)
-      throw UsageError("name a function; the program has " + list(names));
-    return program.functions().front();
-  }
-  const auto found = std::find(names.begin(), names.end(), *wanted);
-  if (found == names.end())
-    throw UsageError("the program has no function '" + *wanted + "'" + suggestion(*wanted, names) + "\n  it has " +
-                     list(names));
-  return program.functions()[static_cast<std::size_t>(found - names.begin())];
-}
-
-std::size_t index_of(const std::vector<Argument> &arguments, std::string_view name) {
-  return static_cast<std::size_t>(
-      std::find_if(arguments.begin(), arguments.end(), [&](const Argument &argument) { return argument.name == name; }) -
-      arguments.begin());
-}
-
-std::vector<Tensor> read_inputs(const Function &function, const std::vector<std::string> &texts) {
-  std::vector<Tensor> inputs(function.inputs.size());
-  for (const std::string &text : texts) {
-    const std::size_t equals = text.find('=');
-    const std::string name = text.substr(0, equals);
-    const std::size_t index = index_of(function.inputs, name);
-    const auto names = names_of(function.inputs);
-    if (equals == std::string::npos || equals + 1 == text.size())
-      throw UsageError("--input=" + text + ": expected NAME=FILE; the inputs of " + std::string(function.name) +
-                       " are: " + list(names));
-    if (index == inputs.size())
-      throw UsageError("--input=" + text + ": " + std::string(function.name) + " has no input '" + name + "'" +
-                       suggestion(name, names) + "\n  its inputs are: " + list(names));
-    if (inputs[index].defined())
-      throw UsageError("--input=" + text + ": input '" + name + "' is given twice");
-    inputs[index] = read_input(text.substr(equals + 1), function.inputs[index], index);
-  }
-  for (std::size_t i = 0; i < inputs.size(); ++i)
-    if (!inputs[i].defined())
-      throw UsageError("input '" + std::string(function.inputs[i].name) + "' is missing: give --input=" +
-                       std::string(function.inputs[i].name) + "=FILE\n  " + function.declaration());
-  return inputs;
 }
 
 /// Which outputs go to which files.
@@ -235,21 +133,8 @@ std::string help_text(const Program &program, const std::string &command) {
                      "'. An output that is not written to a file is described.\n\nFunctions:\n";
   for (const Function &function : program.functions())
     text += "  " + function.declaration() + "\n";
-  text += "\nOptions:\n";
-  constexpr std::size_t kColumn = 32;
-  for (const OptionHelp &option : kOptions) {
-    std::string line = "  " + std::string(option.name) + (option.value.empty() ? "" : "=") + std::string(option.value);
-    line.resize(std::max(line.size() + 1, kColumn), ' ');
-    for (char letter : option.help)
-      line += letter == '\n' ? "\n" + std::string(kColumn, ' ') : std::string(1, letter);
-    text += line + "\n";
-  }
+  text += "\nOptions:\n" + options_text(kOptions);
   return text + "\nExit codes: 0 success, 1 an error in files, shapes or weights, 2 a wrong command line, 3 an internal error.\n";
-}
-
-void print(const std::string &text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
-    throw Error("can't write to standard output");
 }
 
 void run(const Program &program, const std::string &command, const Request &request) {
@@ -276,29 +161,11 @@ void run(const Program &program, const std::string &command, const Request &requ
   }
 }
 
-int report(ExitCode code, const char *kind, const std::string &message) {
-  std::fprintf(stderr, "%s: %s\n", kind, message.c_str());
-  return code;
-}
-
 } // namespace
 
 int run_command(const Program &program, int argc, const char *const *argv) {
   const std::string command = argc > 0 ? argv[0] : "program";
-  try {
-    run(program, command, parse(argc, argv));
-    return kSuccess;
-  } catch (const UsageError &error) {
-    return report(kUsage, "error", std::string(error.what()) + "\n  " + command + " --help says what there is");
-  } catch (const Error &error) {
-    return report(kUserError, "error", error.what());
-  } catch (const std::bad_alloc &) {
-    return report(kUserError, "error", "out of memory");
-  } catch (const std::exception &error) {
-    return report(kInternal, "internal error", error.what());
-  } catch (...) {
-    return report(kInternal, "internal error", "an exception of unknown type");
-  }
+  return run_guarded(command, [&] { run(program, command, parse(argc, argv)); });
 }
 
 } // namespace kiln::runtime

@@ -49,6 +49,9 @@ void throw_status(const Program &program, const std::string &function, int32_t s
     throw ValueError("Expected more than 1 value per channel when training, got input size torch.Size([" + sizes + "])" +
                      site_text(program, call.error_site));
   }
+  if (status == KILN_ERROR_TARGET_OUT_OF_BOUNDS)
+    throw IndexError("Target " + std::to_string(call.error_values[0]) + " is out of bounds." + site_text(program, call.error_site) +
+                     "\n  expected: a class index from 0 to " + std::to_string(call.error_values[1] - 1) + ", or ignore_index");
   throw Error(function + ": compiled code returned the unknown status " + std::to_string(status) +
               site_text(program, call.error_site));
 }

@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 
 #include "kiln/runtime/files.h"
-#include "unpickler.h"
+#include "torch_pickle.h"
 #include "zip_archive.h"
 
 namespace kiln::runtime {
@@ -186,7 +186,7 @@ bool is_legacy(const MappedFile &file) {
 
 } // namespace
 
-StateDict load_torch(const std::string &path, const std::string &key) {
+pickle::Pickle read_torch_pickle(const std::string &path) {
   const auto file = MappedFile::open(path);
   if (is_legacy(*file))
     throw FileError(path, "",
@@ -208,10 +208,12 @@ StateDict load_torch(const std::string &path, const std::string &key) {
   const std::string prefix = data->name.substr(0, data->name.size() - kPickleName.size() + 1);
 
   Storages storages(archive, prefix);
-  const Pickle pickle =
-      pickle::read(path, data->name, archive.data(*data),
-                   [&](const std::string &name, DType dtype, int64_t numel) { return storages.load(name, dtype, numel); });
-  return state_dict_of(path, pickle, key);
+  return pickle::read(path, data->name, archive.data(*data),
+                      [&](const std::string &name, DType dtype, int64_t numel) { return storages.load(name, dtype, numel); });
+}
+
+StateDict load_torch(const std::string &path, const std::string &key) {
+  return state_dict_of(path, read_torch_pickle(path), key);
 }
 
 StateDict load(const std::string &path) {

@@ -364,7 +364,9 @@ const char *type_name(const Value &value) {
 
 Pickle read(const std::string &path, const std::string &entry, std::span<const std::byte> data,
             const StorageLoader &load_storage) {
-  return Machine(path, entry, data, load_storage).run();
+  Pickle pickle = Machine(path, entry, data, load_storage).run();
+  pickle.bytes = data.size();
+  return pickle;
 }
 
 } // namespace kiln::runtime::pickle

@@ -54,6 +54,7 @@ const char *type_name(const Value &value);
 struct Pickle {
   std::vector<Value> values;
   ValueId root = kNoValue;
+  std::size_t bytes = 0; // that it was read from
   const Value &operator[](ValueId id) const { return values[id]; }
 };
 

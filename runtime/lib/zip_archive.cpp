@@ -39,6 +39,8 @@ constexpr CrcTables make_crc_tables() {
   return tables;
 }
 
+} // namespace
+
 uint32_t crc32(std::span<const std::byte> data) {
   static constexpr CrcTables kTables = make_crc_tables();
   uint32_t crc = 0xffffffff;
@@ -56,8 +58,6 @@ uint32_t crc32(std::span<const std::byte> data) {
     crc = (crc >> 8) ^ kTables[0][(crc ^ static_cast<uint32_t>(data[i])) & 0xff];
   return ~crc;
 }
-
-} // namespace
 
 //===----------------------------------------------------------------------===//
 // The end records

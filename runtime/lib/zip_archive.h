@@ -15,6 +15,9 @@
 
 namespace kiln::runtime {
 
+/// The CRC-32 that zip archives record for an entry.
+uint32_t crc32(std::span<const std::byte> data);
+
 struct ZipEntry {
   std::string name;
   std::size_t header = 0; // offset of the local header

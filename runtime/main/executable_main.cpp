@@ -1,14 +1,27 @@
-// `main` of the executables that the compiler emits: the command line of the program that is linked in.
+// `main` of the executables that the compiler emits: the command lines of the program that is linked in, `train` and, without that
+// word, a call.
+#include <algorithm>
 #include <cstdio>
+#include <string>
+#include <vector>
 
 #include "kiln/runtime/run_command.h"
+#include "kiln/runtime/train_command.h"
 
 /// Defined by the artifact's object: the address of its descriptor.
 extern "C" const kiln_program *const kiln_linked_program;
 
 int main(int argc, char **argv) {
   try {
-    return kiln::runtime::run_command(kiln::runtime::Program::from(kiln_linked_program), argc, argv);
+    const auto program = kiln::runtime::Program::from(kiln_linked_program);
+    const bool trains = argc > 1 && std::string(argv[1]) == "train" &&
+                        std::ranges::find(program.functions(), "train", &kiln::runtime::Function::name) == program.functions().end();
+    if (!trains)
+      return kiln::runtime::run_command(program, argc, argv);
+    const std::string command = argv[0] + std::string(" train");
+    std::vector<const char *> words = {command.c_str()};
+    words.insert(words.end(), argv + 2, argv + argc);
+    return kiln::runtime::train_command(program, static_cast<int>(words.size()), words.data());
   } catch (const std::exception &error) { // the descriptor breaks a rule: the executable was not built right
     std::fprintf(stderr, "internal error: %s\n", error.what());
     return 3;

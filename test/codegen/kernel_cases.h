@@ -35,4 +35,14 @@ const std::vector<KernelCase> &kernelCases();
 /// The body as a module called `test`.
 std::string moduleText(const std::string &body);
 
+/// "tensor<?x7xf32, #nn.shape<batch, 7>>" for "batch, 7".
+std::string tensorText(const std::string &sizes, const std::string &element = "f32");
+
+/// A function of its arguments' types (%x0, %x1, ...), its body, its results' types and what it returns.
+std::string functionText(const std::vector<std::string> &inputs, const std::string &body, const std::string &results,
+                         const std::string &returned = "%y");
+
+/// Cases of what training adds: comparisons, losses, gradients, optimizers.
+void addTrainingCases(std::vector<KernelCase> &cases);
+
 } // namespace kiln::test

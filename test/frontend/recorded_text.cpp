@@ -62,6 +62,63 @@ semantics::Attributes with_sizes(const semantics::Attributes &attributes, const 
   return result;
 }
 
+// nn.backward by central differences: how the loss changes with each element of each target, where nn.detach, and whatever is no
+// pure operation, keeps its value. Only good in double, on functions that are smooth where they are evaluated.
+std::vector<runtime::Tensor> numeric_gradients(const semantics::RecordedFunction &function, std::size_t backward,
+                                               const std::vector<runtime::Tensor> &values,
+                                               const std::map<std::string, int64_t> &symbols) {
+  auto at = [](auto &list, semantics::ValueId id) -> auto & { return list[static_cast<std::size_t>(id)]; };
+  const std::vector<semantics::ValueId> &operands = function.operations[backward].operands;
+  auto loss_with = [&](semantics::ValueId target, const runtime::Tensor &value) {
+    std::vector<runtime::Tensor> changed(values.size());
+    at(changed, target) = value;
+    for (std::size_t i = 0; i < backward; ++i) {
+      const semantics::RecordedOperation &operation = function.operations[i];
+      bool depends = false, is_target = false;
+      std::vector<runtime::Tensor> inputs;
+      for (semantics::ValueId operand : operation.operands) {
+        inputs.push_back(operand == semantics::kAbsent ? runtime::Tensor() : at(values, operand));
+        if (operand != semantics::kAbsent && at(changed, operand).defined()) {
+          inputs.back() = at(changed, operand);
+          depends = true;
+        }
+      }
+      for (semantics::ValueId result : operation.results)
+        is_target = is_target || result == target;
+      if (!depends || is_target || operation.name == "nn.detach" || operation.name == "nn.write" || operation.name == "nn.backward")
+        continue;
+      const auto results = semantics::evaluate(operation.name, inputs, with_sizes(operation.attributes, symbols));
+      for (std::size_t r = 0; r < results.size(); ++r)
+        at(changed, operation.results[r]) = results[r];
+    }
+    const auto &losses = at(changed, operands[0]).defined() ? changed : values;
+    const runtime::Tensor loss = at(losses, operands[0]).contiguous();
+    const runtime::Tensor weights =
+        operands[1] == semantics::kAbsent ? runtime::Tensor() : at(values, operands[1]).contiguous();
+    double total = 0;
+    for (int64_t e = 0; e < loss.numel(); ++e)
+      total += loss.data<double>()[e] * (weights.defined() ? weights.data<double>()[e] : 1);
+    return total;
+  };
+  std::vector<runtime::Tensor> gradients;
+  for (std::size_t t = 2; t < operands.size(); ++t) {
+    const runtime::Tensor base = at(values, operands[t]).contiguous();
+    runtime::Tensor gradient = base.clone();
+    for (int64_t e = 0; e < base.numel(); ++e) {
+      constexpr double kStep = 1e-5;
+      double difference = 0;
+      for (double sign : {1.0, -1.0}) {
+        const runtime::Tensor moved = base.clone();
+        moved.data<double>()[e] += sign * kStep;
+        difference += sign * loss_with(operands[t], moved);
+      }
+      gradient.data<double>()[e] = difference / (2 * kStep);
+    }
+    gradients.push_back(gradient);
+  }
+  return gradients;
+}
+
 } // namespace
 
 std::string text(const semantics::RecordedFunction &function) {
@@ -113,7 +170,8 @@ std::vector<runtime::Tensor> interpret(const semantics::RecordedFunction &functi
       if (auto symbol = sizes[d].as_symbol())
         symbols[*symbol] = inputs[i].size(static_cast<int64_t>(d));
   }
-  for (const semantics::RecordedOperation &operation : function.operations) {
+  for (std::size_t i = 0; i < function.operations.size(); ++i) {
+    const semantics::RecordedOperation &operation = function.operations[i];
     std::vector<runtime::Tensor> operands;
     for (semantics::ValueId operand : operation.operands)
       operands.push_back(operand == semantics::kAbsent ? runtime::Tensor() : values[static_cast<std::size_t>(operand)]);
@@ -122,6 +180,8 @@ std::vector<runtime::Tensor> interpret(const semantics::RecordedFunction &functi
       results = {state.at(operation.attributes.get<std::string>("state")).clone()};
     else if (operation.name == "nn.write")
       state[operation.attributes.get<std::string>("state")] = operands[0].clone();
+    else if (operation.name == "nn.backward")
+      results = numeric_gradients(function, i, values, symbols);
     else
       results = semantics::evaluate(operation.name, operands, with_sizes(operation.attributes, symbols));
     for (std::size_t r = 0; r < results.size(); ++r)

@@ -13,7 +13,7 @@ std::string text(const semantics::RecordedFunction &function);
 /// The only function of a program, or the one of this name.
 const semantics::RecordedFunction &function(const recording::Recording &recording, const std::string &name = "");
 /// Values that the function returns for these inputs, computed by the reference kernels; state is read from, and written to,
-/// `state`.
+/// `state`. Gradients are taken by central differences, in double.
 std::vector<runtime::Tensor> interpret(const semantics::RecordedFunction &function, const std::vector<runtime::Tensor> &inputs,
                                        std::map<std::string, runtime::Tensor> &state);
 /// Initial values of a program's state.

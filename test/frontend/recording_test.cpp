@@ -215,12 +215,12 @@ TEST(Recording, LayersAreNamedHoweverTheyAreCalled) {
   EXPECT_EQ(text(function(recording, "predict")), "%1 [4, 4] = read {state=blocks.0.fc.weight} @blocks.0.fc\n"
                                                   "%2 [4] = read {state=blocks.0.fc.bias} @blocks.0.fc\n"
                                                   "%3 [batch, 4] = linear %0 %1 %2 @blocks.0.fc\n"
-                                                  "%4 [batch, 4] = dropout %3 {p=0.5, seed=0, training=false} @blocks.0.dropout\n"
+                                                  "%4 [batch, 4] = dropout %3 {p=0.5, site=0, training=false} @blocks.0.dropout\n"
                                                   "%5 [batch, 4] = add %4 %0 @blocks.0\n"
                                                   "%6 [4, 4] = read {state=blocks.1.fc.weight} @blocks.1.fc\n"
                                                   "%7 [4] = read {state=blocks.1.fc.bias} @blocks.1.fc\n"
                                                   "%8 [batch, 4] = linear %5 %6 %7 @blocks.1.fc\n"
-                                                  "%9 [batch, 4] = dropout %8 {p=0.5, seed=0, training=false} @blocks.1.dropout\n"
+                                                  "%9 [batch, 4] = dropout %8 {p=0.5, site=0, training=false} @blocks.1.dropout\n"
                                                   "%10 [batch, 4] = add %9 %5 @blocks.1\n"
                                                   "return output=%10\n");
   EXPECT_NE(text(function(recording, "train")).find("training=true"), std::string::npos)
@@ -262,7 +262,7 @@ TEST(Recording, TrainingWritesRunningStatistics) {
             "%5 [3] = read {state=bias}\n"
             "%6 [3] = read {state=running_mean}\n"
             "%7 [3] = read {state=running_var}\n"
-            "%8 [batch, 3] = %9 [3] = %10 [3] = batch_norm %0 %4 %5 %6 %7 {eps=0.00001, momentum=0.1, training=true}\n"
+            "%8 [batch, 3] = %9 [3] = %10 [3] = %11 [3] = %12 [3] = batch_norm %0 %4 %5 %6 %7 {eps=0.00001, momentum=0.1, training=true}\n"
             "write %9 {state=running_mean}\n"
             "write %10 {state=running_var}\n"
             "return output=%8\n");
@@ -364,13 +364,14 @@ TEST(Recording, AnUnregisteredTensorIsBakedInWithAWarning) {
                kiln::linear(sum, Tensor(state["1.weight"]), Tensor(state["1.bias"])), "output");
 }
 
-TEST(Recording, EachDropoutHasASeedOfItsOwn) {
+TEST(Recording, EachDropoutIsASiteOfItsOwn) {
   const recording::Recording recording = record("dropouts");
-  std::set<int64_t> seeds;
+  std::set<int64_t> sites;
   for (const semantics::RecordedFunction &function : recording.program.functions)
     for (const semantics::RecordedOperation &operation : function.operations)
-      seeds.insert(operation.attributes.get<int64_t>("seed"));
-  EXPECT_EQ(seeds.size(), 3u);
+      if (operation.name == "nn.dropout")
+        sites.insert(operation.attributes.get<int64_t>("site"));
+  EXPECT_EQ(sites.size(), 3u);
   EXPECT_EQ(text(function(record("dropouts"))), text(function(recording))) << "the same source gives the same program";
 }
 

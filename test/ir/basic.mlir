@@ -101,8 +101,8 @@ func.func @elementwise(%x: tensor<?x8xf32, #nn.shape<batch, 8>>, %y: tensor<8xf3
   %14 = nn.minimum %y, %y : tensor<8xf32>
   // CHECK: nn.cast %arg2 to f32 : (tensor<8xi64>) -> tensor<8xf32>
   %15 = nn.cast %i to f32 : (tensor<8xi64>) -> tensor<8xf32>
-  // CHECK: nn.dropout %arg1 p = 5.000000e-01 training = true seed = 7 : tensor<8xf32>
-  %16 = nn.dropout %y p = 5.000000e-01 training = true seed = 7 : tensor<8xf32>
+  // CHECK: nn.dropout %arg1 p = 5.000000e-01 training = false site = 7 : (tensor<8xf32>) -> tensor<8xf32>
+  %16 = nn.dropout %y p = 5.000000e-01 training = false site = 7 : (tensor<8xf32>) -> tensor<8xf32>
   // CHECK: nn.channel_affine %arg0, %arg1, %arg1 : (tensor<?x8xf32, #nn.shape<batch, 8>>, tensor<8xf32>, tensor<8xf32>) -> tensor<?x8xf32, #nn.shape<batch, 8>>
   %17 = nn.channel_affine %x, %y, %y : (tensor<?x8xf32, #nn.shape<batch, 8>>, tensor<8xf32>, tensor<8xf32>) -> tensor<?x8xf32, #nn.shape<batch, 8>>
   return
@@ -124,11 +124,11 @@ func.func @layers(%x: tensor<4x8xf32>, %w: tensor<16x8xf32>, %b: tensor<16xf32>,
   // CHECK: nn.batch_norm %arg0 weight %arg3 bias %arg3 running_mean %arg3 running_var %arg3 training = false momentum = 1.000000e-01 eps = 1.000000e-05 : (tensor<4x8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>) -> tensor<4x8xf32>
   %3 = nn.batch_norm %x weight %c bias %c running_mean %c running_var %c training = false momentum = 1.000000e-01 eps = 1.000000e-05
       : (tensor<4x8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>) -> tensor<4x8xf32>
-  // CHECK: nn.batch_norm %arg0 running_mean %arg3 running_var %arg3 training = true momentum = 1.000000e-01 eps = 1.000000e-05 : (tensor<4x8xf32>, tensor<8xf32>, tensor<8xf32>) -> (tensor<4x8xf32>, tensor<8xf32>, tensor<8xf32>)
-  %4:3 = nn.batch_norm %x running_mean %c running_var %c training = true momentum = 1.000000e-01 eps = 1.000000e-05
-      : (tensor<4x8xf32>, tensor<8xf32>, tensor<8xf32>) -> (tensor<4x8xf32>, tensor<8xf32>, tensor<8xf32>)
-  // CHECK: nn.batch_norm %arg0 training = true momentum = 1.000000e-01 eps = 1.000000e-05 : (tensor<4x8xf32>) -> tensor<4x8xf32>
-  %5 = nn.batch_norm %x training = true momentum = 1.000000e-01 eps = 1.000000e-05 : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  // CHECK: nn.batch_norm %arg0 running_mean %arg3 running_var %arg3 training = true momentum = 1.000000e-01 eps = 1.000000e-05 : (tensor<4x8xf32>, tensor<8xf32>, tensor<8xf32>) -> (tensor<4x8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>)
+  %4:5 = nn.batch_norm %x running_mean %c running_var %c training = true momentum = 1.000000e-01 eps = 1.000000e-05
+      : (tensor<4x8xf32>, tensor<8xf32>, tensor<8xf32>) -> (tensor<4x8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>)
+  // CHECK: nn.batch_norm %arg0 training = true momentum = 1.000000e-01 eps = 1.000000e-05 : (tensor<4x8xf32>) -> (tensor<4x8xf32>, tensor<8xf32>, tensor<8xf32>)
+  %5:3 = nn.batch_norm %x training = true momentum = 1.000000e-01 eps = 1.000000e-05 : (tensor<4x8xf32>) -> (tensor<4x8xf32>, tensor<8xf32>, tensor<8xf32>)
   // CHECK: nn.embedding %arg4, %arg1 padding_idx = 0 : (tensor<3xi64>, tensor<16x8xf32>) -> tensor<3x8xf32>
   %6 = nn.embedding %i, %w padding_idx = 0 : (tensor<3xi64>, tensor<16x8xf32>) -> tensor<3x8xf32>
   // CHECK: nn.embedding %arg4, %arg1 : (tensor<3xi64>, tensor<16x8xf32>) -> tensor<3x8xf32>

@@ -72,7 +72,8 @@ func.func @cast_there_and_back(%x: tensor<4xf64>) -> tensor<4xf64> {
 // CHECK: nn.dropout
 func.func @dropout_in_training() -> tensor<4xf32> {
   %c = nn.constant dense<1.0> : tensor<4xf32>
-  %0 = nn.dropout %c p = 0.5 training = true seed = 3 : tensor<4xf32>
+  %generator = nn.constant dense<[1, 0]> : tensor<2xi64>
+  %0 = nn.dropout %c generator %generator p = 0.5 training = true site = 3 : (tensor<4xf32>, tensor<2xi64>) -> tensor<4xf32>
   return %0 : tensor<4xf32>
 }
 
@@ -138,9 +139,51 @@ func.func @open_slice(%x: tensor<?xf32>) -> tensor<?xf32> {
   return %0 : tensor<?xf32>
 }
 
+// A detached value is not its operand until gradients have been taken; a NaN differs from itself; an arm of another shape would
+// have to be stretched.
+// CHECK-LABEL: @kept_for_training
+// CHECK-NEXT: %[[D:.*]] = nn.detach %arg0
+// CHECK-NEXT: %[[E:.*]] = nn.eq %[[D]], %[[D]]
+// CHECK-NEXT: %[[W:.*]] = nn.where %[[E]], %arg1, %arg1
+// CHECK-NEXT: return %[[W]]
+func.func @kept_for_training(%x: tensor<4xf32>, %y: tensor<1xf32>) -> tensor<4xf32> {
+  %0 = nn.detach %x : tensor<4xf32>
+  %1 = nn.eq %0, %0 : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xi1>
+  %2 = nn.where %1, %y, %y : (tensor<4xi1>, tensor<1xf32>, tensor<1xf32>) -> tensor<4xf32>
+  return %2 : tensor<4xf32>
+}
+
 //===----------------------------------------------------------------------===//
 // Elementwise
 //===----------------------------------------------------------------------===//
+
+// CHECK-LABEL: @selections
+// CHECK-NEXT: %[[D:.*]] = nn.detach %arg1
+// CHECK-NEXT: return %arg1, %arg1, %arg2, %[[D]]
+func.func @selections(%c: tensor<4xi1>, %x: tensor<4xf32>, %y: tensor<4xf32>)
+    -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) {
+  %true = nn.full 1.0 shape = [] dtype = i1 : tensor<i1>
+  %false = nn.constant dense<false> : tensor<4xi1>
+  %0 = nn.where %c, %x, %x : (tensor<4xi1>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  %1 = nn.where %true, %x, %y : (tensor<i1>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  %2 = nn.where %false, %x, %y : (tensor<4xi1>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  %3 = nn.detach %x : tensor<4xf32>
+  %4 = nn.detach %3 : tensor<4xf32>
+  return %0, %1, %2, %4 : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
+}
+
+// Sums and steps of an optimizer are evaluated as everything else: 0.5 * 2 = 1 is the step, lr * g.
+// CHECK-LABEL: @step_of_constants
+// CHECK-NEXT: nn.constant dense<[2.000000e+00, 3.000000e+00]> : tensor<2xf32>
+func.func @step_of_constants() -> tensor<2xf32> {
+  %p = nn.constant dense<[3.0, 4.0]> : tensor<2xf32>
+  %g = nn.constant dense<2.0> : tensor<2xf32>
+  %steps = nn.constant dense<1.0> : tensor<1xf32>
+  %lr = nn.constant dense<0.5> : tensor<f64>
+  %0 = nn.sgd parameters(%p) gradients(%g) steps %steps lr %lr indices = [0] momentum = 0.0 dampening = 0.0 weight_decay = 0.0
+      nesterov = false maximize = false : (tensor<2xf32>, tensor<2xf32>, tensor<1xf32>, tensor<f64>) -> tensor<2xf32>
+  return %0 : tensor<2xf32>
+}
 
 // CHECK-LABEL: @identities
 // CHECK-NEXT: return %arg0, %arg0, %arg0, %arg0, %arg0, %arg0, %arg0, %arg0, %arg0
@@ -157,8 +200,8 @@ func.func @identities(%x: tensor<?x4xf32, #nn.shape<batch, 4>>)
   %3 = nn.mul %x, %one : (tensor<?x4xf32, #nn.shape<batch, 4>>, tensor<?x1xf32, #nn.shape<batch, 1>>) -> tensor<?x4xf32, #nn.shape<batch, 4>>
   %4 = nn.div %x, %one : (tensor<?x4xf32, #nn.shape<batch, 4>>, tensor<?x1xf32, #nn.shape<batch, 1>>) -> tensor<?x4xf32, #nn.shape<batch, 4>>
   %5 = nn.maximum %x, %x : tensor<?x4xf32, #nn.shape<batch, 4>>
-  %6 = nn.dropout %x p = 0.5 training = false seed = 1 : tensor<?x4xf32, #nn.shape<batch, 4>>
-  %7 = nn.dropout %x p = 0.0 training = true seed = 1 : tensor<?x4xf32, #nn.shape<batch, 4>>
+  %6 = nn.dropout %x p = 0.5 training = false site = 1 : (tensor<?x4xf32, #nn.shape<batch, 4>>) -> tensor<?x4xf32, #nn.shape<batch, 4>>
+  %7 = nn.dropout %x p = 0.0 training = true site = 1 : (tensor<?x4xf32, #nn.shape<batch, 4>>) -> tensor<?x4xf32, #nn.shape<batch, 4>>
   %8 = nn.cast %x to f32 : (tensor<?x4xf32, #nn.shape<batch, 4>>) -> tensor<?x4xf32, #nn.shape<batch, 4>>
   return %0, %1, %2, %3, %4, %5, %6, %7, %8
       : tensor<?x4xf32, #nn.shape<batch, 4>>, tensor<?x4xf32, #nn.shape<batch, 4>>, tensor<?x4xf32, #nn.shape<batch, 4>>,

@@ -80,7 +80,7 @@ nn.state @state_c3_integer parameter trainable : tensor<2xi64>
 
 // -----
 
-// expected-error @+1 {{expected parameter, buffer or optimizer, found 'weight'}}
+// expected-error @+1 {{expected parameter, buffer, optimizer, gradient, hyperparameter or generator, found 'weight'}}
 nn.state @kind weight : tensor<2xf32>
 
 // -----

@@ -85,6 +85,60 @@ TEST(Import, GivesTheWholeModule) {
 } loc(unknown))");
 }
 
+/// smallProgram, and a function that takes a step by the gradient of the sum of predict's output.
+semantics::RecordedProgram trainingProgram() {
+  semantics::RecordedProgram program = smallProgram();
+  using semantics::StateKind;
+  const Tensor likeWeight({2, 3}, DType::Float32);
+  program.states.insert(program.states.end(), {{"gradients.fc.weight", StateKind::Gradient, true, likeWeight},
+                                               {"gradients.defined", StateKind::Gradient, false, Tensor({1}, DType::Bool)},
+                                               {"optimizer.momentum_buffer.fc.weight", StateKind::Optimizer, false, likeWeight},
+                                               {"optimizer.step", StateKind::Optimizer, false, Tensor({1}, DType::Float32)},
+                                               {"lr", StateKind::Hyperparameter, false, Tensor::scalar(0.5)},
+                                               {"generator", StateKind::Generator, false, Tensor({2}, DType::Int64)}});
+  program.gradients = {{"fc.weight", "gradients.fc.weight", 0}};
+  program.optimizers = {{"optimizer",
+                         "SGD",
+                         "optimizer.step",
+                         {{{"fc.weight"},
+                           "lr",
+                           {{"momentum", 0.9}, {"foreach", std::monostate()}, {"nesterov", false}},
+                           {{"momentum_buffer", {"optimizer.momentum_buffer.fc.weight"}}, {"other", {""}}}}}}};
+  semantics::RecordedFunction &function = program.functions[0];
+  function.values.insert(function.values.end(), {{DType::Float32, {}}, {DType::Float32, {2, 3}}});
+  function.operations.push_back(
+      {"nn.sum", {3}, {{"dims", std::vector<int64_t>{}}, {"keepdim", false}}, {4}, "", {13}});
+  function.operations.push_back({"nn.backward", {4, semantics::kAbsent, 1}, {}, {5}, "", {14}});
+  function.operations.push_back({"nn.write", {5}, {{"state", std::string("gradients.fc.weight")}}, {}, "", {14}});
+  return program;
+}
+
+TEST(Import, GradientsAndOptimizers) {
+  EXPECT_NO_THROW(semantics::check_program(trainingProgram()));
+  Outcome outcome = import(trainingProgram());
+  EXPECT_EQ(outcome.errors, "");
+  for (const char *line :
+       {"nn.state @gradients.fc.weight gradient : tensor<2x3xf32> = dense<0.000000e+00>",
+        "nn.state @lr hyperparameter : tensor<f64> = dense<5.000000e-01>",
+        "nn.state @generator generator : tensor<2xi64> = dense<0>",
+        "nn.gradient of @fc.weight in @gradients.fc.weight flag 0",
+        "nn.optimizer \"optimizer\" type \"SGD\" steps @optimizer.step groups [{parameters = [@fc.weight], lr = @lr, options = "
+        "{momentum = 9.000000e-01 : f64, foreach = unit, nesterov = false}, slots = {momentum_buffer = "
+        "[@optimizer.momentum_buffer.fc.weight], other = [unit]}}]",
+        "%4 = nn.backward %3 to %0 : (tensor<f32>, tensor<2x3xf32>) -> tensor<2x3xf32> loc(fused<\"\">[\"model.cpp\":14:3])",
+        "nn.write @gradients.fc.weight, %4 : tensor<2x3xf32>"})
+    EXPECT_NE(outcome.text.find(line), std::string::npos) << line << "\nin\n" << outcome.text;
+}
+
+TEST(Import, BackwardWithoutALoss) {
+  semantics::RecordedProgram program = trainingProgram();
+  program.functions[0].operations[4].operands = {4};
+  EXPECT_EQ(import(program).errors,
+            "loc(fused<\"\">[\"model.cpp\":14:3]): 'nn.backward' takes a loss, a gradient that may be absent, and targets\n");
+  program.functions[0].operations[4].operands = {3, semantics::kAbsent, 1};
+  EXPECT_NE(import(program).errors.find("backward_c1: grad can be implicitly created only for scalar outputs"), std::string::npos);
+}
+
 TEST(Import, LargeValuesShareTheRecordedStorage) {
   semantics::RecordedProgram program;
   std::vector<float> values(300);

@@ -216,7 +216,7 @@ func.func @cast_c2(%f: tensor<2xf32>) {
 
 func.func @dropout_c1(%f: tensor<2xf32>) {
   // expected-error @+1 {{'nn.dropout' op dropout_c1: dropout probability has to be between 0 and 1, but got 2.0}}
-  %0 = nn.dropout %f p = 2.0 training = true seed = 1 : tensor<2xf32>
+  %0 = nn.dropout %f p = 2.0 training = true site = 1 : (tensor<2xf32>) -> tensor<2xf32>
   return
 }
 
@@ -224,7 +224,7 @@ func.func @dropout_c1(%f: tensor<2xf32>) {
 
 func.func @dropout_c1(%i: tensor<2xi64>) {
   // expected-error @+1 {{'nn.dropout' op dropout_c1: result type Float can't be cast to the desired output type Long}}
-  %0 = nn.dropout %i p = 0.5 training = true seed = 1 : tensor<2xi64>
+  %0 = nn.dropout %i p = 0.5 training = true site = 1 : (tensor<2xi64>) -> tensor<2xi64>
   return
 }
 
@@ -232,7 +232,7 @@ func.func @dropout_c1(%i: tensor<2xi64>) {
 
 func.func @dropout_c2(%f: tensor<2xf32>) {
   // expected-error @+1 {{'nn.dropout' op dropout_c2: expected type 'tensor<2xf32>', found 'tensor<3xf32>'}}
-  %0 = nn.dropout %f p = 0.5 training = true seed = 1 : (tensor<2xf32>) -> tensor<3xf32>
+  %0 = nn.dropout %f p = 0.5 training = false site = 1 : (tensor<2xf32>) -> tensor<3xf32>
   return
 }
 
@@ -339,7 +339,7 @@ func.func @batch_norm_c1(%g: tensor<3xf32>, %m: tensor<2x3xf32>) {
 // -----
 
 func.func @batch_norm_c2(%g: tensor<3xf32>, %m: tensor<2x3xf32>) {
-  // expected-error @+1 {{'nn.batch_norm' op batch_norm_c2: expected 3 results, found 1}}
+  // expected-error @+1 {{'nn.batch_norm' op batch_norm_c2: expected 5 results, found 1}}
   %0 = nn.batch_norm %m running_mean %g running_var %g training = true momentum = 0.1 eps = 0.1
       : (tensor<2x3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<2x3xf32>
   return

@@ -46,11 +46,83 @@ func.func @train(%x: tensor<?x1xf32, #nn.shape<batch, 1>> {nn.name = "x"})
     -> (tensor<?x1xf32, #nn.shape<batch, 1>> {nn.name = "output"}) attributes {nn.entry} {
   %m = nn.read @running_mean : tensor<1xf32>
   %v = nn.read @running_var : tensor<1xf32>
-  %y:3 = nn.batch_norm %x running_mean %m running_var %v training = true momentum = 0.1 eps = 1.0
-      : (tensor<?x1xf32, #nn.shape<batch, 1>>, tensor<1xf32>, tensor<1xf32>) -> (tensor<?x1xf32, #nn.shape<batch, 1>>, tensor<1xf32>, tensor<1xf32>)
+  %y:5 = nn.batch_norm %x running_mean %m running_var %v training = true momentum = 0.1 eps = 1.0
+      : (tensor<?x1xf32, #nn.shape<batch, 1>>, tensor<1xf32>, tensor<1xf32>)
+      -> (tensor<?x1xf32, #nn.shape<batch, 1>>, tensor<1xf32>, tensor<1xf32>, tensor<1xf32>, tensor<1xf32>)
   nn.write @running_mean, %y#1 : tensor<1xf32>
   nn.write @running_var, %y#2 : tensor<1xf32>
   return %y#0 : tensor<?x1xf32, #nn.shape<batch, 1>>
+}
+
+//===----------------------------------------------------------------------===//
+// Training
+//===----------------------------------------------------------------------===//
+
+// RUN: kiln-interpret %s step --input=x=values:2x2:1,2,3,-1 --input=y=values:2:2,0 --state | FileCheck %s --check-prefix=STEP
+//
+// W = torch.nn.Parameter(torch.tensor([[1., -1.], [.25, 2.], [0., .5]])); adam = torch.optim.AdamW([W], lr=0.1, weight_decay=0.5, amsgrad=True)
+// loss = F.cross_entropy(F.linear(x, W), y, weight=torch.tensor([1., 2., 3.]), label_smoothing=0.1); loss.backward(); adam.step()
+// STEP: loss: float32[]
+// STEP-NEXT: 2.55444{{[0-9]*}}
+// STEP: fc: float32[3, 2]
+// STEP-NEXT: {{0.85(0000[0-9]*)?}} {{-0.85(0000[0-9]*)?}} 0.1375{{[0-9]*}} {{1.8|1.79999[0-9]*}} {{0.1|0.099999[0-9]*}} {{0.575|0.57499[0-9]*}}
+// STEP: adam.exp_avg: float32[3, 2]
+// STEP-NEXT: 0.0107033{{[0-9]*}} -0.00466196{{[0-9]*}} 0.063202{{[0-9]*}} 0.13707{{[0-9]*}} -0.073905{{[0-9]*}} -0.132415{{[0-9]*}}
+// STEP: adam.exp_avg_sq: float32[3, 2]
+// STEP-NEXT: 1.14562{{[0-9]*}}e-05 2.17338{{[0-9]*}}e-06 0.00039945{{[0-9]*}} 0.001879{{[0-9]*}} 0.0005462{{[0-9]*}} 0.0017533{{[0-9]*}}
+// STEP: adam.max_exp_avg_sq: float32[3, 2]
+// STEP-NEXT: 1.14562{{[0-9]*}}e-05
+// STEP: adam.step: float32[1]
+// STEP-NEXT: 1
+nn.state @fc parameter trainable : tensor<3x2xf32> = dense<[[1.0, -1.0], [0.25, 2.0], [0.0, 0.5]]>
+nn.state @adam.exp_avg optimizer : tensor<3x2xf32>
+nn.state @adam.exp_avg_sq optimizer : tensor<3x2xf32>
+nn.state @adam.max_exp_avg_sq optimizer : tensor<3x2xf32>
+nn.state @adam.step optimizer : tensor<1xf32>
+nn.state @adam.lr hyperparameter : tensor<f64> = dense<0.1>
+func.func @step(%x: tensor<?x2xf32, #nn.shape<batch, 2>> {nn.name = "x"}, %y: tensor<?xi64, #nn.shape<batch>> {nn.name = "y"})
+    -> (tensor<f32> {nn.name = "loss"}) attributes {nn.entry} {
+  %w = nn.read @fc : tensor<3x2xf32>
+  %scale = nn.constant dense<[1.0, 2.0, 3.0]> : tensor<3xf32>
+  %logits = nn.linear %x, %w : (tensor<?x2xf32, #nn.shape<batch, 2>>, tensor<3x2xf32>) -> tensor<?x3xf32, #nn.shape<batch, 3>>
+  %loss = nn.cross_entropy %logits, %y weight %scale ignore_index = -100 label_smoothing = 0.1 reduction = "mean"
+      : (tensor<?x3xf32, #nn.shape<batch, 3>>, tensor<?xi64, #nn.shape<batch>>, tensor<3xf32>) -> tensor<f32>
+  %one = nn.full 1.0 shape = [] dtype = f32 : tensor<f32>
+  %glogits = nn.cross_entropy_backward %one, %logits, %y weight %scale ignore_index = -100 label_smoothing = 0.1 reduction = "mean"
+      : (tensor<f32>, tensor<?x3xf32, #nn.shape<batch, 3>>, tensor<?xi64, #nn.shape<batch>>, tensor<3xf32>) -> tensor<?x3xf32, #nn.shape<batch, 3>>
+  %columns = nn.permute %glogits dims = [1, 0] : (tensor<?x3xf32, #nn.shape<batch, 3>>) -> tensor<3x?xf32, #nn.shape<3, batch>>
+  %g = nn.matmul %columns, %x : (tensor<3x?xf32, #nn.shape<3, batch>>, tensor<?x2xf32, #nn.shape<batch, 2>>) -> tensor<3x2xf32>
+  %m = nn.read @adam.exp_avg : tensor<3x2xf32>
+  %v = nn.read @adam.exp_avg_sq : tensor<3x2xf32>
+  %max = nn.read @adam.max_exp_avg_sq : tensor<3x2xf32>
+  %before = nn.read @adam.step : tensor<1xf32>
+  %lr = nn.read @adam.lr : tensor<f64>
+  %steps = nn.add %before, %one : (tensor<1xf32>, tensor<f32>) -> tensor<1xf32>
+  nn.write @adam.step, %steps : tensor<1xf32>
+  %new:4 = nn.adam parameters(%w) gradients(%g) exp_avgs(%m) exp_avg_sqs(%v) max_exp_avg_sqs(%max) steps %steps lr %lr indices = [0]
+      beta1 = 0.9 beta2 = 0.999 eps = 1.0e-8 weight_decay = 0.5 decoupled = true amsgrad = true maximize = false
+      : (tensor<3x2xf32>, tensor<3x2xf32>, tensor<3x2xf32>, tensor<3x2xf32>, tensor<3x2xf32>, tensor<1xf32>, tensor<f64>)
+      -> (tensor<3x2xf32>, tensor<3x2xf32>, tensor<3x2xf32>, tensor<3x2xf32>)
+  nn.write @fc, %new#0 : tensor<3x2xf32>
+  nn.write @adam.exp_avg, %new#1 : tensor<3x2xf32>
+  nn.write @adam.exp_avg_sq, %new#2 : tensor<3x2xf32>
+  nn.write @adam.max_exp_avg_sq, %new#3 : tensor<3x2xf32>
+  return %loss : tensor<f32>
+}
+
+// RUN: kiln-interpret %s step --input=x=values:2x2:1,2,3,-1 --input=y=values:2:2,0 --f64 | FileCheck %s --check-prefix=STEP64
+// STEP64: loss: float64[]
+// STEP64-NEXT: 2.55444{{[0-9]*}}
+
+// RUN: not kiln-interpret %s step --input=x=values:1x2:1,2 --input=y=values:1:3 2>&1 | FileCheck %s --check-prefix=TARGET
+// TARGET: error: Target 3 is out of bounds.
+// TARGET-NEXT: it is target number 0, but the input has 3 classes
+
+// RUN: not kiln-interpret %s backward --input=x=values:1:1 2>&1 | FileCheck %s --check-prefix=BACKWARD
+// BACKWARD: error: nn.backward has no kernel: run nn-differentiate first
+func.func @backward(%x: tensor<1xf32> {nn.name = "x"}) -> (tensor<1xf32> {nn.name = "output"}) attributes {nn.entry} {
+  %g = nn.backward %x to %x : (tensor<1xf32>, tensor<1xf32>) -> tensor<1xf32>
+  return %g : tensor<1xf32>
 }
 
 //===----------------------------------------------------------------------===//

@@ -23,6 +23,6 @@ func.func @unchecked(%x: tensor<?x2xf32>, %y: tensor<?xf32, #nn.shape<n>>) -> (t
   %0 = nn.permute %x dims = [7] : (tensor<?x2xf32>) -> tensor<?x2xf32>
   %1 = nn.permute %0 dims = [5, -9, 3] : (tensor<?x2xf32>) -> tensor<?x2xf32>
   %2 = nn.cat %y dim = 4 : (tensor<?xf32, #nn.shape<n>>) -> tensor<?xf32>
-  %3 = nn.dropout %y p = 0.0 training = false seed = 0 : (tensor<?xf32, #nn.shape<n>>) -> tensor<?xf32>
+  %3 = nn.dropout %y p = 0.0 training = false site = 0 : (tensor<?xf32, #nn.shape<n>>) -> tensor<?xf32>
   return %1, %2, %3 : tensor<?x2xf32>, tensor<?xf32>, tensor<?xf32>
 }

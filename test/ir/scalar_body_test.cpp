@@ -28,6 +28,10 @@ struct Case {
 
 std::vector<Case> allCases() {
   std::vector<Case> cases;
+  for (const char *name : {"eq", "ne", "lt", "le", "gt", "ge"})
+    cases.push_back({std::string("nn.") + name, 2, {}});
+  cases.push_back({"nn.where", 3, {}});
+  cases.push_back({"nn.detach", 1, {}});
   for (const char *name : {"relu", "sigmoid", "tanh", "neg", "exp", "log", "sqrt", "rsqrt", "abs"})
     cases.push_back({std::string("nn.") + name, 1, {}});
   for (const char *name : {"add", "sub", "mul", "div", "maximum", "minimum"})
@@ -126,7 +130,9 @@ TEST_P(ScalarBody, AgreesWithTheReferenceKernel) {
       if (toInteger)
         for (double &value : values)
           value = std::isfinite(value) ? value : 2.5;
-      operands.push_back(Tensor::from(std::span<const double>(values), {static_cast<int64_t>(values.size())}).to(dtype));
+      const bool isCondition = test.name == "nn.where" && index == 0;
+      operands.push_back(Tensor::from(std::span<const double>(values), {static_cast<int64_t>(values.size())})
+                             .to(isCondition ? DType::Bool : dtype));
       types.push_back(ir::toTensorType(semantics::type_of(operands.back()), &context));
     }
     mlir::OwningOpRef<mlir::ModuleOp> module = fusedForm(test, types);

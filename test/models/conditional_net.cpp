@@ -3,6 +3,7 @@
 
 using kiln::Tensor;
 namespace nn = kiln::nn;
+namespace F = kiln::nn::functional;
 
 struct ConditionalNetImpl : nn::Module {
   explicit ConditionalNetImpl(bool use_batch_norm = true, bool use_dropout = true, double dropout_rate = 0.5)
@@ -35,8 +36,17 @@ KILN_MODULE(ConditionalNet);
 
 KILN_PROGRAM(conditional_net) {
   ConditionalNet model;
+  kiln::optim::Adam optimizer(model->parameters(), 1e-3);
   program.function("predict", {{"x", {"batch", 784}}}, [&](Tensor x) {
     model->eval();
     return model(x);
+  });
+  program.function("train_step", {{"x", {"batch", 784}}, {"y", {"batch"}, kiln::kInt64}}, [&](Tensor x, Tensor y) {
+    model->train();
+    optimizer.zero_grad();
+    Tensor loss = F::cross_entropy(model(x), y);
+    loss.backward();
+    optimizer.step();
+    return loss;
   });
 }

@@ -5,6 +5,7 @@
 
 using kiln::Tensor;
 namespace nn = kiln::nn;
+namespace F = kiln::nn::functional;
 
 struct DeepMLPImpl : nn::Module {
   explicit DeepMLPImpl(int64_t input_size = 784, std::vector<int64_t> hidden_sizes = {512, 256, 128}, int64_t num_classes = 10,
@@ -30,8 +31,17 @@ KILN_MODULE(DeepMLP);
 
 KILN_PROGRAM(deep_mlp) {
   DeepMLP model;
+  kiln::optim::Adam optimizer(model->parameters(), 1e-3);
   program.function("predict", {{"x", {"batch", 784}}}, [&](Tensor x) {
     model->eval();
     return model(x);
+  });
+  program.function("train_step", {{"x", {"batch", 784}}, {"y", {"batch"}, kiln::kInt64}}, [&](Tensor x, Tensor y) {
+    model->train();
+    optimizer.zero_grad();
+    Tensor loss = F::cross_entropy(model(x), y);
+    loss.backward();
+    optimizer.step();
+    return loss;
   });
 }

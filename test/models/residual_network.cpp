@@ -3,6 +3,7 @@
 
 using kiln::Tensor;
 namespace nn = kiln::nn;
+namespace F = kiln::nn::functional;
 
 struct ResidualBlockImpl : nn::Module {
   ResidualBlockImpl(int64_t in_features, int64_t hidden_features, double dropout_rate = 0.2) {
@@ -61,8 +62,17 @@ KILN_MODULE(ResidualNetwork);
 
 KILN_PROGRAM(residual_network) {
   ResidualNetwork model;
+  kiln::optim::Adam optimizer(model->parameters(), 1e-3);
   program.function("predict", {{"x", {"batch", 784}}}, [&](Tensor x) {
     model->eval();
     return model(x);
+  });
+  program.function("train_step", {{"x", {"batch", 784}}, {"y", {"batch"}, kiln::kInt64}}, [&](Tensor x, Tensor y) {
+    model->train();
+    optimizer.zero_grad();
+    Tensor loss = F::cross_entropy(model(x), y);
+    loss.backward();
+    optimizer.step();
+    return loss;
   });
 }

@@ -3,6 +3,7 @@
 
 using kiln::Tensor;
 namespace nn = kiln::nn;
+namespace F = kiln::nn::functional;
 
 struct ShallowMLPImpl : nn::Module {
   explicit ShallowMLPImpl(int64_t input_size = 784, int64_t hidden_size = 128, int64_t num_classes = 10) {
@@ -23,8 +24,17 @@ KILN_MODULE(ShallowMLP);
 
 KILN_PROGRAM(shallow_mlp) {
   ShallowMLP model;
+  kiln::optim::Adam optimizer(model->parameters(), 1e-3);
   program.function("predict", {{"x", {"batch", 784}}}, [&](Tensor x) {
     model->eval();
     return model(x);
+  });
+  program.function("train_step", {{"x", {"batch", 784}}, {"y", {"batch"}, kiln::kInt64}}, [&](Tensor x, Tensor y) {
+    model->train();
+    optimizer.zero_grad();
+    Tensor loss = F::cross_entropy(model(x), y);
+    loss.backward();
+    optimizer.step();
+    return loss;
   });
 }

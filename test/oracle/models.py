@@ -175,6 +175,36 @@ class TiedEmbedding(nn.Module):
         return self.output_projection(self.embedding(x))
 
 
+class BatchNormLite(nn.Module):
+    def __init__(self, features, momentum=0.1, eps=1e-5):
+        super().__init__()
+        self.gamma = nn.Parameter(torch.ones(features))
+        self.beta = nn.Parameter(torch.zeros(features))
+        self.register_buffer("running_mean", torch.zeros(features))
+        self.register_buffer("running_var", torch.ones(features))
+        self.momentum, self.eps = momentum, eps
+
+    def forward(self, x):
+        mean, var = self.running_mean, self.running_var
+        if self.training:
+            mean = x.mean(0)
+            var = (x - mean).square().mean(0)
+            self.running_mean = (1 - self.momentum) * self.running_mean + self.momentum * mean.detach()
+            self.running_var = (1 - self.momentum) * self.running_var + self.momentum * var.detach()
+        return (x - mean) / (var + self.eps).sqrt() * self.gamma + self.beta
+
+
+class BatchNormLiteNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc1 = nn.Linear(784, 64)
+        self.norm = BatchNormLite(64)
+        self.fc2 = nn.Linear(64, 10)
+
+    def forward(self, x):
+        return self.fc2(torch.relu(self.norm(self.fc1(x))))
+
+
 @dataclasses.dataclass
 class Function:
     name: str
@@ -212,4 +242,5 @@ CASES = {
     "normalize": Case(lambda: Normalize(torch.tensor([0.5] * 3), torch.tensor([0.2] * 3)), predict(3)),
     "optional_bias_linear": Case(lambda: OptionalBiasLinear(3, 2, bias=False), predict(3)),
     "tied_embedding": Case(lambda: TiedEmbedding(1000, 64), predict("length", indices=1000)),
+    "batch_norm_lite": Case(BatchNormLiteNet, predict(784)),
 }

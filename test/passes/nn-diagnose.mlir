@@ -10,8 +10,9 @@ nn.state @var buffer : tensor<3xf32>
 func.func @predict(%x: tensor<4x3xf32>) -> tensor<4x3xf32> attributes {nn.entry} {
   %m = nn.read @mean : tensor<3xf32>
   %v = nn.read @var : tensor<3xf32>
-  %y, %nm, %nv = nn.batch_norm %x running_mean %m running_var %v training = true momentum = 1.000000e-01 eps = 1.000000e-05
-    : (tensor<4x3xf32>, tensor<3xf32>, tensor<3xf32>) -> (tensor<4x3xf32>, tensor<3xf32>, tensor<3xf32>)
+  %y, %nm, %nv, %bm, %bs = nn.batch_norm %x running_mean %m running_var %v training = true momentum = 1.000000e-01 eps = 1.000000e-05
+    : (tensor<4x3xf32>, tensor<3xf32>, tensor<3xf32>)
+      -> (tensor<4x3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>)
   nn.write @mean, %nm : tensor<3xf32>
   nn.write @var, %nv : tensor<3xf32>
   return %y : tensor<4x3xf32>
@@ -26,7 +27,8 @@ func.func @loss(%x: tensor<4x3xf32>) -> tensor<f32> attributes {nn.entry} {
 // A function that writes a parameter: this program trains.
 nn.state @w parameter trainable : tensor<4x3xf32>
 func.func @step(%x: tensor<4x3xf32>) -> tensor<4x3xf32> attributes {nn.entry} {
-  %y = nn.dropout %x p = 5.000000e-01 training = true seed = 1 : tensor<4x3xf32>
+  %generator = nn.constant dense<[1, 0]> : tensor<2xi64>
+  %y = nn.dropout %x generator %generator p = 5.000000e-01 training = true site = 1 : (tensor<4x3xf32>, tensor<2xi64>) -> tensor<4x3xf32>
   nn.write @w, %y : tensor<4x3xf32>
   return %y : tensor<4x3xf32>
 }
@@ -41,8 +43,9 @@ func.func @predict(%x: tensor<4x3xf32>) -> tensor<4x3xf32> attributes {nn.entry}
   %v = nn.read @var : tensor<3xf32>
   %0 = nn.batch_norm %x running_mean %m running_var %v training = false momentum = 1.000000e-01 eps = 1.000000e-05
     : (tensor<4x3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<4x3xf32>
-  %1 = nn.batch_norm %0 training = true momentum = 1.000000e-01 eps = 1.000000e-05 : (tensor<4x3xf32>) -> tensor<4x3xf32>
-  %2 = nn.dropout %1 p = 0.000000e+00 training = true seed = 1 : tensor<4x3xf32>
+  %1:3 = nn.batch_norm %0 training = true momentum = 1.000000e-01 eps = 1.000000e-05
+    : (tensor<4x3xf32>) -> (tensor<4x3xf32>, tensor<3xf32>, tensor<3xf32>)
+  %2 = nn.dropout %1#0 p = 0.000000e+00 training = true site = 1 : (tensor<4x3xf32>) -> tensor<4x3xf32>
   return %2 : tensor<4x3xf32>
 }
 
@@ -56,7 +59,8 @@ func.func @sample(%x: tensor<4x3xf32>) -> tensor<4x3xf32> attributes {nn.entry} 
   %v = nn.read @var : tensor<3xf32>
   %0 = nn.batch_norm %x running_mean %m running_var %v training = false momentum = 1.000000e-01 eps = 1.000000e-05
     : (tensor<4x3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<4x3xf32>
-  %1 = nn.dropout %0 p = 5.000000e-01 training = true seed = 1 : tensor<4x3xf32>
+  %generator = nn.constant dense<[1, 0]> : tensor<2xi64>
+  %1 = nn.dropout %0 generator %generator p = 5.000000e-01 training = true site = 1 : (tensor<4x3xf32>, tensor<2xi64>) -> tensor<4x3xf32>
   return %1 : tensor<4x3xf32>
 }
 
@@ -73,12 +77,14 @@ func.func @predict(%x: tensor<4x3xf32>) -> tensor<4x3xf32> attributes {nn.entry}
   %m = nn.read @mean : tensor<3xf32>
   %v = nn.read @var : tensor<3xf32>
   // expected-warning @+1 {{nn.batch_norm is in training mode in function 'predict', and nothing in this program trains: its output depends on the other rows of the batch, and every call changes its running statistics}}
-  %y, %nm, %nv = nn.batch_norm %x running_mean %m running_var %v training = true momentum = 1.000000e-01 eps = 1.000000e-05
-    : (tensor<4x3xf32>, tensor<3xf32>, tensor<3xf32>) -> (tensor<4x3xf32>, tensor<3xf32>, tensor<3xf32>)
+  %y, %nm, %nv, %bm, %bs = nn.batch_norm %x running_mean %m running_var %v training = true momentum = 1.000000e-01 eps = 1.000000e-05
+    : (tensor<4x3xf32>, tensor<3xf32>, tensor<3xf32>)
+      -> (tensor<4x3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>)
   nn.write @mean, %nm : tensor<3xf32>
   nn.write @var, %nv : tensor<3xf32>
+  %generator = nn.constant dense<[1, 0]> : tensor<2xi64>
   // expected-note @+1 {{nn.dropout is in training mode too}}
-  %d = nn.dropout %y p = 5.000000e-01 training = true seed = 1 : tensor<4x3xf32>
+  %d = nn.dropout %y generator %generator p = 5.000000e-01 training = true site = 1 : (tensor<4x3xf32>, tensor<2xi64>) -> tensor<4x3xf32>
   return %d : tensor<4x3xf32>
 }
 
@@ -86,7 +92,73 @@ func.func @predict(%x: tensor<4x3xf32>) -> tensor<4x3xf32> attributes {nn.entry}
 
 // expected-note @+1 {{call eval() on the model in the function 'predict' before using it}}
 func.func @predict(%x: tensor<4x3xf32>) -> tensor<4x3xf32> attributes {nn.entry} {
+  %generator = nn.constant dense<[1, 0]> : tensor<2xi64>
   // expected-warning @+1 {{nn.dropout is in training mode in function 'predict', and nothing in this program trains: its output is different at every call}}
-  %d = nn.dropout %x p = 5.000000e-01 training = true seed = 1 : tensor<4x3xf32>
+  %d = nn.dropout %x generator %generator p = 5.000000e-01 training = true site = 1 : (tensor<4x3xf32>, tensor<2xi64>) -> tensor<4x3xf32>
   return %d : tensor<4x3xf32>
+}
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// Programs that train
+//===----------------------------------------------------------------------===//
+
+// The prediction was left in training mode, beside a function that trains. The function that returns a loss is left alone.
+nn.state @w parameter trainable : tensor<3xf32>
+nn.state @generator generator : tensor<2xi64>
+func.func @train_step(%x: tensor<3xf32>) -> tensor<3xf32> attributes {nn.entry} {
+  %w = nn.read @w : tensor<3xf32>
+  %s = nn.read @generator : tensor<2xi64>
+  %0 = nn.mul %x, %w : tensor<3xf32>
+  %d = nn.dropout %0 generator %s p = 5.000000e-01 training = true site = 1 : (tensor<3xf32>, tensor<2xi64>) -> tensor<3xf32>
+  %l = nn.sum %d dims = [] keepdim = false : (tensor<3xf32>) -> tensor<f32>
+  %g = nn.backward %l to %w : (tensor<f32>, tensor<3xf32>) -> tensor<3xf32>
+  return %g : tensor<3xf32>
+}
+// expected-note @+1 {{call eval() on the model in the function 'predict' before using it}}
+func.func @predict(%x: tensor<3xf32>) -> tensor<3xf32> attributes {nn.entry} {
+  %s = nn.read @generator : tensor<2xi64>
+  // expected-warning @+1 {{nn.dropout is in training mode in function 'predict', which trains nothing: its output is different at every call}}
+  %d = nn.dropout %x generator %s p = 5.000000e-01 training = true site = 1 : (tensor<3xf32>, tensor<2xi64>) -> tensor<3xf32>
+  return %d : tensor<3xf32>
+}
+func.func @loss(%x: tensor<3xf32>) -> tensor<f32> attributes {nn.entry} {
+  %s = nn.read @generator : tensor<2xi64>
+  %d = nn.dropout %x generator %s p = 5.000000e-01 training = true site = 1 : (tensor<3xf32>, tensor<2xi64>) -> tensor<3xf32>
+  %l = nn.sum %d dims = [] keepdim = false : (tensor<3xf32>) -> tensor<f32>
+  return %l : tensor<f32>
+}
+
+// -----
+
+// One parameter that no loss reaches, one that no optimizer reaches, one frozen and one as it should be; the last is a target by the value
+// that the function writes to it.
+nn.state @good parameter trainable : tensor<3xf32>
+nn.state @idle parameter trainable : tensor<3xf32>
+nn.state @orphan parameter trainable : tensor<3xf32>
+nn.state @frozen parameter : tensor<3xf32>
+nn.state @written parameter trainable : tensor<3xf32>
+nn.state @optimizer.step optimizer : tensor<3xf32>
+nn.state @optimizer.param_groups.0.lr hyperparameter : tensor<f64>
+// expected-warning @+2 {{optimizer 'optimizer' (SGD) holds parameters that never get a gradient: 'idle'}}
+// expected-note @+1 {{no loss that backward() is called on depends on them, so no step changes them; leave them out, or use them in the loss}}
+nn.optimizer "optimizer" type "SGD" steps @optimizer.step groups [
+  {parameters = [@good, @idle, @written], lr = @optimizer.param_groups.0.lr, options = {}, slots = {}}]
+func.func @train_step(%x: tensor<3xf32>) -> tensor<3xf32> attributes {nn.entry} {
+  %a = nn.read @good : tensor<3xf32>
+  %b = nn.read @orphan : tensor<3xf32>
+  %c = nn.read @frozen : tensor<3xf32>
+  %e = nn.exp %x : tensor<3xf32>
+  nn.write @written, %e : tensor<3xf32>
+  %0 = nn.mul %x, %a : tensor<3xf32>
+  %1 = nn.mul %0, %b : tensor<3xf32>
+  %2 = nn.mul %1, %c : tensor<3xf32>
+  %3 = nn.mul %2, %e : tensor<3xf32>
+  %l = nn.sum %3 dims = [] keepdim = false : (tensor<3xf32>) -> tensor<f32>
+  // expected-warning @+2 {{backward() computes gradients of parameters that no optimizer holds: 'orphan'}}
+  // expected-note @+1 {{no step changes them; pass them to an optimizer, or freeze them with requires_grad_(false)}}
+  %g:4 = nn.backward %l to %a, %b, %c, %e : (tensor<f32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>)
+    -> (tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>)
+  return %g#0 : tensor<3xf32>
 }

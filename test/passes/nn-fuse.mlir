@@ -24,7 +24,7 @@ func.func @movements(%x: tensor<4x3xf32>) -> tensor<3x4xf32> {
   return %p : tensor<3x4xf32>
 }
 
-// An anchor alone is no region; nor is random dropout, which needs the index of the element.
+// An anchor alone is no region. Random dropout, which needs the index of the element, is an anchor and joins none.
 // CHECK-LABEL: func.func @nothing_to_join
 // CHECK: nn.linear
 // CHECK: nn.dropout
@@ -32,7 +32,8 @@ func.func @movements(%x: tensor<4x3xf32>) -> tensor<3x4xf32> {
 // CHECK: return
 func.func @nothing_to_join(%x: tensor<4x3xf32>, %w: tensor<2x3xf32>) -> tensor<4x2xf32> {
   %y = nn.linear %x, %w : (tensor<4x3xf32>, tensor<2x3xf32>) -> tensor<4x2xf32>
-  %d = nn.dropout %y p = 5.000000e-01 training = true seed = 3 : tensor<4x2xf32>
+  %generator = nn.constant dense<[1, 0]> : tensor<2xi64>
+  %d = nn.dropout %y generator %generator p = 5.000000e-01 training = true site = 3 : (tensor<4x2xf32>, tensor<2xi64>) -> tensor<4x2xf32>
   return %d : tensor<4x2xf32>
 }
 
@@ -271,3 +272,79 @@ func.func @other_anchors(%i: tensor<4xi64> {nn.name = "i"}, %t: tensor<5x3xf32> 
 // RUN: kiln-interpret %s other_anchors --input=i=values:4:4,0,2,1 --input=t=iota:5x3 --f64 --output=y=%t.before.npy
 // RUN: kiln-interpret %t.mlir other_anchors --input=i=values:4:4,0,2,1 --input=t=iota:5x3 --f64 --output=y=%t.after.npy
 // RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12
+
+//===----------------------------------------------------------------------===//
+// Gradients
+//===----------------------------------------------------------------------===//
+
+// The mask of a relu joins the product before it: the comparison is an i1 of the body, never of memory. What follows has several
+// users, so the region ends there.
+// CHECK-LABEL: func.func @masked_product
+// CHECK: %[[G:.*]] = nn.fused anchor "nn.matmul"(%arg0, %arg1) extras(%arg2) maps [#[[ID2]]]
+// CHECK-NEXT: ^bb0(%[[P:.*]]: f32, %[[R:.*]]: f32):
+// CHECK: %[[OFF:.*]] = arith.cmpf ole, %[[R]], %[[ZERO:.*]] : f32
+// CHECK: %[[S:.*]] = arith.select %[[OFF]], %[[ZERO]], %[[P]] : f32
+// CHECK: nn.yield %[[S]]
+// CHECK: nn.sum %[[G]]
+// CHECK: nn.permute %[[G]]
+func.func @masked_product(%g: tensor<4x2xf32>, %w: tensor<2x3xf32>, %r: tensor<4x3xf32>) -> (tensor<3xf32>, tensor<3x4xf32>) {
+  %0 = nn.matmul %g, %w : (tensor<4x2xf32>, tensor<2x3xf32>) -> tensor<4x3xf32>
+  %zero = nn.full 0.000000e+00 shape = [] dtype = f32 : tensor<f32>
+  %off = nn.le %r, %zero : (tensor<4x3xf32>, tensor<f32>) -> tensor<4x3xi1>
+  %1 = nn.where %off, %zero, %0 : (tensor<4x3xi1>, tensor<f32>, tensor<4x3xf32>) -> tensor<4x3xf32>
+  %b = nn.sum %1 dims = [0] keepdim = false : (tensor<4x3xf32>) -> tensor<3xf32>
+  %t = nn.permute %1 dims = [1, 0] : (tensor<4x3xf32>) -> tensor<3x4xf32>
+  return %b, %t : tensor<3xf32>, tensor<3x4xf32>
+}
+
+// What follows a random dropout joins it.
+// CHECK-LABEL: func.func @dropout_anchor
+// CHECK: nn.fused anchor "nn.dropout" attributes {p = 5.000000e-01 : f64, site = 3 : i64, training = true}(%arg0, %arg1) extras(%arg2)
+// CHECK: arith.select
+func.func @dropout_anchor(%g: tensor<4x3xf32>, %generator: tensor<2xi64>, %r: tensor<4x3xf32>) -> tensor<4x3xf32> {
+  %0 = nn.dropout %g generator %generator p = 5.000000e-01 training = true site = 3 : (tensor<4x3xf32>, tensor<2xi64>) -> tensor<4x3xf32>
+  %zero = nn.full 0.000000e+00 shape = [] dtype = f32 : tensor<f32>
+  %off = nn.le %r, %zero : (tensor<4x3xf32>, tensor<f32>) -> tensor<4x3xi1>
+  %1 = nn.where %off, %zero, %0 : (tensor<4x3xi1>, tensor<f32>, tensor<4x3xf32>) -> tensor<4x3xf32>
+  return %1 : tensor<4x3xf32>
+}
+
+// A condition from memory, stretched; the zero joins the body, the cast too.
+// CHECK-LABEL: func.func @stored_condition
+// CHECK: nn.fused() extras(%arg1, %arg0) maps [#[[ID2]], #[[FIRST]]] : (tensor<4x3xbf16>, tensor<4x1xi1>) -> tensor<4x3xf32>
+// CHECK-NEXT: ^bb0(%[[X:.*]]: bf16, %[[C:.*]]: i1):
+// CHECK: %[[W:.*]] = arith.extf %[[X]] : bf16 to f32
+// CHECK: arith.select %[[C]], %[[W]], %{{.*}} : f32
+func.func @stored_condition(%c: tensor<4x1xi1>, %x: tensor<4x3xbf16>) -> tensor<4x3xf32> {
+  %zero = nn.full 0.000000e+00 shape = [] dtype = f32 : tensor<f32>
+  %w = nn.cast %x to f32 : (tensor<4x3xbf16>) -> tensor<4x3xf32>
+  %y = nn.where %c, %w, %zero : (tensor<4x1xi1>, tensor<4x3xf32>, tensor<f32>) -> tensor<4x3xf32>
+  return %y : tensor<4x3xf32>
+}
+
+// Cotangents of a value with two users: both products, one region; the sum is the root, the later product its anchor.
+// CHECK-LABEL: func.func @accumulated
+// CHECK: %[[A:.*]] = nn.matmul %arg0, %arg1
+// CHECK: nn.fused anchor "nn.matmul"(%arg0, %arg2) extras(%[[A]]) maps [#[[ID2]]]
+// CHECK: arith.addf
+func.func @accumulated(%g: tensor<4x2xf32>, %v: tensor<2x3xf32>, %w: tensor<2x3xf32>) -> tensor<4x3xf32> {
+  %0 = nn.matmul %g, %v : (tensor<4x2xf32>, tensor<2x3xf32>) -> tensor<4x3xf32>
+  %1 = nn.matmul %g, %w : (tensor<4x2xf32>, tensor<2x3xf32>) -> tensor<4x3xf32>
+  %2 = nn.add %0, %1 : tensor<4x3xf32>
+  return %2 : tensor<4x3xf32>
+}
+
+// One number for all elements, from a mean of known size, is a constant of the body.
+// CHECK-LABEL: func.func @squared_error
+// CHECK: nn.fused() extras(%arg0, %arg1) maps [#[[ID2]], #[[ID2]]]
+// CHECK: arith.subf
+// CHECK: arith.mulf %{{.*}}, %cst
+// CHECK-NOT: nn.full
+// CHECK: return
+func.func @squared_error(%x: tensor<4x3xf32>, %y: tensor<4x3xf32>) -> tensor<4x3xf32> {
+  %share = nn.full 0.083333333333333329 shape = [4, 3] dtype = f32 : tensor<4x3xf32>
+  %d = nn.sub %x, %y : tensor<4x3xf32>
+  %p = nn.mul %d, %share : tensor<4x3xf32>
+  %q = nn.add %p, %p : tensor<4x3xf32>
+  return %q : tensor<4x3xf32>
+}

@@ -82,7 +82,7 @@ module attributes {nn.program = "net"} {
     %n = nn.batch_norm %h weight %g bias %s running_mean %m running_var %v training = false momentum = 1.000000e-01 eps = 1.000000e-05
         : (tensor<?x4xf32, #nn.shape<batch, 4>>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<?x4xf32, #nn.shape<batch, 4>> loc(#loc_bn)
     %r = nn.relu %n : tensor<?x4xf32, #nn.shape<batch, 4>>
-    %d = nn.dropout %r p = 2.000000e-01 training = false seed = 1 : tensor<?x4xf32, #nn.shape<batch, 4>>
+    %d = nn.dropout %r p = 2.000000e-01 training = false site = 1 : (tensor<?x4xf32, #nn.shape<batch, 4>>) -> tensor<?x4xf32, #nn.shape<batch, 4>>
     %w2 = nn.read @"fc2.weight" : tensor<4x4xf32>
     %o = nn.linear %d, %w2 : (tensor<?x4xf32, #nn.shape<batch, 4>>, tensor<4x4xf32>) -> tensor<?x4xf32, #nn.shape<batch, 4>> loc(#loc_fc2)
     %y = nn.add %o, %d : tensor<?x4xf32, #nn.shape<batch, 4>>

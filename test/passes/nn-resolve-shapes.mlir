@@ -82,3 +82,18 @@ func.func @lazy(%x: tensor<?x2x3xf32> {nn.name = "x"}) -> tensor<?x4xf32> {
     : (tensor<?x?xf32>, tensor<?xf32>, tensor<?xf32>) -> tensor<?x4xf32>
   return %y : tensor<?x4xf32>
 }
+
+// -----
+
+// A gradient has its target's type.
+// CHECK-LABEL: func.func @gradients
+// CHECK: nn.backward %{{.*}} to %{{.*}}, %{{.*}} : (tensor<f32>, tensor<?x2xf32, #nn.shape<x_0, 2>>, tensor<3x2xf32>) -> (tensor<?x2xf32, #nn.shape<x_0, 2>>, tensor<3x2xf32>)
+// CHECK: return %{{.*}} : tensor<?x2xf32, #nn.shape<x_0, 2>>, tensor<3x2xf32>
+nn.state @w parameter trainable : tensor<3x?xf32>
+func.func @gradients(%x: tensor<?x2xf32> {nn.name = "x"}) -> (tensor<?x2xf32>, tensor<3x?xf32>) {
+  %w = nn.read @w : tensor<3x?xf32>
+  %y = nn.linear %x, %w : (tensor<?x2xf32>, tensor<3x?xf32>) -> tensor<?x3xf32>
+  %l = nn.sum %y dims = [] keepdim = false : (tensor<?x3xf32>) -> tensor<f32>
+  %g:2 = nn.backward %l to %x, %w : (tensor<f32>, tensor<?x2xf32>, tensor<3x?xf32>) -> (tensor<?x2xf32>, tensor<3x?xf32>)
+  return %g#0, %g#1 : tensor<?x2xf32>, tensor<3x?xf32>
+}

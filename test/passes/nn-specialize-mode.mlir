@@ -12,11 +12,12 @@ nn.state @var buffer : tensor<3xf32> = dense<[1.0, 4.0, 0.25]>
 
 // CHECK-LABEL: func.func @dropout_in_training
 // CHECK-SAME: %[[X:.*]]: tensor<2x3xf32>
-// CHECK-NEXT: %[[Y:.*]] = nn.dropout %[[X]] p = 5.000000e-01 training = true
+// CHECK: %[[Y:.*]] = nn.dropout %[[X]] generator %{{.*}} p = 5.000000e-01 training = true
 // CHECK-NEXT: return %[[Y]]
 // REMARK: [Missed] dropout | Category:nn-specialize-mode | Function=dropout_in_training | Module=drop, Reason="it is in training mode and draws random numbers"
 func.func @dropout_in_training(%x: tensor<2x3xf32> {nn.name = "x"}) -> (tensor<2x3xf32> {nn.name = "y"}) attributes {nn.entry} {
-  %y = nn.dropout %x p = 5.000000e-01 training = true seed = 3 : tensor<2x3xf32> loc(fused<"drop">["model.cpp":4:5])
+  %generator = nn.constant dense<[1, 0]> : tensor<2xi64>
+  %y = nn.dropout %x generator %generator p = 5.000000e-01 training = true site = 3 : (tensor<2x3xf32>, tensor<2xi64>) -> tensor<2x3xf32> loc(fused<"drop">["model.cpp":4:5])
   return %y : tensor<2x3xf32>
 }
 
@@ -28,8 +29,9 @@ func.func @dropout_in_training(%x: tensor<2x3xf32> {nn.name = "x"}) -> (tensor<2
 func.func @batch_norm_in_training(%x: tensor<2x3xf32> {nn.name = "x"}) -> (tensor<2x3xf32> {nn.name = "y"}) attributes {nn.entry} {
   %m = nn.read @mean : tensor<3xf32>
   %v = nn.read @var : tensor<3xf32>
-  %y, %nm, %nv = nn.batch_norm %x running_mean %m running_var %v training = true momentum = 1.000000e-01 eps = 1.000000e-05
-    : (tensor<2x3xf32>, tensor<3xf32>, tensor<3xf32>) -> (tensor<2x3xf32>, tensor<3xf32>, tensor<3xf32>) loc(fused<"bn">["model.cpp":5:5])
+  %y, %nm, %nv, %bm, %bs = nn.batch_norm %x running_mean %m running_var %v training = true momentum = 1.000000e-01 eps = 1.000000e-05
+    : (tensor<2x3xf32>, tensor<3xf32>, tensor<3xf32>)
+      -> (tensor<2x3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) loc(fused<"bn">["model.cpp":5:5])
   nn.write @mean, %nm : tensor<3xf32>
   nn.write @var, %nv : tensor<3xf32>
   return %y : tensor<2x3xf32>
@@ -44,7 +46,7 @@ func.func @batch_norm_in_training(%x: tensor<2x3xf32> {nn.name = "x"}) -> (tenso
 // CHECK-NEXT: return %[[X]]
 // REMARK: [Passed] dropout | {{.*}}Function=dropout_in_evaluation{{.*}}Remark="removed: evaluation mode"
 func.func @dropout_in_evaluation(%x: tensor<2x3xf32> {nn.name = "x"}) -> (tensor<2x3xf32> {nn.name = "y"}) attributes {nn.entry} {
-  %y = nn.dropout %x p = 5.000000e-01 training = false seed = 3 : tensor<2x3xf32>
+  %y = nn.dropout %x p = 5.000000e-01 training = false site = 3 : (tensor<2x3xf32>) -> tensor<2x3xf32>
   return %y : tensor<2x3xf32>
 }
 
@@ -53,7 +55,7 @@ func.func @dropout_in_evaluation(%x: tensor<2x3xf32> {nn.name = "x"}) -> (tensor
 // CHECK-NEXT: return %[[X]]
 // REMARK: [Passed] dropout | {{.*}}Function=dropout_of_nothing{{.*}}Remark="removed: its probability is 0"
 func.func @dropout_of_nothing(%x: tensor<2x3xf32> {nn.name = "x"}) -> (tensor<2x3xf32> {nn.name = "y"}) attributes {nn.entry} {
-  %y = nn.dropout %x p = 0.000000e+00 training = true seed = 3 : tensor<2x3xf32>
+  %y = nn.dropout %x p = 0.000000e+00 training = true site = 3 : (tensor<2x3xf32>) -> tensor<2x3xf32>
   return %y : tensor<2x3xf32>
 }
 

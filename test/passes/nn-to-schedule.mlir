@@ -75,7 +75,8 @@ module attributes {nn.program = "products"} {
 
 // -----
 
-// A value that was read from a state is read in place, unless the state is written before its last use.
+// A value that was read from a state is read in place, unless the state is written before its last use. So is a new value computed:
+// nn-to-schedule-state.mlir has more of that.
 
 module attributes {nn.program = "state"} {
   nn.state @s buffer : tensor<3xf32>
@@ -97,9 +98,10 @@ module attributes {nn.program = "state"} {
     return %old, %new : tensor<3xf32>, tensor<3xf32>
   }
   // CHECK-LABEL: schedule.func @accumulate symbols []
-  // CHECK:         %[[STATE:.*]] = schedule.state @s
+  // CHECK:         %[[NEW:.*]] = schedule.state @s
+  // CHECK:         %[[OLD:.*]] = schedule.state @s
   // CHECK-NOT:     schedule.launch @f32_copy
-  // CHECK:         schedule.launch @f32_add_3(%[[STATE]],
+  // CHECK:         schedule.launch @f32_add_3(%[[OLD]], %{{.*}}) into(%[[NEW]])
   func.func @accumulate(%x: tensor<3xf32>) attributes {nn.entry} {
     %old = nn.read @s : tensor<3xf32>
     %new = nn.add %old, %x : tensor<3xf32>

@@ -78,3 +78,28 @@ schedule.func @f symbols [] {
   schedule.launch @copy(%x) into(%y) sizes [] grid [#nn.dim<1>] cost <0> : !schedule.buffer<f32, <7>> into !schedule.buffer<f32, <8>>
   schedule.return
 }
+
+// -----
+
+// A map reads in step what it has no permutation or broadcast of.
+
+schedule.kernel @add sizes [] [] extra [!schedule.buffer<f32, <4, 4>>, !schedule.buffer<f32, <4>>]
+    maps [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d1)>] -> [!schedule.buffer<f32, <4, 4>>] {
+^bb0(%x: f32, %y: f32):
+  %0 = arith.addf %x, %y : f32
+  schedule.yield %0 : f32
+}
+schedule.kernel @transpose sizes [] [] extra [!schedule.buffer<f32, <4, 4>>] maps [affine_map<(d0, d1) -> (d1, d0)>]
+    -> [!schedule.buffer<f32, <4, 4>>] {
+^bb0(%x: f32):
+  schedule.yield %x : f32
+}
+schedule.func @f symbols [] {
+  %x = schedule.input 0 "x" : !schedule.buffer<f32, <4>>
+  %s = schedule.state @s : !schedule.buffer<f32, <4, 4>>
+  %t = schedule.state @s : !schedule.buffer<f32, <4, 4>>
+  schedule.launch @add(%s, %x) into(%t) sizes [] grid [#nn.dim<1>] cost <0> : !schedule.buffer<f32, <4, 4>>, !schedule.buffer<f32, <4>> into !schedule.buffer<f32, <4, 4>>
+  // expected-error @below {{'schedule.launch' op destination 0 shares memory with operand 0, which the kernel reads while it writes}}
+  schedule.launch @transpose(%s) into(%t) sizes [] grid [#nn.dim<1>] cost <0> : !schedule.buffer<f32, <4, 4>> into !schedule.buffer<f32, <4, 4>>
+  schedule.return
+}

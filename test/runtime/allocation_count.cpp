@@ -6,8 +6,10 @@
 #include <gtest/gtest.h>
 
 #include "kiln/runtime/c_api.h"
+#include "kiln/runtime/data_loader.h"
 #include "kiln/runtime/model.h"
 #include "test_program.h"
+#include "training_program.h"
 
 namespace {
 std::atomic<bool> counting{false};
@@ -121,6 +123,24 @@ TEST_F(Allocations, NoneAfterAWrite) {
               model.call("doubled", x, y);
             }),
             0);
+}
+
+TEST(TrainingAllocations, NoneInAnEpochAfterTheFirst) {
+  test::TrainingProgram test;
+  Model model(test.program(), {2, nullptr});
+  DataLoader loader({Tensor({22, 2}, DType::Float32), Tensor({22}, DType::Int64)}, {4, true, false, 0});
+  Tensor loss[1], logits[1] = {Tensor({22, 3}, DType::Float32)};
+  const std::vector<Tensor> x = {Tensor({22, 2}, DType::Float32)};
+  auto epoch = [&] {
+    loader.begin_epoch();
+    for (auto batch = loader.next(); !batch.empty(); batch = loader.next()) {
+      model.call("train_step", batch, loss);
+      model.call("predict", x, logits); // prepares anew
+    }
+    model.set_learning_rate(0.01, "optimizer", 1);
+  };
+  EXPECT_GT(allocations_in(epoch), 0);
+  EXPECT_EQ(allocations_in(epoch), 0);
 }
 
 TEST_F(Allocations, NoneThroughTheCInterface) {

@@ -9,7 +9,9 @@
 #include "c_host.h"
 #include "kiln/runtime/dtype.h"
 #include "kiln/runtime/files.h"
+#include "test_files.h"
 #include "test_program.h"
+#include "training_program.h"
 
 namespace kiln::runtime {
 namespace {
@@ -50,6 +52,50 @@ TEST(CApi, ThreadsOfTheHost) {
   EXPECT_EQ(calls, 2);
   EXPECT_EQ(results[0], 13);
   EXPECT_EQ(results[5], 40);
+}
+
+TEST(CApi, Training) {
+  test::TrainingProgram test;
+  TemporaryFolder folder;
+  kiln_runtime_program *program = nullptr;
+  kiln_runtime_model *model = nullptr, *other = nullptr;
+  ASSERT_EQ(kiln_runtime_from_descriptor(&test.descriptor, &program), KILN_STATUS_OK);
+  ASSERT_EQ(kiln_runtime_create_model(program, nullptr, &model), KILN_STATUS_OK);
+  ASSERT_EQ(kiln_runtime_create_model(program, nullptr, &other), KILN_STATUS_OK);
+  double rate = 0;
+  EXPECT_EQ(kiln_runtime_learning_rate(model, nullptr, 1, &rate), KILN_STATUS_OK);
+  EXPECT_EQ(rate, 0.05);
+  EXPECT_EQ(kiln_runtime_set_learning_rate(model, "optimizer", 1, 0.25), KILN_STATUS_OK);
+  EXPECT_EQ(kiln_runtime_set_learning_rate(model, nullptr, 1, -1), KILN_STATUS_VALUE);
+  EXPECT_EQ(kiln_runtime_last_error(), std::string("Invalid learning rate: -1.0"));
+  EXPECT_EQ(kiln_runtime_manual_seed(model, 3), KILN_STATUS_OK);
+
+  kiln_tensor_statistics statistics = {};
+  EXPECT_EQ(kiln_runtime_gradient_statistics(model, "head.bias", &statistics), KILN_STATUS_KEY);
+  float x[4] = {1, 2, 3, 4}, loss = 0;
+  int64_t y[2] = {0, 2};
+  const int64_t x_sizes[] = {2, 2}, y_sizes[] = {2};
+  const kiln_tensor inputs[] = {{x, KILN_DTYPE_FLOAT32, 2, x_sizes, nullptr}, {y, KILN_DTYPE_INT64, 1, y_sizes, nullptr}},
+                    output = {&loss, KILN_DTYPE_FLOAT32, 0, nullptr, nullptr};
+  ASSERT_EQ(kiln_runtime_call(model, "train_step", inputs, 2, &output, 1, nullptr), KILN_STATUS_OK) << kiln_runtime_last_error();
+  EXPECT_GT(loss, 0);
+  EXPECT_EQ(kiln_runtime_gradient_statistics(model, "head.bias", &statistics), KILN_STATUS_OK);
+  EXPECT_NEAR(statistics.mean, 0, 1e-7); // the gradients of a cross entropy add up to zero
+  EXPECT_GT(statistics.norm, 0);
+
+  const std::string path = folder.path("c.pt"), weights = folder.path("w.safetensors");
+  EXPECT_EQ(kiln_runtime_save_checkpoint(model, path.c_str()), KILN_STATUS_OK) << kiln_runtime_last_error();
+  EXPECT_EQ(kiln_runtime_load_checkpoint(other, path.c_str()), KILN_STATUS_OK) << kiln_runtime_last_error();
+  EXPECT_EQ(kiln_runtime_learning_rate(other, nullptr, 1, &rate), KILN_STATUS_OK);
+  EXPECT_EQ(rate, 0.25);
+  EXPECT_EQ(kiln_runtime_save_weights(other, weights.c_str()), KILN_STATUS_OK);
+  EXPECT_EQ(load(weights).size(), 2u);
+  EXPECT_EQ(kiln_runtime_zero_grad(model, 1), KILN_STATUS_OK);
+  EXPECT_EQ(kiln_runtime_gradient_statistics(model, "head.bias", &statistics), KILN_STATUS_KEY);
+  EXPECT_EQ(kiln_runtime_last_error(), std::string("'head.bias' is no parameter with a gradient"));
+  kiln_runtime_destroy_model(other);
+  kiln_runtime_destroy_model(model);
+  kiln_runtime_unload(program);
 }
 
 class CApiErrors : public testing::Test {

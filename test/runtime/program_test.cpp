@@ -15,6 +15,7 @@
 #include "kiln/runtime/model.h"
 #include "program_parts.h"
 #include "test_program.h"
+#include "training_program.h"
 
 namespace kiln::runtime {
 namespace {
@@ -109,12 +110,14 @@ constexpr kiln_dim kUnknownSymbol[] = {{0, 4, 0}, {2, -1, 0}}, kNoSymbol[] = {{3
 
 const Damage kDamages[] = {
     {"major", [](TestProgram &t) { t.descriptor.abi_major = 2; },
-     "was built for version 2.0 of the program interface, and this runtime has version 1.0: build it again with a Kiln of "
+     "was built for version 2.1 of the program interface, and this runtime has version 1.1: build it again with a Kiln of "
      "this runtime's version"},
-    {"minor", [](TestProgram &t) { t.descriptor.abi_minor = 1; },
-     "was built for version 1.1 of the program interface, and this runtime has version 1.0: build it again with a Kiln of "
+    {"minor", [](TestProgram &t) { t.descriptor.abi_minor = 2; },
+     "was built for version 1.2 of the program interface, and this runtime has version 1.1: build it again with a Kiln of "
      "this runtime's version"},
-    {"program_size", [](TestProgram &t) { t.descriptor.struct_size = 8; }, "program: has struct_size 8: expected at least 120"},
+    {"program_size", [](TestProgram &t) { t.descriptor.struct_size = 8; }, "program: has struct_size 8: expected at least 152"},
+    {"program_size_of_minor_0", [](TestProgram &t) { t.descriptor.abi_minor = 0; t.descriptor.struct_size = 112; },
+     "program: has struct_size 112: expected at least 120"},
     {"target", [](TestProgram &t) { t.descriptor.target = "aarch64"; }, "target: is 'aarch64': expected 'x86_64'"},
     {"name", [](TestProgram &t) { t.descriptor.name = nullptr; }, "name: is null: expected text"},
     {"fingerprint", [](TestProgram &t) { t.descriptor.fingerprint = "12"; },
@@ -123,7 +126,9 @@ const Damage kDamages[] = {
     {"state_size", [](TestProgram &t) { t.states[1].struct_size = 0; }, "states[1]: has struct_size 0: expected at least 48"},
     {"other_state_size", [](TestProgram &t) { t.states[1].struct_size += 8; },
      "states[1]: has another struct_size than the first entry"},
-    {"state_kind", [](TestProgram &t) { t.states[0].kind = 3; }, "states[0]: is of the unknown kind 3"},
+    {"state_kind", [](TestProgram &t) { t.states[0].kind = 6; }, "states[0]: is of the unknown kind 6"},
+    {"state_kind_of_minor_0", [](TestProgram &t) { t.descriptor.abi_minor = 0; t.states[0].kind = 3; },
+     "states[0]: is of the unknown kind 3"},
     {"state_dtype", [](TestProgram &t) { t.states[0].dtype = 10; }, "states[0]: has the unknown dtype 10"},
     {"state_rank", [](TestProgram &t) { t.states[0].rank = 65; }, "states[0]: has 65 dimensions: expected at most 64"},
     {"state_sizes", [](TestProgram &t) { t.states[1].sizes = kNegative; },
@@ -161,6 +166,114 @@ const Damage kDamages[] = {
 
 INSTANTIATE_TEST_SUITE_P(Program, DamagedDescriptor, testing::ValuesIn(kDamages),
                          [](const testing::TestParamInfo<Damage> &info) { return info.param.name; });
+
+//===----------------------------------------------------------------------===//
+// What training needs
+//===----------------------------------------------------------------------===//
+
+using test::TrainingProgram;
+
+TEST(TrainingDescriptor, SaysWhatItHolds) {
+  TrainingProgram test;
+  const Program program = test.program();
+  ASSERT_EQ(program.gradients().size(), 2u);
+  EXPECT_EQ(program.gradients()[1].parameter, 1u);
+  EXPECT_EQ(program.gradients()[1].state, 3u);
+  EXPECT_EQ(program.gradient_flags(), 4u);
+  EXPECT_EQ(program.generator(), 12u);
+  EXPECT_EQ(program.states()[12].kind, StateKind::Generator);
+  ASSERT_EQ(program.optimizers().size(), 1u);
+  const OptimizerDescription &optimizer = program.optimizers()[program.optimizer_index("optimizer")];
+  EXPECT_EQ(optimizer.type, "Adam");
+  EXPECT_EQ(optimizer.steps, 5u);
+  ASSERT_EQ(optimizer.groups.size(), 2u);
+  const ParameterGroup &group = optimizer.groups[1];
+  EXPECT_EQ(group.learning_rate, 11u);
+  EXPECT_EQ(group.parameters[0], 1u);
+  EXPECT_EQ(group.options[1].first, "betas");
+  EXPECT_EQ(std::get<std::vector<double>>(group.options[1].second), (std::vector<double>{0.9, 0.999}));
+  EXPECT_EQ(std::get<double>(group.options[0].second), 0.1);
+  EXPECT_EQ(std::get<bool>(group.options[3].second), false);
+  EXPECT_TRUE(std::holds_alternative<std::monostate>(group.options[5].second));
+  EXPECT_EQ(group.slots[1].name, "exp_avg_sq");
+  EXPECT_EQ(group.slots[1].states[0], 9);
+}
+
+TEST(TrainingDescriptor, OfMinor0HasNone) {
+  TestProgram test;
+  test.descriptor.abi_minor = 0;
+  test.descriptor.struct_size = offsetof(kiln_program, gradient_count);
+  test.descriptor.gradient_count = test.descriptor.optimizer_count = 7; // what lies behind it
+  const Program program = test.program();
+  EXPECT_TRUE(program.gradients().empty() && program.optimizers().empty());
+  EXPECT_FALSE(program.gradient_flags() || program.generator());
+}
+
+struct TrainingDamage {
+  const char *name;
+  void (*damage)(TrainingProgram &);
+  const char *message;
+};
+
+class DamagedTraining : public testing::TestWithParam<TrainingDamage> {};
+
+TEST_P(DamagedTraining, IsRefused) {
+  TrainingProgram test;
+  GetParam().damage(test);
+  EXPECT_EQ(text_of<FileError>([&] { test.program(); }), std::string("linked program: ") + GetParam().message);
+}
+
+constexpr uint32_t kOtherParameter[] = {0}, kNoParameter[] = {2};
+constexpr int32_t kFarSlot[] = {99}, kOtherKind[] = {2}, kTaken[] = {6}, kNegativeSlot[] = {-2};
+constexpr int64_t kThree[] = {3};
+
+const TrainingDamage kTrainingDamages[] = {
+    {"gradient_parameter", [](TrainingProgram &t) { t.gradients[0].parameter = 2; },
+     "gradients[0].parameter: names state 'gradients.head.weight', which is no parameter"},
+    {"gradient_far", [](TrainingProgram &t) { t.gradients[0].gradient = 14; }, "gradients[0].gradient: is 14, and there are 14"},
+    {"gradient_of_other_shape", [](TrainingProgram &t) { t.gradients[0].gradient = 3; },
+     "gradients[0].gradient: names state 'gradients.head.bias', which has not the kind, dtype or sizes that it must have"},
+    {"gradient_twice", [](TrainingProgram &t) { t.gradients[1].parameter = 0; },
+     "gradients[1].parameter: names state 'head.weight', which another entry names too"},
+    {"gradient_flag", [](TrainingProgram &t) { t.gradients[1].flag = 0; }, "gradients[1].flag: is 0: expected 1, the place of the gradient"},
+    {"flags", [](TrainingProgram &t) { t.descriptor.gradient_flags = -1; }, "gradient_flags: is -1, and there are 14"},
+    {"flags_without_gradients", [](TrainingProgram &t) { t.descriptor.gradient_count = 0; },
+     "gradient_flags: is 4: expected -1, since there are no gradients"},
+    {"generator", [](TrainingProgram &t) { t.descriptor.generator = 13; },
+     "generator: names state 'calls', which has not the kind, dtype or sizes that it must have"},
+    {"optimizers", [](TrainingProgram &t) { t.descriptor.optimizers = nullptr; }, "optimizers: is null: expected 1 entries"},
+    {"optimizer_size", [](TrainingProgram &t) { t.optimizers[0].struct_size = 4; }, "optimizers[0]: has struct_size 4: expected at least 40"},
+    {"optimizer_name", [](TrainingProgram &t) { t.optimizers[0].name = ""; }, "optimizers[0].name: is empty"},
+    {"steps", [](TrainingProgram &t) { t.states[5].sizes = kThree; },
+     "optimizers[0].steps: names state 'optimizer.step', which has not the kind, dtype or sizes that it must have"},
+    {"rate", [](TrainingProgram &t) { t.groups[1].learning_rate = 12; },
+     "optimizers[0].groups[1].learning_rate: names state 'generator', which has not the kind, dtype or sizes that it must have"},
+    {"rate_twice", [](TrainingProgram &t) { t.groups[1].learning_rate = 10; },
+     "optimizers[0].groups[1].learning_rate: names state 'optimizer.param_groups.0.lr', which another entry names too"},
+    {"group_parameter", [](TrainingProgram &t) { t.groups[1].parameters = kNoParameter; },
+     "optimizers[0].groups[1].parameters[0]: names state 'gradients.head.weight', which is no parameter"},
+    {"group_parameter_twice", [](TrainingProgram &t) { t.groups[1].parameters = kOtherParameter; },
+     "optimizers[0].groups[1].parameters[0]: names state 'head.weight', which another entry names too"},
+    {"option_kind", [](TrainingProgram &t) { t.options[0][1].kind = 5; }, "optimizers[0].groups[0].options[1]: is of the unknown kind 5"},
+    {"option_name", [](TrainingProgram &t) { t.options[0][1].name = "betas"; },
+     "optimizers[0].groups[0].options[1].name: 'betas' is there twice"},
+    {"option_lr", [](TrainingProgram &t) { t.options[0][1].name = "lr"; },
+     "optimizers[0].groups[0].options[1].name: is 'lr', which is no constant of a group"},
+    {"option_numbers", [](TrainingProgram &t) { t.options[0][0].number_count = 65; },
+     "optimizers[0].groups[0].options[0]: has 65 numbers: expected at most 64"},
+    {"slot_far", [](TrainingProgram &t) { t.slots[0][1].states = kFarSlot; },
+     "optimizers[0].groups[0].slots[1].states[0]: is 99, and there are 14"},
+    {"slot_negative", [](TrainingProgram &t) { t.slots[0][1].states = kNegativeSlot; },
+     "optimizers[0].groups[0].slots[1].states[0]: is -2, and there are 14"},
+    {"slot_kind", [](TrainingProgram &t) { t.slots[0][1].states = kOtherKind; },
+     "optimizers[0].groups[0].slots[1].states[0]: names state 'gradients.head.weight', which has not the kind, dtype or sizes that it "
+     "must have"},
+    {"slot_twice", [](TrainingProgram &t) { t.slots[0][1].states = kTaken; },
+     "optimizers[0].groups[0].slots[1].states[0]: names state 'optimizer.exp_avg.head.weight', which another entry names too"},
+};
+
+INSTANTIATE_TEST_SUITE_P(Program, DamagedTraining, testing::ValuesIn(kTrainingDamages),
+                         [](const testing::TestParamInfo<TrainingDamage> &info) { return info.param.name; });
 
 TEST(Program, NullDescriptor) {
   EXPECT_EQ(text_of<FileError>([] { Program::from(nullptr); }), "linked program: the descriptor is null");
@@ -236,9 +349,9 @@ TEST(ProgramLoad, WrongArtifacts) {
     const std::string path = artifact(name);
     return text_of<FileError>([&] { Program::load(path); }).substr(path.size() + 2);
   };
-  EXPECT_EQ(error("later_major"), "was built for version 2.0 of the program interface, and this runtime has version 1.0: "
+  EXPECT_EQ(error("later_major"), "was built for version 2.1 of the program interface, and this runtime has version 1.1: "
                                   "build it again with a Kiln of this runtime's version");
-  EXPECT_EQ(error("later_minor"), "was built for version 1.1 of the program interface, and this runtime has version 1.0: "
+  EXPECT_EQ(error("later_minor"), "was built for version 1.2 of the program interface, and this runtime has version 1.1: "
                                   "build it again with a Kiln of this runtime's version");
   EXPECT_EQ(error("no_program"), "exports no symbol kiln_program_*: expected a shared library that kiln built");
   EXPECT_TRUE(error("two_programs") ==

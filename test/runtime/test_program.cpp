@@ -235,6 +235,7 @@ TestProgram::TestProgram() {
   descriptor.modules = modules.data();
   descriptor.site_count = sites.size();
   descriptor.sites = sites.data();
+  descriptor.gradient_flags = descriptor.generator = -1;
 }
 
 } // namespace kiln::runtime::test

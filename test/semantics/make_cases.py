@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Records what PyTorch computes for every op of the semantics table.
+"""Records what PyTorch computes for every op of the semantics table that inference needs.
 
 Writes into test/data/semantics: cases.txt (one block a case: op, operands with their strides,
 attributes, expected results or error) and cases.safetensors (the tensors it names). Needs PyTorch
@@ -8,121 +8,10 @@ and safetensors; run it again only to add cases:
     python test/semantics/make_cases.py
 """
 
-import pathlib
-import warnings
-
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 
-warnings.filterwarnings("ignore")
-FOLDER = pathlib.Path(__file__).resolve().parent.parent / "data" / "semantics"
-NAN, INF = float("nan"), float("inf")
-DTYPES = {
-    torch.bool: "bool",
-    torch.uint8: "uint8",
-    torch.int8: "int8",
-    torch.int16: "int16",
-    torch.int32: "int32",
-    torch.int64: "int64",
-    torch.float16: "float16",
-    torch.bfloat16: "bfloat16",
-    torch.float32: "float32",
-    torch.float64: "float64",
-}
-f32, f64, f16, bf16, i64 = torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64
-i32, i8, u8, boolean = torch.int32, torch.int8, torch.uint8, torch.bool
-
-tensors, lines, names = {}, [], {}
-
-
-def store(tensor):
-    """Names the tensor's whole storage; equal ones are kept once."""
-    base = (
-        torch.empty(0, dtype=tensor.dtype).set_(tensor.untyped_storage())
-        if tensor.numel()
-        else torch.zeros(1, dtype=tensor.dtype)
-    )
-    key = (tensor.dtype, base.view(torch.uint8).numpy().tobytes())
-    if key not in names:
-        names[key] = f"t{len(tensors)}"
-        tensors[names[key]] = base.clone()
-    return names[key]
-
-
-def ints(values):
-    return "[" + ",".join(str(int(v)) for v in values) + "]"
-
-
-def describe(tensor):
-    return f"{store(tensor)} {ints(tensor.shape)} {ints(tensor.stride())} {tensor.storage_offset()}"
-
-
-class Dims(list):
-    """An attribute of sizes."""
-
-
-class Dim(int):
-    """An attribute that is one size."""
-
-
-def attribute(name, value):
-    if isinstance(value, bool):
-        return f"attr {name} bool {str(value).lower()}"
-    if isinstance(value, Dim):
-        return f"attr {name} dim {int(value)}"
-    if isinstance(value, int):
-        return f"attr {name} i64 {value}"
-    if isinstance(value, float):
-        return f"attr {name} f64 {value!r}"
-    if isinstance(value, Dims):
-        return f"attr {name} dims {ints(value)}"
-    if isinstance(value, list):
-        return f"attr {name} i64s {ints(value)}"
-    if isinstance(value, torch.dtype):
-        return f"attr {name} dtype {DTYPES[value]}"
-    return f"attr {name} tensor {describe(value.contiguous())}"
-
-
-counts = {}
-
-
-def case(op, operands, compute, match="exact", **attributes):
-    """match: exact; close (relative, element by element); scaled (relative to the largest magnitude)."""
-    counts[op] = counts.get(op, 0) + 1
-    lines.append(f"case {op}.{counts[op]}")
-    lines.append(f"op nn.{op}")
-    for operand in operands:
-        lines.append("operand " + ("-" if operand is None else describe(operand)))
-    lines.extend(attribute(name, value) for name, value in attributes.items())
-    try:
-        results = compute()
-        lines.append(f"match {match}")
-        for result in results if isinstance(results, tuple) else (results,):
-            lines.append("result " + describe(result.detach().contiguous().clone()))
-    except (RuntimeError, ValueError, IndexError, AssertionError) as error:
-        kind = "IndexError" if isinstance(error, IndexError) else "ValueError"
-        lines.append(f"error {kind} {str(error)}")
-    lines.append("")
-
-
-source = torch.Generator().manual_seed(1234)
-
-
-def normal(*shape, dtype=f32):
-    return torch.randn(shape, generator=source, dtype=f64).to(dtype)
-
-
-def integers(*shape, low=-9, high=10, dtype=i64):
-    return torch.randint(low, high, shape, generator=source).to(dtype)
-
-
-SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, 1e-30, 1e-42, 3e38, 88.5, -104.0, 20.0, -20.0, INF, -INF, NAN]
-
-
-def special(dtype):
-    return torch.tensor(SPECIAL, dtype=f64).to(dtype)
-
+from recording import *
 
 # ---- element-wise --------------------------------------------------------------------------------
 EXACT_UNARY = {"relu", "neg", "abs", "sqrt"}
@@ -307,10 +196,11 @@ for dtype in (f32, f64, f16):
 
 
 def batch_norm(x, w, b, mean, var, training, momentum, eps):
-    if mean is None or not training:
+    if not training:
         return F.batch_norm(x, mean, var, w, b, training, momentum, eps)
-    mean, var = mean.clone(), None if var is None else var.clone()
-    return F.batch_norm(x, mean, var, w, b, training, momentum, eps), mean, var
+    running = () if mean is None else (mean.clone(), None if var is None else var.clone())
+    output = F.batch_norm(x, *(running or (None, None)), w, b, training, momentum, eps)
+    return output, *running, *batch_statistics(x, eps)
 
 
 def batch_norm_case(x, w, b, mean, var, training=False, momentum=0.1, eps=1e-5):
@@ -387,12 +277,12 @@ for dtype in (f32, f64, f16):
 for dtype in (f32, f64, f16):
     for x in (special(dtype), normal(3, 4, dtype=dtype).t(), normal(0, 2, dtype=dtype)):
         for p, training in ((0.5, False), (0.0, True), (1.0, True), (1.0, False)):
-            case("dropout", [x], lambda: torch.dropout(x, p, training), p=p, training=training, seed=7)
+            case("dropout", [x], lambda: torch.dropout(x, p, training), p=p, training=training, site=7)
 for p in (1.5, -0.1, NAN):
-    case("dropout", [z(2)], lambda: torch.dropout(z(2), p, True), p=p, training=True, seed=0)
+    case("dropout", [z(2)], lambda: torch.dropout(z(2), p, True), p=p, training=True, site=0)
 x = integers(3)
-case("dropout", [x], lambda: torch.dropout(x, 0.5, False), p=0.5, training=False, seed=0)
-case("dropout", [x], lambda: torch.dropout(x, 0.5, True), p=0.5, training=True, seed=0)
+case("dropout", [x], lambda: torch.dropout(x, 0.5, False), p=0.5, training=False, site=0)
+case("dropout", [x], lambda: torch.dropout(x, 0.5, True), p=0.5, training=True, site=0)
 
 # ---- embedding -----------------------------------------------------------------------------------
 for dtype in (f32, f64, f16, i64):
@@ -610,9 +500,4 @@ for name in ("sum", "mean"):
 x = torch.tensor([2**63 - 1, 1])
 case("sum", [x], lambda: x.sum([0]), dims=[0], keepdim=False)
 
-FOLDER.mkdir(parents=True, exist_ok=True)
-(FOLDER / "cases.txt").write_text(
-    f"# Recorded by make_cases.py with PyTorch {torch.__version__.split('+')[0]}.\n\n" + "\n".join(lines)
-)
-save_file(tensors, FOLDER / "cases.safetensors")
-print(sum(counts.values()), "cases", len(tensors), "tensors")
+write("cases")

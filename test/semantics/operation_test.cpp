@@ -115,11 +115,12 @@ TEST(Infer, BatchNormResults) {
   const Attributes training{{"training", true}, {"momentum", 0.1}, {"eps", 1e-5}};
   const Attributes evaluation{{"training", false}, {"momentum", 0.1}, {"eps", 1e-5}};
   EXPECT_EQ(infer_types("nn.batch_norm", {input, channel, channel, channel, channel}, training),
-            (std::vector<TensorType>{input, channel, channel}));
+            (std::vector<TensorType>{input, channel, channel, channel, channel}));
   EXPECT_EQ(infer_types("nn.batch_norm", {input, std::nullopt, std::nullopt, channel, channel},
                         evaluation),
             (std::vector<TensorType>{input}));
-  EXPECT_EQ(infer_types("nn.batch_norm", {input}, training), (std::vector<TensorType>{input}));
+  EXPECT_EQ(infer_types("nn.batch_norm", {input}, training),
+            (std::vector<TensorType>{input, channel, channel}));
 }
 
 TEST(Infer, SymbolicErrors) {
@@ -181,10 +182,15 @@ TEST(Philox, KnownAnswers) {
 
 TEST(Philox, Layout) {
   for (uint32_t i = 0; i < 4; ++i)
-    EXPECT_EQ(philox_bits24(0, i), philox4x32({0, 0, 0, 0}, {0, 0})[i] >> 8);
-  EXPECT_EQ(philox_bits24(0xa4093822'299f31d0, (uint64_t{5} << 34) + 6),
+    EXPECT_EQ(philox_bits24({}, i), philox4x32({0, 0, 0, 0}, {0, 0})[i] >> 8);
+  EXPECT_EQ(philox_bits24({.seed = 0xa4093822'299f31d0}, (uint64_t{5} << 34) + 6),
             philox4x32({1, 5, 0, 0}, {0x299f31d0, 0xa4093822})[2] >> 8);
-  EXPECT_EQ(philox_uniform(0, 0), static_cast<float>(0x6627e8) / 16777216.0f);
+  EXPECT_EQ(philox_uniform({}, 0), static_cast<float>(0x6627e8) / 16777216.0f);
+  EXPECT_EQ(philox_bits24({.seed = 0x299f31d0'a4093822,
+                           .offset = 0xffffffff'13198a2e,
+                           .site = 0x03707344 ^ 0xffffffff},
+                          (uint64_t{5} << 34) + 6),
+            philox4x32({1, 5, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0})[2] >> 8);
 }
 
 TEST(Philox, Threshold) {
@@ -194,22 +200,139 @@ TEST(Philox, Threshold) {
   EXPECT_EQ(philox_threshold(0x1p-25), 1u); // rounds up: a uniform below p is dropped
   for (double p : {0.1, 0.3, 0.9})
     for (uint64_t i = 0; i < 1000; ++i)
-      EXPECT_EQ(philox_keeps(42, i, p), philox_uniform(42, i) >= p);
+      EXPECT_EQ(philox_keeps({.seed = 42}, i, p), philox_uniform({.seed = 42}, i) >= p);
 }
 
 TEST(Dropout, ScalesWhatItKeeps) {
   const int64_t count = 20000;
   const Tensor input = Tensor::scalar(3.0f).expand({100, count / 100});
-  const Attributes attributes{{"p", 0.25}, {"training", true}, {"seed", int64_t{1234}}};
-  const Tensor output = evaluate("nn.dropout", std::vector<Tensor>{input}, attributes)[0];
+  const Attributes attributes{{"p", 0.25}, {"training", true}, {"site", int64_t{3}}};
+  const PhiloxStream stream{.seed = 1234, .offset = 5, .site = 3};
+  const Tensor generator = Tensor::from<int64_t>(std::vector<int64_t>{1234, 5}, {2});
+  const Tensor output = evaluate("nn.dropout", std::vector<Tensor>{input, generator}, attributes)[0];
   int64_t kept = 0;
   for (int64_t i = 0; i < count; ++i) {
     const float value = output.data<float>()[i];
-    EXPECT_EQ(value, philox_keeps(1234, static_cast<uint64_t>(i), 0.25) ? 4.0f : 0.0f);
+    EXPECT_EQ(value, philox_keeps(stream, static_cast<uint64_t>(i), 0.25) ? 4.0f : 0.0f);
     kept += value != 0;
   }
   // Four standard deviations of the binomial distribution.
   EXPECT_NEAR(static_cast<double>(kept), 0.75 * count, 4 * std::sqrt(count * 0.75 * 0.25));
+}
+
+TEST(Dropout, NeedsAGeneratorWhereItDraws) {
+  auto attributes = [](double p, bool training) {
+    return Attributes{{"p", p}, {"training", training}, {"site", int64_t{0}}};
+  };
+  EXPECT_EQ(error_of("nn.dropout", {type({2})}, attributes(0.5, true)),
+            "nn.dropout needs a generator in training");
+  for (auto [p, training] : {std::pair(0.0, true), {1.0, true}, {0.5, false}})
+    EXPECT_EQ(shape("nn.dropout", {type({2})}, attributes(p, training)), "[2]");
+  EXPECT_EQ(error_of("nn.dropout", {type({2}), type({2})}, attributes(0.5, true)),
+            "nn.dropout needs its generator as int64[2], seed and offset, but got float32[2]");
+}
+
+//===----------------------------------------------------------------------===//
+// Training
+//===----------------------------------------------------------------------===//
+
+TEST(Training, SymbolicShapes) {
+  const Attributes loss{{"ignore_index", int64_t{-100}}, {"label_smoothing", 0.0},
+                        {"reduction", std::string("none")}};
+  const TensorType labels = type({batch, length}, DType::Int64);
+  EXPECT_EQ(shape("nn.cross_entropy", {type({batch, 10, length}), labels}, loss),
+            "[batch, length]");
+  EXPECT_EQ(shape("nn.cross_entropy_backward",
+                  {type({batch, length}), type({batch, 10, length}), labels}, loss),
+            "[batch, 10, length]");
+  EXPECT_EQ(error_of("nn.cross_entropy_backward",
+                     {type({}), type({batch, 10, length}), labels}, loss),
+            "nn.cross_entropy_backward needs a gradient of the loss's type float32[batch, length], "
+            "but got float32[]");
+  EXPECT_EQ(error_of("nn.cross_entropy", {type({batch, 10}), type({batch, 10})}, loss),
+            "nn.cross_entropy takes class indices as its target, but got class probabilities of "
+            "type Float");
+  EXPECT_EQ(shape("nn.embedding_backward", {type({batch, length, 8}), labels},
+                  {{"num_embeddings", DimExpr(100)}}),
+            "[100, 8]");
+  EXPECT_EQ(error_of("nn.embedding_backward", {type({batch, 8}), labels},
+                     {{"num_embeddings", DimExpr(100)}}),
+            "nn.embedding_backward needs a gradient of the shape of the indices and the features "
+            "of a row, but the gradient is [batch, 8], the indices are [batch, length]");
+  EXPECT_EQ(shape("nn.where", {type({batch, 1}, DType::Bool), type({length}), type({})}),
+            "[batch, length]");
+  EXPECT_EQ(infer_types("nn.lt", {type({batch}), type({})})[0], type({batch}, DType::Bool));
+  EXPECT_EQ(error_of("nn.lt", {type({2}), type({2}, DType::Int64)}),
+            "nn.lt needs operands of one dtype, but got Float and Long\nconvert one of them "
+            "(nn.cast) first");
+
+  const Attributes norm{{"training", true}, {"momentum", 0.1}, {"eps", 1e-5}};
+  const TensorType channels = type({3});
+  EXPECT_EQ(infer_types("nn.batch_norm", {type({batch, 3, length})}, norm).size(), 3u);
+  EXPECT_EQ(infer_types("nn.batch_norm",
+                        {type({batch, 3}), std::nullopt, std::nullopt, channels, channels}, norm)
+                .size(),
+            5u);
+  EXPECT_EQ(infer_types("nn.batch_norm_backward",
+                        {type({batch, 3}), type({batch, 3}), channels, channels}),
+            (std::vector<TensorType>{type({batch, 3}), channels, channels}));
+  EXPECT_EQ(error_of("nn.batch_norm_backward",
+                     {type({batch, 3}), type({batch, 3}), type({batch}), channels}),
+            "nn.batch_norm_backward needs batch_mean of type float32[3], but got float32[batch]");
+}
+
+TEST(Training, OptimizersCheckTheirLists) {
+  const Attributes options{{"count", int64_t{1}},  {"indices", std::vector<int64_t>{0}},
+                           {"momentum", 0.9},      {"dampening", 0.0},
+                           {"weight_decay", 0.0},  {"nesterov", false},
+                           {"maximize", false}};
+  const TensorType parameter = type({2}), rate = type({}, DType::Float64);
+  auto error = [&](std::vector<std::optional<TensorType>> operands, auto... changes) {
+    Attributes changed = options;
+    (changed.set(changes.first, changes.second), ...);
+    return error_of("nn.sgd", operands, changed);
+  };
+  auto change = [](const char *name, Attribute value) { return std::pair(name, value); };
+  EXPECT_EQ(infer_types("nn.sgd", {parameter, parameter, parameter, type({4}), rate}, options),
+            (std::vector<TensorType>{parameter, parameter}));
+  EXPECT_EQ(error({parameter, parameter, type({4}), rate}),
+            "nn.sgd takes 1 parameters, 1 gradients, 1 momentum_buffers, steps and lr, but got 4 "
+            "operands");
+  EXPECT_EQ(error({parameter, type({3}), parameter, type({4}), rate}),
+            "nn.sgd needs gradients of their parameters' types, but number 0 is float32[3], its "
+            "parameter float32[2]");
+  EXPECT_EQ(error({parameter, parameter, parameter, type({}), rate}),
+            "nn.sgd needs steps of one dimension and type float32, but got float32[]");
+  EXPECT_EQ(error({parameter, parameter, parameter, type({4}), type({})}),
+            "nn.sgd needs a learning rate of type float64[], but got float32[]");
+  EXPECT_EQ(error({parameter, parameter, parameter, type({4}), rate},
+                  change("indices", std::vector<int64_t>{4})),
+            "nn.sgd has index 4, but steps are float32[4]");
+  EXPECT_EQ(error({parameter, parameter, parameter, type({4}), rate}, change("count", int64_t{0})),
+            "nn.sgd needs at least one parameter, but its count is 0");
+  EXPECT_EQ(error({parameter, parameter, parameter, type({4}), rate}, change("nesterov", true),
+                  change("dampening", 0.5)),
+            "Nesterov momentum requires a momentum and zero dampening");
+  EXPECT_EQ(error({type({2}, DType::Int64), type({2}, DType::Int64), type({2}, DType::Int64),
+                   type({4}), rate}),
+            "nn.sgd changes floating-point parameters, but parameter 0 is int64[2]");
+}
+
+// What PyTorch 2.15 does when one goes backward through each a second time.
+TEST(Training, WhatBackwardKeeps) {
+  for (const char *name : {"nn.add", "nn.sub", "nn.neg", "nn.reshape", "nn.permute", "nn.expand",
+                           "nn.slice", "nn.slice_scatter", "nn.cat", "nn.cast", "nn.sum", "nn.mean"})
+    EXPECT_FALSE(find_operation(name)->saves_for_backward) << name;
+  for (const char *name :
+       {"nn.mul", "nn.div", "nn.maximum", "nn.minimum", "nn.relu", "nn.sigmoid", "nn.tanh",
+        "nn.exp", "nn.log", "nn.sqrt", "nn.rsqrt", "nn.abs", "nn.where", "nn.linear", "nn.matmul",
+        "nn.batch_norm", "nn.dropout", "nn.embedding", "nn.cross_entropy"}) {
+    EXPECT_TRUE(find_operation(name)->saves_for_backward) << name;
+    EXPECT_TRUE(find_operation(name)->differentiable) << name;
+  }
+  for (const char *name : {"nn.eq", "nn.ge", "nn.detach", "nn.full", "nn.constant", "nn.sgd",
+                           "nn.adam", "nn.batch_norm_backward"})
+    EXPECT_FALSE(find_operation(name)->differentiable) << name;
 }
 
 } // namespace

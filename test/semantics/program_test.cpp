@@ -124,6 +124,131 @@ TEST(CheckProgram, Types) {
             "(batchx2");
 }
 
+//===----------------------------------------------------------------------===//
+// Training
+//===----------------------------------------------------------------------===//
+
+// good_program with a gradient of fc.weight that is kept, and an optimizer of it.
+RecordedProgram training_program() {
+  RecordedProgram program = good_program();
+  const Tensor like_weight({4, 3}, DType::Float32);
+  program.states.insert(
+      program.states.end(),
+      {{"gradients.fc.weight", StateKind::Gradient, false, like_weight},
+       {"gradients.defined", StateKind::Gradient, false, Tensor({1}, DType::Bool)},
+       {"optimizer.exp_avg.fc.weight", StateKind::Optimizer, false, like_weight},
+       {"optimizer.step", StateKind::Optimizer, false, Tensor({1}, DType::Float32)},
+       {"optimizer.param_groups.0.lr", StateKind::Hyperparameter, false, Tensor({}, DType::Float64)},
+       {"generator", StateKind::Generator, false, Tensor({2}, DType::Int64)}});
+  program.gradients = {{"fc.weight", "gradients.fc.weight", 0}};
+  program.optimizers = {{"optimizer",
+                         "Adam",
+                         "optimizer.step",
+                         {{{"fc.weight"},
+                           "optimizer.param_groups.0.lr",
+                           {{"betas", std::vector<double>{0.9, 0.999}}, {"foreach", std::monostate()}},
+                           {{"exp_avg", {"optimizer.exp_avg.fc.weight"}},
+                            {"max_exp_avg_sq", {""}}}}}}};
+  return program;
+}
+
+std::string training_error(const std::function<void(RecordedProgram &)> &damage) {
+  RecordedProgram program = training_program();
+  damage(program);
+  try {
+    check_program(program);
+  } catch (const runtime::ValueError &error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(CheckProgram, Gradients) {
+  EXPECT_NO_THROW(check_program(training_program()));
+  EXPECT_EQ(training_error([](auto &p) { p.gradients[0].parameter = "count"; }),
+            "program 'net': the parameter of a gradient is 'count', a state of kind buffer, but "
+            "needs one of kind parameter");
+  EXPECT_EQ(training_error([](auto &p) { p.gradients[0].state = "gone"; }),
+            "program 'net': the gradient of 'fc.weight' is 'gone', which is no state of the program");
+  EXPECT_EQ(training_error([](auto &p) { p.gradients[0].state = "gradients.defined"; }),
+            "program 'net': the gradient of 'fc.weight' is 'gradients.defined' of type bool[1], but "
+            "needs float32[4, 3]");
+  EXPECT_EQ(training_error([](auto &p) { p.gradients[0].flag = 1; }),
+            "program 'net': the gradient of 'fc.weight' has flag 1, but each of the 1 gradients has "
+            "a flag of its own");
+  EXPECT_EQ(training_error([](auto &p) { p.gradients.push_back(p.gradients[0]); }),
+            "program 'net': the flags of gradients is 'gradients.defined' of type bool[1], but needs "
+            "bool[2]");
+  EXPECT_EQ(training_error([](auto &p) { p.states.back().initial = Tensor({2}, DType::Float32); }),
+            "program 'net': the generator's seed and offset is 'generator' of type float32[2], but "
+            "needs int64[2]");
+}
+
+TEST(CheckProgram, Optimizers) {
+  EXPECT_EQ(training_error([](auto &p) { p.optimizers.push_back(p.optimizers[0]); }),
+            "program 'net': two optimizers are named 'optimizer'");
+  EXPECT_EQ(training_error([](auto &p) { p.optimizers[0].steps = "optimizer.exp_avg.fc.weight"; }),
+            "program 'net': optimizer 'optimizer': its steps is 'optimizer.exp_avg.fc.weight' of "
+            "type float32[4, 3], but needs float32[1]");
+  EXPECT_EQ(training_error([](auto &p) { p.optimizers[0].groups[0].learning_rate = "optimizer.step"; }),
+            "program 'net': optimizer 'optimizer': the learning rate of group 0 is 'optimizer.step', "
+            "a state of kind optimizer, but needs one of kind hyperparameter");
+  EXPECT_EQ(training_error([](auto &p) {
+              p.optimizers[0].groups.push_back(p.optimizers[0].groups[0]);
+            }),
+            "program 'net': optimizer 'optimizer': some parameters appear in more than one parameter "
+            "group: 'fc.weight'");
+  EXPECT_EQ(training_error([](auto &p) { p.optimizers[0].groups[0].slots[0].second = {}; }),
+            "program 'net': optimizer 'optimizer': slot 'exp_avg' of group 0 has 0 states for 1 "
+            "parameters");
+  EXPECT_EQ(training_error([](auto &p) {
+              p.optimizers[0].groups[0].slots[0].second = {"optimizer.step"};
+            }),
+            "program 'net': optimizer 'optimizer': slot 'exp_avg' of 'fc.weight' is 'optimizer.step' "
+            "of type float32[1], but needs float32[4, 3]");
+}
+
+TEST(CheckProgram, Backward) {
+  // loss = mean(relu(linear(x, weight))); its gradient with respect to the weight.
+  auto program_with = [](std::vector<ValueId> operands, std::vector<ValueId> results) {
+    RecordedProgram program = good_program();
+    RecordedFunction &function = program.functions[0];
+    function.values.insert(function.values.end(),
+                           {{DType::Float32, {}}, {DType::Float32, {4, 3}}});
+    function.operations.push_back({"nn.mean",
+                                   {3},
+                                   {{"dims", std::vector<int64_t>{}}, {"keepdim", false}},
+                                   {5},
+                                   "",
+                                   {}});
+    function.operations.push_back({"nn.backward", operands, {}, results, "", {}});
+    return program;
+  };
+  auto error = [&](std::vector<ValueId> operands, std::vector<ValueId> results = {6}) {
+    try {
+      check_program(program_with(operands, results));
+    } catch (const runtime::ValueError &error) {
+      const std::string where =
+          "function 'predict' of program 'net', operation 6 (nn.backward): ";
+      EXPECT_EQ(std::string(error.what()).substr(0, where.size()), where);
+      return std::string(error.what()).substr(where.size());
+    }
+    return std::string("no error");
+  };
+  EXPECT_EQ(error({5, kAbsent, 1}), "no error");
+  EXPECT_EQ(error({5, 5, 1}), "no error");
+  EXPECT_EQ(error({3, kAbsent, 1}), "grad can be implicitly created only for scalar outputs\nthe loss "
+                                    "is [batch, 4]; reduce it to one number, or pass a gradient");
+  EXPECT_EQ(error({5, 1, 1}),
+            "nn.backward needs a gradient of the loss's type float32[], but got float32[4, 3]");
+  EXPECT_EQ(error({4, kAbsent, 1}), "nn.backward needs a floating-point loss, but got int64[]");
+  EXPECT_EQ(error({5, kAbsent, 4}),
+            "nn.backward needs floating-point targets, but target 0 is int64[]");
+  EXPECT_EQ(error({5, kAbsent}),
+            "nn.backward takes a loss, a gradient that may be absent, and targets");
+  EXPECT_EQ(error({5, kAbsent, 1}, {}), "has 0 results, but 1 are inferred");
+}
+
 } // namespace
 
 } // namespace kiln::semantics

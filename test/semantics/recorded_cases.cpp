@@ -1,4 +1,4 @@
-// Reader of test/data/semantics/cases.txt and the comparison of tensors.
+// Reader of the recorded cases in test/data/semantics and the comparison of tensors.
 #include "recorded_cases.h"
 
 #include <algorithm>
@@ -51,6 +51,8 @@ Attribute parse_attribute(std::istringstream &in, const runtime::StateDict &stor
   in >> text;
   if (kind == "bool")
     return text == "true";
+  if (kind == "str")
+    return text;
   if (kind == "i64")
     return static_cast<int64_t>(std::stoll(text));
   if (kind == "f64")
@@ -66,10 +68,10 @@ Attribute parse_attribute(std::istringstream &in, const runtime::StateDict &stor
   throw runtime::KeyError("no attribute kind " + kind);
 }
 
-std::vector<RecordedCase> read_all() {
-  const runtime::StateDict storages = runtime::load_safetensors(kFolder + "cases.safetensors");
-  std::ifstream file(kFolder + "cases.txt");
-  std::vector<RecordedCase> cases;
+void read_into(std::vector<RecordedCase> &cases, const std::string &name) {
+  const runtime::StateDict storages = runtime::load_safetensors(kFolder + name + ".safetensors");
+  std::ifstream file(kFolder + name + ".txt");
+  const std::size_t before = cases.size();
   for (std::string line; std::getline(file, line);) {
     std::istringstream in(line);
     std::string key, word;
@@ -90,6 +92,7 @@ std::vector<RecordedCase> read_all() {
       in >> word;
       cases.back().match = word == "exact"   ? Match::Exact
                            : word == "close" ? Match::Close
+                           : word == "ulps"  ? Match::Ulps
                                              : Match::Scaled;
     } else if (key == "error") {
       in >> cases.back().error_class;
@@ -98,8 +101,14 @@ std::vector<RecordedCase> read_all() {
       throw runtime::KeyError("no key " + key);
     }
   }
-  if (cases.empty())
-    throw runtime::FileError(kFolder + "cases.txt", "", "holds no cases");
+  if (cases.size() == before)
+    throw runtime::FileError(kFolder + name + ".txt", "", "holds no cases");
+}
+
+std::vector<RecordedCase> read_all() {
+  std::vector<RecordedCase> cases;
+  for (const char *name : {"cases", "training_cases"})
+    read_into(cases, name);
   return cases;
 }
 
@@ -154,9 +163,11 @@ std::string difference(const Tensor &found, const Tensor &expected, Match match)
     if (std::isnan(x) && std::isnan(y))
       continue;
     bool same = x == y && std::signbit(x) == std::signbit(y);
-    if (match != Match::Exact && !same && std::isfinite(x) && std::isfinite(y))
+    if (match == Match::Ulps && expected.dtype() == DType::Float32 && !same)
+      same = std::fabs(x - y) <= 2 * 0x1p-23 * largest;
+    else if (match != Match::Exact && !same && std::isfinite(x) && std::isfinite(y))
       same = std::fabs(x - y) <=
-             tolerance(expected.dtype()) * (match == Match::Scaled ? largest : std::fabs(y));
+             tolerance(expected.dtype()) * (match == Match::Close ? std::fabs(y) : largest);
     if (!same) {
       out.precision(17);
       out << "element " << i << " is " << x << ", expected " << y << "; ";

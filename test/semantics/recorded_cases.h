@@ -1,4 +1,4 @@
-// Cases recorded from PyTorch by make_cases.py.
+// Cases recorded from PyTorch by make_cases.py and make_training_cases.py.
 #pragma once
 
 #include <optional>
@@ -12,6 +12,7 @@ namespace kiln::semantics::test {
 enum class Match {
   Exact,  // equal values (NaN equals NaN; the sign of zero counts)
   Close,  // relative error of each element
+  Ulps,   // error within two units in the last place of the largest magnitude (of double: Scaled)
   Scaled, // error relative to the largest magnitude: sums cancel
 };
 

@@ -12,9 +12,10 @@ def Run : OptionVisibility;
 def Print : OptionVisibility;
 def Summary : OptionVisibility;
 def Inspect : OptionVisibility;
+def Train : OptionVisibility;
 
 // Commands that may compile a model's C++.
-class ForModels { list<OptionVisibility> Visibility = [Build, Run, Print, Summary]; }
+class ForModels { list<OptionVisibility> Visibility = [Build, Run, Train, Print, Summary]; }
 
 class Flag_<string name> : Flag<["--"], name>;
 class Value<string name> : Joined<["--"], name # "=">;
@@ -23,8 +24,8 @@ class Value<string name> : Joined<["--"], name # "=">;
 // All commands
 //===----------------------------------------------------------------------===//
 
-def help : Flag_<"help">, Visibility<[Main, Build, Run, Print, Summary, Inspect]>, HelpText<"Show this text">;
-def help_short : Flag<["-"], "h">, Alias<help>, Visibility<[Main, Build, Run, Print, Summary, Inspect]>;
+def help : Flag_<"help">, Visibility<[Main, Build, Run, Train, Print, Summary, Inspect]>, HelpText<"Show this text">;
+def help_short : Flag<["-"], "h">, Alias<help>, Visibility<[Main, Build, Run, Train, Print, Summary, Inspect]>;
 def version : Flag_<"version">, Visibility<[Main]>, HelpText<"Show the version">;
 
 //===----------------------------------------------------------------------===//
@@ -48,19 +49,43 @@ def mlir_option : Joined<["--"], "mlir-">, Visibility<[Build]>, MetaVarName<"OPT
 // Weights, inputs, outputs
 //===----------------------------------------------------------------------===//
 
-def weights : Value<"weights">, Visibility<[Build, Run]>, MetaVarName<"FILE">,
+def weights : Value<"weights">, Visibility<[Build, Run, Train]>, MetaVarName<"FILE">,
   HelpText<"Load a state_dict, from .pt or .safetensors, before anything else">;
-def input : Value<"input">, Visibility<[Run]>, MetaVarName<"NAME=FILE[:TENSOR]">,
+def input : Value<"input">, Visibility<[Run, Train]>, MetaVarName<"NAME=FILE[:TENSOR]">,
   HelpText<"An input: an .npy file, a tensor of a .safetensors file, random:32x784 or zeros:32x784">;
 def output : Value<"output">, Visibility<[Run]>, MetaVarName<"[NAME=]FILE">,
   HelpText<"Write an output to an .npy or .safetensors file. Outputs not asked for are described on standard output">;
-def threads : Value<"threads">, Visibility<[Run]>, MetaVarName<"N">, HelpText<"Threads to compute with">;
+def threads : Value<"threads">, Visibility<[Run, Train]>, MetaVarName<"N">, HelpText<"Threads to compute with">;
 def repeat : Value<"repeat">, Visibility<[Run]>, MetaVarName<"N">,
   HelpText<"Call N times and print the median time of a call">;
 def interpret : Flag_<"interpret">, Visibility<[Run]>,
   HelpText<"Run the reference interpreter instead of compiled code (MODEL.cpp and .mlir only)">;
 def interpret_EQ : Value<"interpret">, Visibility<[Run]>, MetaVarName<"f32|f64">,
   HelpText<"The same; f64 computes all floating-point values in double precision">;
+
+//===----------------------------------------------------------------------===//
+// kiln train
+//===----------------------------------------------------------------------===//
+
+def function : Value<"function">, Visibility<[Train]>, MetaVarName<"NAME">,
+  HelpText<"The function that makes a step; its first output is the loss (default: train_step)">;
+def epochs : Value<"epochs">, Visibility<[Train]>, MetaVarName<"N">, HelpText<"How often to go through the data, in all">;
+def batch_size : Value<"batch-size">, Visibility<[Train]>, MetaVarName<"N">, HelpText<"Samples in a mini-batch">;
+def seed : Value<"seed">, Visibility<[Train]>, MetaVarName<"N">,
+  HelpText<"Seed of the order of samples and of dropout (default: 0)">;
+def learning_rate : Value<"learning-rate">, Visibility<[Train]>, MetaVarName<"R">,
+  HelpText<"Learning rate of all optimizers and groups, instead of the program's">;
+def eval : Value<"eval">, Visibility<[Train]>, MetaVarName<"NAME">,
+  HelpText<"Call this function after each epoch and tell the accuracy of its scores [N, C], or the mean of its output">;
+def eval_input : Value<"eval-input">, Visibility<[Train]>, MetaVarName<"NAME=FILE[:TENSOR]">,
+  HelpText<"The data of --eval: its inputs, and labels under the name that they have in training (default: the training data)">;
+def checkpoint : Value<"checkpoint">, Visibility<[Train]>, MetaVarName<"FILE.pt">,
+  HelpText<"Write a checkpoint after each epoch, which PyTorch reads too">;
+def resume : Value<"resume">, Visibility<[Train]>, MetaVarName<"FILE.pt">, HelpText<"Go on from a checkpoint">;
+def save : Value<"save">, Visibility<[Train]>, MetaVarName<"FILE">,
+  HelpText<"Write the weights at the end, .safetensors or .pt">;
+def summary_gradients : Flag_<"summary-gradients">, Visibility<[Train]>,
+  HelpText<"After each epoch, mean, standard deviation and norm of the gradients">;
 
 //===----------------------------------------------------------------------===//
 // Models in C++

@@ -35,6 +35,7 @@ enum CommandBit : unsigned {
   Print = 1 << 4,
   Summary = 1 << 5,
   Inspect = 1 << 6,
+  Train = 1 << 7,
 };
 
 /// Identifiers of the options, OPT_output_file and so on.
@@ -73,7 +74,7 @@ llvm::StringRef nearestSpelling(llvm::StringRef spelling, llvm::ArrayRef<llvm::S
 llvm::StringRef onlyValue(const Command &command, const llvm::opt::InputArgList &arguments, OptionID option);
 
 // The commands, each in a file of its own.
-extern const Command buildCommand, runCommand, printCommand, summaryCommand, inspectCommand;
+extern const Command buildCommand, runCommand, trainCommand, printCommand, summaryCommand, inspectCommand;
 
 } // namespace kiln::tools
 

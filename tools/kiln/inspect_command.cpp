@@ -1,6 +1,7 @@
 //===- inspect_command.cpp - kiln inspect ---------------------------------===//
 //
-// What an artifact holds: functions with their inputs and outputs, state, prepared values, instruction sets, fingerprint, sizes.
+// What an artifact holds: functions with their inputs and outputs, state, optimizers and gradients, prepared values, instruction
+// sets, fingerprint, sizes.
 //
 //===----------------------------------------------------------------------===//
 
@@ -38,6 +39,12 @@ static StringRef kindName(runtime::StateKind kind) {
     return "buffer";
   case runtime::StateKind::Optimizer:
     return "optimizer";
+  case runtime::StateKind::Gradient:
+    return "gradient";
+  case runtime::StateKind::Hyperparameter:
+    return "hyperparameter";
+  case runtime::StateKind::Generator:
+    return "generator";
   }
   return "";
 }
@@ -62,6 +69,13 @@ static void printFunctions(const runtime::Program &program) {
            << ", uses " << counted(function.prepared.size(), "prepared value") << "\n";
 }
 
+/// " float32 [8, 4]  parameter" and what else is to be said of any state.
+static void printState(const runtime::State &state) {
+  outs() << "  " << text(runtime::name(state.dtype)) << " " << runtime::shape_text(state.sizes) << "  " << kindName(state.kind);
+  if (state.trainable)
+    outs() << ", trainable";
+}
+
 static void printStates(const runtime::Program &program) {
   size_t bytes = 0, width = 0;
   for (const runtime::State &state : program.states())
@@ -69,12 +83,12 @@ static void printStates(const runtime::Program &program) {
   for (const runtime::StateName &name : program.state_names())
     width = std::max(width, name.name.size());
   outs() << "\n" << counted(program.states().size(), "state") << ", " << grouped(bytes) << " bytes\n";
+  std::vector<bool> isNamed(program.states().size());
   for (const runtime::StateName &name : program.state_names()) {
     const runtime::State &state = program.states()[name.state];
-    outs() << "  " << left_justify(text(name.name), width) << "  " << text(runtime::name(state.dtype)) << " "
-           << runtime::shape_text(state.sizes) << "  " << kindName(state.kind);
-    if (state.trainable)
-      outs() << ", trainable";
+    isNamed[name.state] = true;
+    outs() << "  " << left_justify(text(name.name), width);
+    printState(state);
     if (!name.persistent)
       outs() << ", not in state_dict";
     if (state.path != name.name)
@@ -82,6 +96,66 @@ static void printStates(const runtime::Program &program) {
     if (!state.initial)
       outs() << ", value outside the artifact";
     outs() << "\n";
+  }
+  // What training keeps has no name in the module tree.
+  auto isHidden = [&](size_t index) { return !isNamed[index]; };
+  width = 0;
+  for (size_t i = 0; i < program.states().size(); ++i)
+    if (isHidden(i))
+      width = std::max(width, program.states()[i].path.size());
+  if (width)
+    outs() << "  beside the model:\n";
+  for (size_t i = 0; i < program.states().size(); ++i)
+    if (isHidden(i)) {
+      outs() << "  " << left_justify(text(program.states()[i].path), width);
+      printState(program.states()[i]);
+      outs() << "\n";
+    }
+}
+
+static std::string optionText(const runtime::OptionValue &value) {
+  auto number = [](double real) {
+    std::string digits;
+    raw_string_ostream(digits) << format("%g", real);
+    return digits;
+  };
+  if (auto flag = std::get_if<bool>(&value))
+    return *flag ? "True" : "False";
+  if (auto integer = std::get_if<int64_t>(&value))
+    return std::to_string(*integer);
+  if (auto real = std::get_if<double>(&value))
+    return number(*real);
+  if (auto tuple = std::get_if<std::vector<double>>(&value)) {
+    std::string list;
+    for (double real : *tuple)
+      list += (list.empty() ? "" : ", ") + number(real);
+    return "(" + list + ")";
+  }
+  return "None";
+}
+
+static void printTraining(const runtime::Program &program) {
+  if (program.optimizers().empty() && program.gradients().empty())
+    return;
+  outs() << "\n"
+         << counted(program.optimizers().size(), "optimizer") << ", " << counted(program.gradients().size(), "gradient")
+         << " kept between calls\n";
+  for (const runtime::OptimizerDescription &optimizer : program.optimizers()) {
+    outs() << "  " << text(optimizer.name) << ": " << text(optimizer.type) << "\n";
+    for (const runtime::ParameterGroup &group : optimizer.groups) {
+      outs() << "      " << counted(group.parameters.size(), "parameter") << ", lr "
+             << text(program.states()[group.learning_rate].path);
+      for (const auto &[name, value] : group.options)
+        outs() << ", " << text(name) << " " << optionText(value);
+      outs() << "\n";
+      if (group.slots.empty())
+        continue;
+      outs() << "      keeps ";
+      ListSeparator separator;
+      for (const runtime::OptimizerSlot &slot : group.slots)
+        outs() << separator << text(slot.name);
+      outs() << " for each\n";
+    }
   }
 }
 
@@ -112,6 +186,7 @@ static int executeInspect(const opt::InputArgList &arguments) {
   printHead(program, inputs.front());
   printFunctions(program);
   printStates(program);
+  printTraining(program);
   printPrepared(program);
   return Success;
 }

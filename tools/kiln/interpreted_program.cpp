@@ -148,17 +148,7 @@ void InterpretedProgram::Tables::addState(ir::StateOp op) {
   mlir::RankedTensorType type = op.getTensorType();
   kiln_state state = {};
   state.struct_size = sizeof state;
-  switch (op.getKind()) {
-  case ir::StateKind::Parameter:
-    state.kind = KILN_STATE_PARAMETER;
-    break;
-  case ir::StateKind::Buffer:
-    state.kind = KILN_STATE_BUFFER;
-    break;
-  case ir::StateKind::Optimizer:
-    state.kind = KILN_STATE_OPTIMIZER;
-    break;
-  }
+  state.kind = static_cast<uint32_t>(op.getKind()); // one numbering
   DType dtype = *ir::toDType(type.getElementType());
   state.dtype = static_cast<uint32_t>(dtype);
   state.rank = type.getRank();
@@ -271,6 +261,7 @@ void InterpretedProgram::Tables::finish() {
   program.state_names = stateNames.data();
   program.module_count = modules.size();
   program.modules = modules.data();
+  program.gradient_flags = program.generator = -1;
 }
 
 InterpretedProgram::InterpretedProgram(mlir::ModuleOp module, bool computeInDouble) : tables(std::make_unique<Tables>()) {

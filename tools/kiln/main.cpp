@@ -19,7 +19,7 @@
 using namespace llvm;
 using namespace kiln::tools;
 
-static const Command *const commands[] = {&buildCommand, &runCommand, &printCommand, &summaryCommand, &inspectCommand};
+static const Command *const commands[] = {&buildCommand, &runCommand, &trainCommand, &printCommand, &summaryCommand, &inspectCommand};
 
 static void printHelp() {
   outs() << "Kiln compiles PyTorch-style models, written in C++, ahead of time to native code.\n\n"

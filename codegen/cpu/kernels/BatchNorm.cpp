@@ -40,7 +40,7 @@ private:
   ResultWriter writer;
   Type element;
   DimExpr samples, channels, positions = 1;
-  Value operands[OperandCount];
+  Value operands[OperandCount] = {};
   bool isTraining;
   LogicalResult result = success();
 };
@@ -109,7 +109,7 @@ void BatchNorm::emitChannels(Value channel, int64_t lanes) {
       return Values{add(carried[0], mul(difference, difference))};
     });
     variance = div(squares[0], count);
-    if (context.results.size() == 3) { // what the running statistics become
+    if (context.results.size() == 5) { // what the running statistics become
       double momentum = attribute("momentum");
       Value unbiased = div(squares[0], sub(count, constant(1)));
       auto update = [&](Operand operand, Value batch, Value target) {
@@ -128,6 +128,10 @@ void BatchNorm::emitChannels(Value channel, int64_t lanes) {
   }
 
   Value scale = div(constant(1), math::SqrtOp::create(b, add(variance, constant(attribute("eps")))));
+  if (isTraining) { // what the gradient takes
+    b.store(truncate(mean), context.results.end()[-2], channel);
+    b.store(truncate(scale), context.results.end()[-1], channel);
+  }
   if (Value weight = loadParameter(Weight, channel, lanes))
     scale = mul(scale, weight);
   Value bias = loadParameter(Bias, channel, lanes);

@@ -13,10 +13,10 @@ using namespace mlir;
 
 namespace kiln::codegen {
 
-static Value loadIndex(KernelContext &context, Value position) {
+static Value loadIndex(KernelContext &context, Value position, unsigned operand = 0) {
   KernelBuilder &b = context.b;
-  Type element = context.kernel.getAnchorType(0).getElementType();
-  Value index = b.load(context.anchors[0], element, position);
+  Type element = context.kernel.getAnchorType(operand).getElementType();
+  Value index = b.load(context.anchors[operand], element, position);
   return element.isInteger(64) ? index : Value(arith::ExtSIOp::create(b, b.getI64Type(), index));
 }
 
@@ -31,13 +31,17 @@ LogicalResult emitEmbedding(KernelContext &context) {
 }
 
 FailureOr<Value> checkEmbedding(KernelContext &context, Value errorValues) {
+  return checkIndices(context, /*operand=*/0, context.kernel.getAnchorType(1).getSizes()[0], errorValues);
+}
+
+FailureOr<Value> checkIndices(KernelContext &context, unsigned operand, const DimExpr &size, Value errorValues) {
   KernelBuilder &b = context.b;
-  Value count = b.size(context.kernel.getAnchorType(0).getElements());
-  Value rows = b.size(context.kernel.getAnchorType(1).getSizes()[0]);
+  Value count = b.size(context.kernel.getAnchorType(operand).getElements());
+  Value rows = b.size(size);
   Value ok = b.integerConstant(b.getI32Type(), KILN_OK), wrong = b.integerConstant(b.getI32Type(), KILN_ERROR_INDEX_OUT_OF_RANGE);
   // From the last to the first, so that the first one remains.
   Values last = b.loop(b.constant(0), count, 1, {ok, b.constant(0)}, [&](Value i, ValueRange carried) {
-    Value index = loadIndex(context, b.sub(b.sub(count, b.constant(1)), i));
+    Value index = loadIndex(context, b.sub(b.sub(count, b.constant(1)), i), operand);
     // Unsigned: a negative index is a huge one.
     Value isWrong = arith::CmpIOp::create(b, arith::CmpIPredicate::uge, index, rows);
     return Values{arith::SelectOp::create(b, isWrong, wrong, carried[0]), arith::SelectOp::create(b, isWrong, index, carried[1])};

@@ -16,8 +16,9 @@ mlir::LogicalResult emitMap(KernelContext &context);
 // PackedLinear.cpp: rows of the input times panels of weights.
 mlir::LogicalResult emitPackedLinear(KernelContext &context);
 mlir::LogicalResult emitPackPanels(KernelContext &context);
-// Products.cpp: products of operands in their own layout.
+// Products.cpp: linear layers whose weight is not packed.
 mlir::LogicalResult emitLinear(KernelContext &context);
+// Matmul.cpp: matrix products.
 mlir::LogicalResult emitMatmul(KernelContext &context);
 // Reduction.cpp: sums and means.
 mlir::LogicalResult emitReduction(KernelContext &context);
@@ -28,9 +29,28 @@ mlir::LogicalResult emitCat(KernelContext &context);
 // Embedding.cpp: rows of a table.
 mlir::LogicalResult emitEmbedding(KernelContext &context);
 mlir::FailureOr<Value> checkEmbedding(KernelContext &context, Value errorValues);
+/// An error unless all elements of an anchor operand are in [0, size).
+mlir::FailureOr<Value> checkIndices(KernelContext &context, unsigned operand, const DimExpr &size, Value errorValues);
+// EmbeddingBackward.cpp: the gradient of a table.
+mlir::LogicalResult emitEmbeddingBackward(KernelContext &context);
+mlir::FailureOr<Value> checkEmbeddingBackward(KernelContext &context, Value errorValues);
 // BatchNorm.cpp: normalisation by the batch's own statistics.
 mlir::LogicalResult emitBatchNorm(KernelContext &context);
 mlir::FailureOr<Value> checkBatchNorm(KernelContext &context, Value errorValues);
+// BatchNormBackward.cpp: its gradients.
+mlir::LogicalResult emitBatchNormBackward(KernelContext &context);
+// CrossEntropy.cpp: losses and their gradients.
+mlir::LogicalResult emitCrossEntropy(KernelContext &context);
+mlir::LogicalResult emitCrossEntropyTotal(KernelContext &context);
+mlir::LogicalResult emitCrossEntropyCount(KernelContext &context);
+mlir::LogicalResult emitCrossEntropyBackward(KernelContext &context);
+mlir::FailureOr<Value> checkCrossEntropy(KernelContext &context, Value errorValues);
+mlir::FailureOr<Value> checkCrossEntropyBackward(KernelContext &context, Value errorValues);
+// Optimizers.cpp: steps over all parameters of a group.
+mlir::LogicalResult emitSgd(KernelContext &context);
+mlir::LogicalResult emitAdam(KernelContext &context);
+// Fill.cpp: sizes as values.
+mlir::LogicalResult emitFull(KernelContext &context);
 // Dropout.cpp: masks from a counter-based generator.
 mlir::LogicalResult emitDropout(KernelContext &context);
 

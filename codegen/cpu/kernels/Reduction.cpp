@@ -32,6 +32,7 @@ private:
   Value beginOf(Value keptNumber);
   Value widen(Value element);
   Values addAll(size_t reduced, Value begin, Values sums, function_ref<Values(Value, Values)> innermost);
+  void writeLanes(Value number, int64_t lanes, Value sum);
   void write(Value number, Value column, int64_t lanes, Value sum);
 
   KernelContext &context;
@@ -159,29 +160,40 @@ void Reduction::emitInnerKept() {
     Value lineBegin = b.mul(line, inner);
     Value begin = b.maximum(b.sub(context.begin0, lineBegin), b.constant(0));
     Value end = b.minimum(b.sub(context.end0, lineBegin), inner);
-    Value middle = b.add(begin, b.roundDown(b.sub(end, begin), lanes));
-    auto results = [&](Value column, int64_t width) {
+    // A cache line of the operand at a time: several vectors, which also hide the latency of additions.
+    auto results = [&](Value column, int64_t width, int64_t vectors) {
       Value number = b.add(lineBegin, column);
-      Values zero = {b.constant(KernelBuilder::vectorOf(accumulator, width), 0)};
-      Values sums = addAll(0, beginOf(number), zero, [&](Value at, Values sums) {
-        return Values{plus(b, sums[0], widen(b.load(input, element, at, width)))};
+      Values zeros(vectors, b.constant(KernelBuilder::vectorOf(accumulator, width), 0));
+      Values sums = addAll(0, beginOf(number), zeros, [&](Value at, Values sums) {
+        for (int64_t v = 0; v < vectors; ++v)
+          sums[v] = plus(b, sums[v], widen(b.load(input, element, b.add(at, v * width), width)));
+        return sums;
       });
-      // Lanes may lie in several rows of the result (of shape [2, 1], say): then they are written one by one.
-      Value columns = b.size(writer.getBox().columns());
-      bool isOneRow = writer.getBox().columns() == groups.back().size;
-      if (isOneRow || width == 1) {
-        write(b.div(number, columns), b.rem(number, columns), width, sums[0]);
-        return;
-      }
-      for (int64_t lane = 0; lane < width; ++lane) {
-        Value position = b.add(number, lane);
-        write(b.div(position, columns), b.rem(position, columns), 1,
-              vector::ExtractOp::create(b, sums[0], ArrayRef<int64_t>{lane}));
-      }
+      for (int64_t v = 0; v < vectors; ++v)
+        writeLanes(b.add(number, v * width), width, sums[v]);
     };
-    b.loop(begin, middle, lanes, [&](Value column) { results(column, lanes); });
-    b.loop(middle, end, 1, [&](Value column) { results(column, 1); });
+    constexpr int64_t kVectors = 4;
+    Value wide = b.add(begin, b.roundDown(b.sub(end, begin), kVectors * lanes));
+    Value middle = b.add(wide, b.roundDown(b.sub(end, wide), lanes));
+    b.loop(begin, wide, kVectors * lanes, [&](Value column) { results(column, lanes, kVectors); });
+    b.loop(wide, middle, lanes, [&](Value column) { results(column, lanes, 1); });
+    b.loop(middle, end, 1, [&](Value column) { results(column, 1, 1); });
   });
+}
+
+/// Writes results number, number + 1, ... Lanes may lie in several rows of the result (of shape [2, 1], say): then they are
+/// written one by one.
+void Reduction::writeLanes(Value number, int64_t width, Value sum) {
+  Value columns = b.size(writer.getBox().columns());
+  bool isOneRow = writer.getBox().columns() == groups.back().size;
+  if (isOneRow || width == 1) {
+    write(b.div(number, columns), b.rem(number, columns), width, sum);
+    return;
+  }
+  for (int64_t lane = 0; lane < width; ++lane) {
+    Value position = b.add(number, lane);
+    write(b.div(position, columns), b.rem(position, columns), 1, vector::ExtractOp::create(b, sum, ArrayRef<int64_t>{lane}));
+  }
 }
 
 void Reduction::write(Value rowNumber, Value column, int64_t lanes, Value sum) {

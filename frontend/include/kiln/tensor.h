@@ -84,13 +84,30 @@ public:
   bool is_floating_point() const { return runtime::is_floating_point(dtype()); }
   TensorOptions options() const { return TensorOptions(dtype()); }
 
+  // Gradients (see autograd.h). Inside a recording, backward is recorded; outside it is an error, for nothing is differentiated
+  // eagerly.
+
   bool requires_grad() const;
-  /// Throws ValueError with PyTorch's text for integer tensors.
+  /// Throws ValueError with PyTorch's text for integer tensors, and for computed tensors that are to require none.
   const Tensor &requires_grad_(bool value = true) const;
   const Tensor &set_requires_grad(bool value) const { return requires_grad_(value); }
+  /// Not computed from a tensor that requires a gradient.
+  bool is_leaf() const;
   /// The same storage without requires_grad.
   Tensor detach() const;
+  const Tensor &detach_() const;
   Tensor data() const { return detach(); }
+  /// What backward has accumulated; undefined (None) before. A gradient that an earlier call of a compiled function may have left
+  /// counts as defined while recording, and reads as zeros where it is None.
+  Tensor grad() const;
+  /// For assignment: `mutable_grad() = Tensor()` is Python's `x.grad = None`.
+  Tensor &mutable_grad() const;
+  /// Accumulates the gradients of this tensor, which has one element unless `gradient` is given, into the .grad of all leaves that
+  /// it depends on, or of `inputs` alone. Throws ValueError with PyTorch's texts.
+  void backward(const Tensor &gradient = {}, std::optional<bool> retain_graph = {}, bool create_graph = false,
+                const std::optional<std::vector<Tensor>> &inputs = {}) const;
+  /// Makes backward accumulate the .grad of a computed tensor too.
+  void retain_grad() const;
 
   // Numbers of concrete tensors. Throw ValueError for a symbolic tensor: its values are not known while recording.
   const runtime::Tensor &concrete() const;
@@ -158,6 +175,22 @@ public:
   Tensor sum(IntArrayRef dims, bool keepdim = false) const;
   Tensor mean() const;
   Tensor mean(IntArrayRef dims, bool keepdim = false) const;
+
+  // Comparisons, element by element. Results are bool.
+  Tensor eq(const Tensor &other) const;
+  Tensor eq(const Scalar &other) const;
+  Tensor ne(const Tensor &other) const;
+  Tensor ne(const Scalar &other) const;
+  Tensor lt(const Tensor &other) const;
+  Tensor lt(const Scalar &other) const;
+  Tensor le(const Tensor &other) const;
+  Tensor le(const Scalar &other) const;
+  Tensor gt(const Tensor &other) const;
+  Tensor gt(const Scalar &other) const;
+  Tensor ge(const Tensor &other) const;
+  Tensor ge(const Scalar &other) const;
+  /// This tensor's elements where `condition` is true, else `other`'s.
+  Tensor where(const Tensor &condition, const Tensor &other) const;
 
   // In place. Return *this, as in libtorch.
   const Tensor &add_(const Tensor &other, const Scalar &alpha = 1) const;
@@ -231,19 +264,9 @@ KILN_API std::ostream &operator<<(std::ostream &stream, const Tensor &tensor);
 
 using TensorList = std::vector<Tensor>;
 
-/// While one lives, in-place writes to parameters that require a gradient are allowed, as under PyTorch's no_grad.
-class KILN_API NoGradGuard {
-public:
-  NoGradGuard();
-  ~NoGradGuard();
-  NoGradGuard(const NoGradGuard &) = delete;
-  NoGradGuard &operator=(const NoGradGuard &) = delete;
-
-private:
-  bool previous_;
-};
-
 } // namespace kiln
 
+#include "kiln/autograd.h"
+#include "kiln/comparisons.h"
 #include "kiln/factories.h"
 #include "kiln/ops.h"

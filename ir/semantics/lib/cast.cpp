@@ -20,7 +20,7 @@ std::vector<Tensor> evaluate_cast(std::span<const Tensor> operands, const Attrib
 } // namespace
 
 std::span<const Operation> cast_operations() {
-  static const Operation operations[] = {{"nn.cast", infer_cast, evaluate_cast}};
+  static const Operation operations[] = {saving_nothing({"nn.cast", infer_cast, evaluate_cast})};
   return operations;
 }
 

@@ -97,8 +97,9 @@ std::vector<Tensor> evaluate_constant(std::span<const Tensor>, const Attributes 
 } // namespace
 
 std::span<const Operation> creation_operations() {
-  static const Operation operations[] = {{"nn.full", infer_full, evaluate_full},
-                                         {"nn.constant", infer_constant, evaluate_constant}};
+  static const Operation operations[] = {
+      without_gradient({"nn.full", infer_full, evaluate_full}),
+      without_gradient({"nn.constant", infer_constant, evaluate_constant})};
   return operations;
 }
 

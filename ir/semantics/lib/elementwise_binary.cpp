@@ -116,8 +116,12 @@ template <class Function> Operation binary() {
 } // namespace
 
 std::span<const Operation> elementwise_binary_operations() {
-  static const Operation operations[] = {binary<Add>(), binary<Sub>(),     binary<Mul>(),
-                                         binary<Div>(), binary<Maximum>(), binary<Minimum>()};
+  static const Operation operations[] = {saving_nothing(binary<Add>()),
+                                         saving_nothing(binary<Sub>()),
+                                         binary<Mul>(),
+                                         binary<Div>(),
+                                         binary<Maximum>(),
+                                         binary<Minimum>()};
   return operations;
 }
 

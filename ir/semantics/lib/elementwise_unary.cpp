@@ -114,9 +114,10 @@ template <class Function> Operation unary() {
 } // namespace
 
 std::span<const Operation> elementwise_unary_operations() {
-  static const Operation operations[] = {unary<Relu>(), unary<Sigmoid>(), unary<Tanh>(),
-                                         unary<Neg>(),  unary<Exp>(),     unary<Log>(),
-                                         unary<Sqrt>(), unary<Rsqrt>(),   unary<Abs>()};
+  static const Operation operations[] = {
+      unary<Relu>(), unary<Sigmoid>(), unary<Tanh>(), saving_nothing(unary<Neg>()),
+      unary<Exp>(),  unary<Log>(),     unary<Sqrt>(), unary<Rsqrt>(),
+      unary<Abs>()};
   return operations;
 }
 

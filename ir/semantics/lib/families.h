@@ -12,14 +12,31 @@ namespace kiln::semantics {
 
 std::span<const Operation> elementwise_unary_operations();
 std::span<const Operation> elementwise_binary_operations();
+std::span<const Operation> comparison_operations();
+std::span<const Operation> detach_operations();
 std::span<const Operation> linear_operations();
 std::span<const Operation> matmul_operations();
 std::span<const Operation> normalization_operations();
+std::span<const Operation> normalization_gradient_operations();
 std::span<const Operation> dropout_operations();
 std::span<const Operation> embedding_operations();
 std::span<const Operation> shape_operations();
 std::span<const Operation> cast_operations();
 std::span<const Operation> creation_operations();
 std::span<const Operation> reduction_operations();
+std::span<const Operation> cross_entropy_operations();
+std::span<const Operation> optimizer_operations();
+
+/// An operation whose node in PyTorch keeps no tensor for backward.
+inline Operation saving_nothing(Operation operation) {
+  operation.saves_for_backward = false;
+  return operation;
+}
+
+/// An operation through which no gradient flows.
+inline Operation without_gradient(Operation operation) {
+  operation.differentiable = operation.saves_for_backward = false;
+  return operation;
+}
 
 } // namespace kiln::semantics

@@ -4,6 +4,7 @@
 // input's type.
 #include <cmath>
 
+#include "channels.h"
 #include "families.h"
 #include "kernels.h"
 
@@ -92,15 +93,9 @@ std::vector<TensorType> infer_batch_norm(OperandTypes operands, const Attributes
   std::vector<TensorType> results = {input};
   if (training && has_running_statistics(operands))
     results.insert(results.end(), {*parameters[kRunningMean], *parameters[kRunningVar]});
+  if (training) // what the gradient needs: the batch's mean and 1 / sqrt(variance + eps)
+    results.insert(results.end(), 2, {input.dtype, {channels}});
   return results;
-}
-
-// A tensor seen as [N, C, R]: any number of dimensions after the channel are one. Contiguous.
-Tensor by_channel(const Tensor &input) {
-  int64_t rest = 1;
-  for (int64_t d = 2; d < input.dim(); ++d)
-    rest *= input.size(d);
-  return input.contiguous().view({input.size(0), input.size(1), rest});
 }
 
 // y = (x - center) * scale + shift, each per channel, in double.
@@ -115,13 +110,6 @@ void normalize(const Tensor &input, const Tensor &result, std::span<const double
     for (int64_t r = 0; r < rest; ++r)
       *to++ = static_cast<T>((static_cast<double>(*from++) - center[c]) * scale[c] + shift[c]);
   }
-}
-
-std::vector<double> values_of(const Tensor &tensor, int64_t count, double otherwise) {
-  if (!tensor.defined())
-    return std::vector<double>(static_cast<std::size_t>(count), otherwise);
-  const Tensor wide = tensor.to(DType::Float64).contiguous();
-  return {wide.data<double>(), wide.data<double>() + wide.numel()};
 }
 
 struct Statistics {
@@ -173,7 +161,7 @@ std::vector<Tensor> evaluate_batch_norm(std::span<const Tensor> operands,
   const double eps = attributes.get<double>("eps");
   const bool training = attributes.get<bool>("training");
   Tensor result(sizes_of(input), input.dtype());
-  std::vector<Tensor> updated;
+  std::vector<Tensor> statistics_results;
 
   dispatch_floating(input.dtype(), "batch_norm", [&]<class T>(Type<T>) {
     std::vector<double> mean, variance;
@@ -187,14 +175,20 @@ std::vector<Tensor> evaluate_batch_norm(std::span<const Tensor> operands,
         const double momentum = attributes.get<double>("momentum");
         if (statistics.count ==
             0) { // PyTorch leaves the running statistics of an empty batch alone
-          updated = {running_mean.clone(), running_var.clone()};
+          statistics_results = {running_mean.clone(), running_var.clone()};
         } else {
           for (double &value : statistics.sum_of_squares)
             value /= static_cast<double>(statistics.count - 1);
-          updated = {blend(running_mean, momentum, mean),
-                     blend(running_var, momentum, statistics.sum_of_squares)};
+          statistics_results = {blend(running_mean, momentum, mean),
+                                blend(running_var, momentum, statistics.sum_of_squares)};
         }
       }
+      std::vector<double> inv_std = variance;
+      for (double &value : inv_std)
+        value = 1 / std::sqrt(value + eps);
+      for (const std::vector<double> &values : {mean, inv_std})
+        statistics_results.push_back(
+            Tensor::from<double>(values, {channels}).to(original.dtype()));
     } else {
       mean = values_of(running_mean, channels, 0);
       variance = values_of(running_var, channels, 1);
@@ -209,7 +203,7 @@ std::vector<Tensor> evaluate_batch_norm(std::span<const Tensor> operands,
   result = result.view(sizes_of(original));
   std::vector<Tensor> results = {original.dtype() == result.dtype() ? result
                                                                     : result.to(original.dtype())};
-  results.insert(results.end(), updated.begin(), updated.end());
+  results.insert(results.end(), statistics_results.begin(), statistics_results.end());
   return results;
 }
 

@@ -15,9 +15,11 @@ const std::vector<Operation> &table() {
   static const std::vector<Operation> operations = [] {
     std::vector<Operation> all;
     for (auto family :
-         {elementwise_unary_operations, elementwise_binary_operations, linear_operations,
-          matmul_operations, normalization_operations, dropout_operations, embedding_operations,
-          shape_operations, cast_operations, creation_operations, reduction_operations}) {
+         {elementwise_unary_operations, elementwise_binary_operations, comparison_operations,
+          detach_operations, linear_operations, matmul_operations, normalization_operations,
+          normalization_gradient_operations, dropout_operations, embedding_operations,
+          shape_operations, cast_operations, creation_operations, reduction_operations,
+          cross_entropy_operations, optimizer_operations}) {
       std::span<const Operation> members = family();
       all.insert(all.end(), members.begin(), members.end());
     }

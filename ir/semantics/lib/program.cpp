@@ -1,9 +1,11 @@
-// Checks of recorded programs.
+// Checks of recorded programs: states, modules, functions. Those of gradients and optimizers are in
+// program_training.cpp.
 #include "kiln/semantics/program.h"
 
 #include <set>
 
 #include "kiln/runtime/error.h"
+#include "program_training.h"
 
 namespace kiln::semantics {
 
@@ -30,6 +32,8 @@ public:
       require_new_name(function.name, names, "function");
       check_function(function);
     }
+    where_ = "program '" + program_.name + "'";
+    check_training(program_, where_);
   }
 
 private:
@@ -141,6 +145,8 @@ private:
                operation.attributes.get<std::string>("state") + "', which is " + type_text(state));
         return {};
       }
+      if (operation.name == "nn.backward")
+        return infer_backward(operands);
       return infer(operation.name, operands, operation.attributes);
     } catch (const ValueError &error) {
       if (std::string_view(error.what()).starts_with(where_))

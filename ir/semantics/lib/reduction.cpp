@@ -100,8 +100,8 @@ std::vector<Tensor> evaluate_reduction(std::span<const Tensor> operands,
 
 std::span<const Operation> reduction_operations() {
   static const Operation operations[] = {
-      {"nn.sum", infer_reduction<false>, through_float<evaluate_reduction<false>>},
-      {"nn.mean", infer_reduction<true>, through_float<evaluate_reduction<true>>}};
+      saving_nothing({"nn.sum", infer_reduction<false>, through_float<evaluate_reduction<false>>}),
+      saving_nothing({"nn.mean", infer_reduction<true>, through_float<evaluate_reduction<true>>})};
   return operations;
 }
 

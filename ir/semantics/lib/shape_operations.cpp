@@ -239,12 +239,12 @@ std::vector<Tensor> evaluate_cat(std::span<const Tensor> operands, const Attribu
 
 std::span<const Operation> shape_operations() {
   static const Operation operations[] = {
-      {"nn.reshape", infer_reshape, evaluate_reshape},
-      {"nn.permute", infer_permute, evaluate_permute},
-      {"nn.expand", infer_expand, evaluate_expand},
-      {"nn.slice", infer_slice, evaluate_slice},
-      {"nn.slice_scatter", infer_slice_scatter, evaluate_slice_scatter},
-      {"nn.cat", infer_cat, evaluate_cat}};
+      saving_nothing({"nn.reshape", infer_reshape, evaluate_reshape}),
+      saving_nothing({"nn.permute", infer_permute, evaluate_permute}),
+      saving_nothing({"nn.expand", infer_expand, evaluate_expand}),
+      saving_nothing({"nn.slice", infer_slice, evaluate_slice}),
+      saving_nothing({"nn.slice_scatter", infer_slice_scatter, evaluate_slice_scatter}),
+      saving_nothing({"nn.cat", infer_cat, evaluate_cat})};
   return operations;
 }
 

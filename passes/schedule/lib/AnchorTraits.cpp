@@ -8,6 +8,8 @@
 
 #include "AnchorTraits.h"
 
+#include "kiln/schedule/GridUnits.h"
+#include "kiln/schedule/MatmulShape.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
 
@@ -15,13 +17,6 @@ using namespace mlir;
 using kiln::semantics::DimExpr;
 
 namespace kiln::schedule {
-
-/// Columns that a product's unit has, whatever the panel: what a back end's tile divides.
-static constexpr int64_t kColumnBlock = 32;
-/// Elements of a unit of a flat kernel: a cache line of bytes, so that units never share one.
-static constexpr int64_t kFlatBlock = 64;
-/// Units of a kernel that writes several boxes: fractions of each.
-static constexpr int64_t kFractions = 64;
 
 /// The unit of costs while they are added up: one floating-point operation.
 static constexpr int64_t kNanosecond = 64;
@@ -60,21 +55,26 @@ static Grid packedLinearGrid(KernelOp kernel) {
 
 /// Batches, when there are any, else rows; and columns.
 static Grid matmulGrid(KernelOp kernel) {
-  std::vector<DimExpr> lhs = kernel.getAnchorType(0).getSizes(), rhs = kernel.getAnchorType(1).getSizes();
-  DimExpr rows = lhs.size() >= 2 ? lhs[lhs.size() - 2] : DimExpr(1);
-  DimExpr columns = rhs.size() >= 2 ? rhs.back() : DimExpr(1);
-  if (lhs.size() <= 2 && rhs.size() <= 2)
-    return {rows, ceilDiv(columns, kColumnBlock)};
-  std::vector<DimExpr> sizes = kernel.getResultType().getSizes();
-  int64_t inner = (lhs.size() >= 2) + (rhs.size() >= 2);
-  return {product(ArrayRef(sizes).drop_back(inner)), ceilDiv(columns, kColumnBlock)};
+  MatmulShape shape(kernel);
+  return {shape.isSingle() ? shape.rows : product(shape.batch), ceilDiv(shape.columns, kColumnBlock)};
 }
 
 static Grid elementGrid(KernelOp kernel) { return {kernel.getResultType().getElements()}; }
 static Grid channelGrid(KernelOp kernel) { return {kernel.getAnchorType(0).getSizes()[1]}; }
-static Grid panelGrid(KernelOp kernel) { return {kernel.getResultType().getSizes().front()}; }
+/// The outermost dimension: panels, or rows of a table.
+static Grid outerGrid(KernelOp kernel) { return {kernel.getResultType().getSizes().front()}; }
 static Grid fractionGrid(KernelOp) { return {DimExpr(kFractions)}; }
 static Grid oneUnit(KernelOp) { return {DimExpr(1)}; }
+/// Rows of scores, of which the third operand has the targets.
+static Grid targetGrid(KernelOp kernel) { return {kernel.getAnchorType(2).getElements()}; }
+
+/// Blocks of the parameters one after another; no block has elements of two.
+static Grid parameterGrid(KernelOp kernel) {
+  DimExpr blocks = 0;
+  for (int64_t i = 0, count = cast<IntegerAttr>(kernel.getAnchorAttribute("count")).getInt(); i < count; ++i)
+    blocks = blocks + ceilDiv(kernel.getAnchorType(i).getElements(), kParameterBlock);
+  return {blocks};
+}
 
 //===----------------------------------------------------------------------===//
 // Costs
@@ -94,6 +94,10 @@ static DimExpr productCost(KernelOp kernel) {
   return DimExpr(2) * kernel.getResultType().getElements() * inner;
 }
 
+static DimExpr matmulCost(KernelOp kernel) {
+  return DimExpr(2) * kernel.getResultType().getElements() * MatmulShape(kernel).inner;
+}
+
 /// A table is read where indices point only.
 static DimExpr gatherCost(KernelOp kernel) { return kernel.getResultType().getBytes() * DimExpr(2 * kMoveByte); }
 
@@ -102,6 +106,13 @@ static DimExpr batchNormCost(KernelOp kernel) { return kernel.getResultType().ge
 
 /// Ten rounds of integer multiplication for four elements.
 static DimExpr dropoutCost(KernelOp kernel) { return kernel.getResultType().getElements() * DimExpr(2 * kNanosecond); }
+
+/// Two or three passes over the scores, two with an exponential function. The gradient has the attribute `mean`, and its own
+/// cotangent before the scores.
+static DimExpr crossEntropyCost(KernelOp kernel) {
+  bool isBackward = isa_and_present<BoolAttr>(kernel.getAnchorAttribute("mean"));
+  return kernel.getAnchorType(isBackward ? 1 : 0).getElements() * DimExpr(kNanosecond);
+}
 
 //===----------------------------------------------------------------------===//
 // Names
@@ -123,7 +134,14 @@ static std::string linearName(KernelOp kernel) {
 static std::string operandName(KernelOp kernel) { return sizesName(kernel.getAnchorType(0).getSizes()); }
 static std::string resultName(KernelOp kernel) { return sizesName(kernel.getResultType().getSizes()); }
 static std::string matmulName(KernelOp kernel) {
-  return sizesName(kernel.getAnchorType(0).getSizes()) + "_" + sizesName(kernel.getAnchorType(1).getSizes());
+  MatmulShape shape(kernel);
+  std::string layout = shape.isLhsTransposed || shape.isRhsTransposed
+                           ? std::string(shape.isLhsTransposed ? "t" : "n") + (shape.isRhsTransposed ? "t_" : "n_")
+                           : "";
+  return layout + sizesName(kernel.getAnchorType(0).getSizes()) + "_" + sizesName(kernel.getAnchorType(1).getSizes());
+}
+static std::string parametersName(KernelOp kernel) {
+  return std::to_string(cast<IntegerAttr>(kernel.getAnchorAttribute("count")).getInt());
 }
 static std::string tableName(KernelOp kernel) { return sizesName(kernel.getAnchorType(1).getSizes()); }
 
@@ -136,15 +154,23 @@ const AnchorTraits &anchorTraits(StringRef anchor) {
       {"", {false, rowGrid, trafficCost, resultName}},
       {"nn.packed_linear", {true, packedLinearGrid, productCost, linearName}},
       {"nn.linear", {true, linearGrid, productCost, linearName}},
-      {"nn.matmul", {false, matmulGrid, productCost, matmulName}},
+      {"nn.matmul", {false, matmulGrid, matmulCost, matmulName}},
       {"nn.sum", {false, elementGrid, trafficCost, operandName}},
       {"nn.mean", {false, elementGrid, trafficCost, operandName}},
       {"nn.embedding", {false, rowGrid, gatherCost, tableName}},
-      {"nn.pack_panels", {false, panelGrid, trafficCost, operandName}},
+      {"nn.pack_panels", {false, outerGrid, trafficCost, operandName}},
       {"nn.cat", {false, fractionGrid, trafficCost, resultName}},
       {"nn.slice_scatter", {false, oneUnit, trafficCost, resultName}},
       {"nn.batch_norm", {false, channelGrid, batchNormCost, operandName}},
+      {"nn.batch_norm_backward", {false, channelGrid, batchNormCost, operandName}},
       {"nn.dropout", {false, rowGrid, dropoutCost, resultName}},
+      {"nn.cross_entropy", {false, elementGrid, crossEntropyCost, operandName}},
+      {"nn.cross_entropy_total", {false, oneUnit, trafficCost, operandName}},
+      {"nn.cross_entropy_count", {false, oneUnit, trafficCost, operandName}},
+      {"nn.cross_entropy_backward", {false, targetGrid, crossEntropyCost, resultName}},
+      {"nn.embedding_backward", {false, outerGrid, trafficCost, resultName}},
+      {"nn.sgd", {false, parameterGrid, trafficCost, parametersName}},
+      {"nn.adam", {false, parameterGrid, trafficCost, parametersName}},
   };
   static const AnchorTraits other = {false, rowGrid, trafficCost, resultName};
   auto entry = table.find(anchor);

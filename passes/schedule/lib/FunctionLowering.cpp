@@ -1,7 +1,7 @@
 //===- FunctionLowering.cpp - one function to buffers and launches --------===//
 //
 // Values become buffers. The walk is in program order; what must be known beforehand is found first: which values are computed in
-// the caller's memory, and which states are overwritten while a value read from them is still in use.
+// the caller's memory or in a state, and which states are overwritten while a value read from them is still in use.
 //
 //===----------------------------------------------------------------------===//
 
@@ -9,9 +9,11 @@
 
 #include "AnchorTraits.h"
 #include "SizeConditions.h"
+#include "StateDestinations.h"
+#include "TransposeFolding.h"
+#include "mlir/IR/Builders.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SetVector.h"
-#include "mlir/IR/Builders.h"
 
 using namespace mlir;
 using kiln::semantics::DimExpr;
@@ -32,10 +34,11 @@ private:
   LogicalResult collectSymbols(SmallVectorImpl<Attribute> &symbols);
   void createOutputs();
   void chooseDestinations();
-  bool isOverwrittenWhileUsed(ir::ReadOp read);
+  void chooseStateDestinations();
 
   LogicalResult lower(Operation &op);
   LogicalResult lowerCompute(Operation &op);
+  SmallVector<Value> createResults(Operation &op);
   void lowerRead(ir::ReadOp read);
   void lowerReturn(func::ReturnOp op);
   void launch(Location location, KernelForm form, ValueRange reads, ValueRange writes);
@@ -51,25 +54,13 @@ private:
   FuncOp scheduled;
   /// The buffer that holds a value of the nn dialect.
   DenseMap<Value, Value> buffers;
-  /// Where a value is to be computed: an output or a prepared value.
+  /// Where a value is to be computed: an output, a prepared value or a state.
   DenseMap<Value, Value> destinations;
+  std::optional<StateDestinations> stateDestinations;
   /// Outputs by number; in a prepare function, prepared values by slot name.
   SmallVector<Value> outputs;
   llvm::StringMap<Value> slots;
 };
-
-/// Follows reshapes back to the value whose memory this is.
-Value rootOf(Value value) {
-  while (auto reshape = value.getDefiningOp<ir::ReshapeOp>())
-    value = reshape.getInput();
-  return value;
-}
-
-/// Whether the value is computed by a launch, so that somebody may say where to.
-bool isComputed(Value root) {
-  Operation *op = root.getDefiningOp();
-  return op && !isa<ir::ReadOp, ir::LoadPreparedOp, ir::ConstantOp>(op);
-}
 
 //===----------------------------------------------------------------------===//
 // Before the walk
@@ -145,20 +136,11 @@ void FunctionLowering::chooseDestinations() {
     choose(value, output);
 }
 
-/// Whether the function writes the state between the read and the last use of the value that was read, reshapes of it included.
-bool FunctionLowering::isOverwrittenWhileUsed(ir::ReadOp read) {
-  Operation *lastUse = read;
-  SmallVector<Value> pending = {read.getOutput()};
-  while (!pending.empty())
-    for (Operation *user : pending.pop_back_val().getUsers()) {
-      if (auto reshape = dyn_cast<ir::ReshapeOp>(user))
-        pending.push_back(reshape.getOutput());
-      if (lastUse->isBeforeInBlock(user))
-        lastUse = user;
-    }
-  return llvm::any_of(function.getOps<ir::WriteOp>(), [&](ir::WriteOp write) {
-    return write.getState() == read.getState() && read->isBeforeInBlock(write) && write->isBeforeInBlock(lastUse);
-  });
+void FunctionLowering::chooseStateDestinations() {
+  stateDestinations.emplace(function, [&](Value root) { return destinations.contains(root); });
+  for (auto write : function.getOps<ir::WriteOp>())
+    if (Value root = stateDestinations->getComputed(write))
+      destinations[root] = StateOp::create(builder, write.getLoc(), bufferType(write.getValue()), write.getStateAttr());
 }
 
 //===----------------------------------------------------------------------===//
@@ -198,27 +180,42 @@ void FunctionLowering::copy(Location location, Value from, Value to) {
 //===----------------------------------------------------------------------===//
 
 LogicalResult FunctionLowering::lowerCompute(Operation &op) {
-  FailureOr<KernelForm> form = formOf(&op);
-  if (failed(form))
+  FailureOr<SmallVector<KernelForm, 1>> forms = formsOf(&op);
+  if (failed(forms))
     return failure();
-  SmallVector<Value> reads, writes;
-  for (Value operand : form->operands)
-    reads.push_back(buffers.at(operand));
+  Value between; // what the last kernel but one, so far, computed
+  for (auto [i, form] : llvm::enumerate(*forms)) {
+    SmallVector<Value> reads, writes;
+    for (Value operand : form.operands)
+      reads.push_back(operand ? buffers.at(operand) : between);
+    if (i + 1 < forms->size()) {
+      between = ArenaOp::create(builder, op.getLoc(), form.kernel->getResultType(), ir::DimAttr());
+      writes.push_back(between);
+    } else {
+      llvm::append_range(writes, createResults(op));
+    }
+    launch(op.getLoc(), std::move(form), reads, writes);
+  }
+  return success();
+}
+
+/// The buffers of the op's results: where they are wanted, or in the arena.
+SmallVector<Value> FunctionLowering::createResults(Operation &op) {
+  SmallVector<Value> results;
   for (Value result : op.getResults()) {
     Value destination = destinations.lookup(result);
     Value buffer = destination ? viewAs(op.getLoc(), destination, bufferType(result))
                                : ArenaOp::create(builder, op.getLoc(), bufferType(result), ir::DimAttr()).getBuffer();
     buffers[result] = buffer;
-    writes.push_back(buffer);
+    results.push_back(buffer);
   }
-  launch(op.getLoc(), std::move(*form), reads, writes);
-  return success();
+  return results;
 }
 
 void FunctionLowering::lowerRead(ir::ReadOp read) {
   BufferType type = bufferType(read.getOutput());
   Value state = StateOp::create(builder, read.getLoc(), type, read.getStateAttr());
-  if (isOverwrittenWhileUsed(read)) {
+  if (stateDestinations->isOverwrittenWhileUsed(read)) {
     Value saved = ArenaOp::create(builder, read.getLoc(), type, ir::DimAttr());
     copy(read.getLoc(), state, saved);
     state = saved;
@@ -237,12 +234,13 @@ LogicalResult FunctionLowering::lower(Operation &op) {
   if (auto read = dyn_cast<ir::ReadOp>(op)) {
     lowerRead(read);
   } else if (auto write = dyn_cast<ir::WriteOp>(op)) {
-    // Writing back what was read from the same state changes nothing.
-    auto source = rootOf(write.getValue()).getDefiningOp<ir::ReadOp>();
-    Value buffer = buffers.at(write.getValue());
-    auto from = buffer.getDefiningOp<StateOp>();
-    if (!(source && from && from.getStateAttr() == write.getStateAttr()))
-      copy(op.getLoc(), buffer, StateOp::create(builder, op.getLoc(), bufferType(write.getValue()), write.getStateAttr()));
+    // A value that lies in the state itself is there already: had the state changed meanwhile, the value would have been saved.
+    Value root = rootOf(write.getValue());
+    auto source = root.getDefiningOp<ir::ReadOp>();
+    bool isThere = source && writesBack(write, source) && buffers.at(root).getDefiningOp<StateOp>();
+    if (!isThere && !stateDestinations->getComputed(write))
+      copy(op.getLoc(), buffers.at(write.getValue()),
+           StateOp::create(builder, op.getLoc(), bufferType(write.getValue()), write.getStateAttr()));
   } else if (auto load = dyn_cast<ir::LoadPreparedOp>(op)) {
     buffers[load.getOutput()] = PreparedOp::create(builder, op.getLoc(), bufferType(load.getOutput()), load.getSlotAttr());
   } else if (auto store = dyn_cast<ir::StorePreparedOp>(op)) {
@@ -256,7 +254,7 @@ LogicalResult FunctionLowering::lower(Operation &op) {
     buffers[reshape.getOutput()] = viewAs(op.getLoc(), buffers.at(reshape.getInput()), bufferType(reshape.getOutput()));
   } else if (auto end = dyn_cast<func::ReturnOp>(op)) {
     lowerReturn(end);
-  } else {
+  } else if (!isFolded(&op)) {
     return lowerCompute(op);
   }
   return success();
@@ -268,6 +266,7 @@ LogicalResult FunctionLowering::run() {
   if (failed(createFunction()))
     return failure();
   chooseDestinations();
+  chooseStateDestinations();
   for (Operation &op : function.getBody().front())
     if (failed(lower(op)))
       return failure();

@@ -7,12 +7,14 @@
 
 #include "KernelForm.h"
 
-#include "llvm/ADT/STLExtras.h"
-#include "llvm/ADT/StringMap.h"
+#include "CrossEntropyForms.h"
+#include "TransposeFolding.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/AffineMap.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringMap.h"
 
 using namespace mlir;
 using kiln::semantics::DimExpr;
@@ -194,13 +196,16 @@ FailureOr<KernelForm> formOfFull(ir::FullOp op) {
 
 } // namespace
 
-FailureOr<KernelForm> formOf(Operation *op) {
+/// The form as the op has it.
+static FailureOr<KernelForm> plainFormOf(Operation *op) {
   if (auto fused = dyn_cast<ir::FusedOp>(op))
     return formOfFused(fused);
   if (auto permute = dyn_cast<ir::PermuteOp>(op))
     return formOfPermute(permute);
   if (auto expand = dyn_cast<ir::ExpandOp>(op))
     return formOfExpand(expand);
+  if (isa<ir::FullOp>(op) && isa<ir::DimAttr>(op->getAttr("value"))) // a size: not known before the call
+    return formOfAnchor(op, {});
   if (auto full = dyn_cast<ir::FullOp>(op))
     return formOfFull(full);
   if (auto affine = dyn_cast<ir::ChannelAffineOp>(op)) {
@@ -220,6 +225,41 @@ FailureOr<KernelForm> formOf(Operation *op) {
     return formOfAnchor(op, semantic.getSemanticOperands());
   op->emitOpError() << "computes nothing that a kernel can be made of";
   return failure();
+}
+
+FailureOr<KernelForm> formOf(Operation *op) {
+  FailureOr<KernelForm> form = plainFormOf(op);
+  if (succeeded(form))
+    foldTransposes(*form);
+  return form;
+}
+
+FailureOr<SmallVector<KernelForm, 1>> formsOf(Operation *op) {
+  SmallVector<KernelForm, 1> forms = formsOfCrossEntropy(op);
+  if (!forms.empty())
+    return forms;
+  FailureOr<KernelForm> form = formOf(op);
+  if (failed(form))
+    return failure();
+  forms.push_back(std::move(*form));
+  return forms;
+}
+
+KernelForm anchorForm(Location location, StringRef anchor, ArrayRef<NamedAttribute> attributes, ArrayRef<Value> operands,
+                      ArrayRef<BufferType> operandTypes, ArrayRef<BufferType> resultTypes) {
+  OpBuilder builder(location.getContext());
+  auto typesOf = [&](ArrayRef<BufferType> types) {
+    return builder.getArrayAttr(llvm::map_to_vector(types, [](BufferType type) -> Attribute { return TypeAttr::get(type); }));
+  };
+  auto kernel = KernelOp::create(builder, location, builder.getStringAttr("kernel"), builder.getArrayAttr({}),
+                                 builder.getStringAttr(anchor), typesOf(operandTypes), builder.getDictionaryAttr(attributes),
+                                 builder.getArrayAttr({}), builder.getAffineMapArrayAttr({}), typesOf(resultTypes));
+  kernel.getBody().emplaceBlock().addArgument(resultTypes.front().getElementType(), location);
+  KernelForm form;
+  form.kernel = OwningOpRef<KernelOp>(kernel);
+  form.operands.assign(operands.begin(), operands.end());
+  yieldFirst(form);
+  return form;
 }
 
 KernelForm copyForm(Location location, BufferType type) {

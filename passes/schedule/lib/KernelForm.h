@@ -28,6 +28,15 @@ struct KernelForm {
 /// that has none.
 mlir::FailureOr<KernelForm> formOf(mlir::Operation *op);
 
+/// The kernels of an op that computes, to be run one after another: one for most ops. A null operand is what the kernel before computed;
+/// the last one has the op's results.
+mlir::FailureOr<llvm::SmallVector<KernelForm, 1>> formsOf(mlir::Operation *op);
+
+/// A form whose body stores what the anchor gives. An operand may be null.
+KernelForm anchorForm(mlir::Location location, llvm::StringRef anchor, llvm::ArrayRef<mlir::NamedAttribute> attributes,
+                      llvm::ArrayRef<mlir::Value> operands, llvm::ArrayRef<BufferType> operandTypes,
+                      llvm::ArrayRef<BufferType> resultTypes);
+
 /// A form that copies a buffer of the given type.
 KernelForm copyForm(mlir::Location location, BufferType type);
 

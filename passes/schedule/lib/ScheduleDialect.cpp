@@ -7,12 +7,13 @@
 
 #include "kiln/schedule/Schedule.h"
 
-#include "llvm/ADT/STLExtras.h"
-#include "llvm/ADT/StringSet.h"
-#include "llvm/ADT/TypeSwitch.h"
+#include "kiln/schedule/InPlace.h"
 #include "mlir/IR/AffineMap.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using kiln::ir::DimAttr;
@@ -197,6 +198,64 @@ LogicalResult FuncOp::verify() {
   return success();
 }
 
+/// The op whose memory a buffer is: views looked through.
+static Operation *memoryOf(Value buffer) {
+  while (auto view = buffer.getDefiningOp<ViewOp>())
+    buffer = view.getSource();
+  return buffer.getDefiningOp();
+}
+
+/// Whether two ranges of the arena are known to share bytes. Places of different expressions are the plan's business.
+static bool overlap(ArenaOp a, ArenaOp b) {
+  if (a == b)
+    return true;
+  if (!a.getOffset() || !b.getOffset())
+    return false;
+  const DimExpr aBegin = a.getOffset()->getExpression(), bBegin = b.getOffset()->getExpression();
+  std::optional<int64_t> apart = (bBegin - aBegin).constant();
+  if (!apart)
+    return false;
+  // One whose size is not known here has at least a byte for some sizes; an empty buffer shares nothing.
+  auto bytesOf = [](ArenaOp arena) { return arena.getBuffer().getType().getBytes().constant().value_or(1); };
+  const int64_t aBytes = bytesOf(a), bBytes = bytesOf(b);
+  return aBytes > 0 && bBytes > 0 && *apart < aBytes && -*apart < bBytes;
+}
+
+/// Whether two buffers are known to share memory.
+static bool shareMemory(Value a, Value b) {
+  Operation *first = memoryOf(a), *second = memoryOf(b);
+  if (first == second)
+    return true;
+  if (auto arena = dyn_cast_if_present<ArenaOp>(first))
+    return isa_and_present<ArenaOp>(second) && overlap(arena, cast<ArenaOp>(second));
+  // Inputs, outputs, states and prepared values are named by attributes; two constants are two.
+  return first && second && first->getName() == second->getName() && !isa<ConstantOp>(first) &&
+         first->getAttrDictionary() == second->getAttrDictionary();
+}
+
+/// Whether two buffers are the same memory from the first byte to the last.
+static bool isSameMemory(Value a, Value b) {
+  Operation *first = memoryOf(a), *second = memoryOf(b);
+  return first == second || (!isa_and_present<ArenaOp>(first) && shareMemory(a, b));
+}
+
+/// Destinations are written while operands are read, so they may not share memory with one or with each other, but where the
+/// kernel reads the very same memory in step.
+static LogicalResult checkMemory(LaunchOp launch, KernelOp kernel) {
+  for (auto [i, write] : llvm::enumerate(launch.getWrites())) {
+    if (Operation *memory = memoryOf(write); isa_and_present<InputOp, ConstantOp>(memory))
+      return launch.emitOpError() << "writes destination " << i << " to memory that is read only, " << memory->getName();
+    for (auto [j, read] : llvm::enumerate(launch.getReads()))
+      if (shareMemory(write, read) && !(isSameMemory(write, read) && mayShareMemory(kernel, i, j)))
+        return launch.emitOpError() << "destination " << i << " shares memory with operand " << j
+                                    << ", which the kernel reads while it writes";
+    for (auto [j, other] : llvm::enumerate(launch.getWrites().take_front(i)))
+      if (shareMemory(write, other))
+        return launch.emitOpError() << "destinations " << j << " and " << i << " share memory";
+  }
+  return success();
+}
+
 LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   auto kernel = symbols.lookupNearestSymbolFrom<KernelOp>(*this, getKernelAttr());
   if (!kernel)
@@ -228,7 +287,7 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   for (auto [i, value] : llvm::enumerate(getWrites()))
     if (failed(check(cast<BufferType>(value.getType()), kernel.getResultType(i), "destination", i)))
       return failure();
-  return success();
+  return checkMemory(*this, kernel);
 }
 
 } // namespace kiln::schedule

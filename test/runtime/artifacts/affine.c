@@ -39,7 +39,9 @@ static const kiln_function functions[] = {{.struct_size = sizeof(kiln_function),
       .fingerprint = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",           \
       .target = "x86_64",                                                                          \
       .function_count = 1,                                                                         \
-      .functions = functions}
+      .functions = functions,                                                                      \
+      .gradient_flags = -1,                                                                        \
+      .generator = -1}
 
 #if defined(KILN_TEST_LATER_MAJOR)
 PROGRAM(kiln_program_affine, "affine", KILN_ABI_MAJOR + 1, KILN_ABI_MINOR);

@@ -75,8 +75,8 @@ private:
 /// The typed C++ header of a module with `schedule.func`s; needs no compilation. `sourceName` is named in its first line.
 llvm::Error writeHeader(mlir::ModuleOp schedule, llvm::StringRef sourceName, llvm::StringRef path);
 
-/// 64 hexadecimal digits: SHA-256 over module paths, types and options, state names, shapes, dtypes and ties. Equal for models that can
-/// exchange checkpoints.
+/// 64 hexadecimal digits: SHA-256 over module paths, types and options, state names, shapes, dtypes and ties, and over optimizers with
+/// their parameters. Equal for programs that can exchange checkpoints.
 std::string computeFingerprint(mlir::ModuleOp module);
 
 } // namespace kiln::codegen

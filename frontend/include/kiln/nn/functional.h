@@ -3,6 +3,7 @@
 // `namespace F = kiln::nn::functional;`. A layer and its functional form record the same operations.
 #pragma once
 
+#include "kiln/nn/functional/loss.h"
 #include "kiln/nn/options.h"
 #include "kiln/tensor.h"
 

@@ -138,6 +138,8 @@ public:
   virtual bool is_training() const { return training_; }
   /// For all parameters below.
   void requires_grad_(bool value = true);
+  /// Sets the .grad of all parameters below to None, or to zeros.
+  void zero_grad(bool set_to_none = true) const;
   /// Converts floating-point parameters and buffers.
   virtual void to(DType dtype);
 

@@ -7,4 +7,5 @@
 #include "kiln/nn/modules/dropout.h"
 #include "kiln/nn/modules/embedding.h"
 #include "kiln/nn/modules/linear.h"
+#include "kiln/nn/modules/loss.h"
 #include "kiln/nn/modules/shape.h"

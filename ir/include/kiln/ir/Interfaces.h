@@ -1,7 +1,7 @@
 //===- Interfaces.h - Op interfaces of the nn dialect --------------*- C++ -*-===//
 //
-// Declares SemanticOpInterface and ScalarBodyInterface, and, in `detail`, the functions that their default implementations and the
-// ops' inference call: one implementation for all ops, by name.
+// Declares SemanticOpInterface, ScalarBodyInterface and DifferentiableOpInterface, and, in `detail`, the functions that their default
+// implementations and the ops' inference call: one implementation for all ops, by name.
 //
 //===----------------------------------------------------------------------===//
 
@@ -76,6 +76,8 @@ std::vector<runtime::Tensor> evaluateSemanticOp(mlir::Operation *op, llvm::Array
 std::optional<semantics::DimExpr> multiplyAdds(mlir::Operation *op);
 /// Whether the element types of all operands and results are floats or signless integers.
 bool hasScalarTypes(mlir::Operation *op);
+/// Whether the operand and the result are both floating-point tensors.
+bool areFloating(mlir::Operation *op, unsigned operand, unsigned result);
 
 } // namespace kiln::ir::detail
 

@@ -1,7 +1,7 @@
-//===- NNAttributes.td - Symbolic sizes as attributes ------*- tablegen -*-===//
+//===- NNAttributes.td - Attributes of the nn dialect ------*- tablegen -*-===//
 //
 // Defines #nn.dim and #nn.shape: size expressions in named symbols, kept as the canonical text of kiln::semantics::DimExpr, so that
-// equal expressions are equal attributes.
+// equal expressions are equal attributes. And the parts of `nn.optimizer`: its parameter groups, their options and slots.
 //
 //===----------------------------------------------------------------------===//
 
@@ -74,6 +74,56 @@ def NN_ShapeAttr : NN_Attr<"Shape", "shape",
     /// "batch, 784".
     ::std::string getText() const;
   }];
+}
+
+//===----------------------------------------------------------------------===//
+// Optimizers
+//===----------------------------------------------------------------------===//
+
+def NN_OptionAttr : NN_Attr<"Option", "option"> {
+  let summary = "an option of a parameter group, as PyTorch's param_groups holds it";
+  let description = [{
+    ```mlir
+    #nn.option<"eps" = 1.000000e-08 : f64>
+    ```
+
+    Constraints:
+    - option_c1: the value is `unit` (None), a bool, an i64, an f64 or an array of f64 (a tuple).
+  }];
+  let parameters = (ins "::mlir::StringAttr":$name, "::mlir::Attribute":$value);
+  let assemblyFormat = "`<` $name `=` $value `>`";
+  let genVerifyDecl = 1;
+}
+
+def NN_SlotAttr : NN_Attr<"Slot", "slot"> {
+  let summary = "the states in which an optimizer keeps one value a parameter";
+  let description = [{
+    ```mlir
+    #nn.slot<"momentum_buffer" = [@"optimizer.momentum_buffer.weight", unit]> // the second parameter has none
+    ```
+
+    Constraints:
+    - slot_c1: an entry is a symbol or `unit`.
+  }];
+  let parameters = (ins "::mlir::StringAttr":$name, ArrayRefParameter<"::mlir::Attribute">:$states);
+  let assemblyFormat = "`<` $name `=` `[` $states `]` `>`";
+  let genVerifyDecl = 1;
+}
+
+def NN_ParameterGroupAttr : NN_Attr<"ParameterGroup", "parameter_group"> {
+  let summary = "parameters that an optimizer treats alike";
+  let description = [{
+    Options are those of PyTorch's `param_groups`, in its order, without `params` and `lr`. Written without the mnemonic inside
+    `nn.optimizer`.
+
+    ```mlir
+    #nn.parameter_group<{parameters = [@w, @b], lr = @"optimizer.param_groups.0.lr", options = {eps = 1.000000e-08 : f64},
+                         slots = {exp_avg = [@"optimizer.exp_avg.w", @"optimizer.exp_avg.b"]}}>
+    ```
+  }];
+  let parameters = (ins ArrayRefParameter<"::mlir::FlatSymbolRefAttr">:$parameters, "::mlir::FlatSymbolRefAttr":$learningRate,
+                    ArrayRefParameter<"::kiln::ir::OptionAttr">:$options, ArrayRefParameter<"::kiln::ir::SlotAttr">:$slots);
+  let hasCustomAssemblyFormat = 1;
 }
 
 #endif // KILN_IR_NNATTRIBUTES

@@ -84,7 +84,10 @@ def NN_Scalar : AnyTypeOf<[AnyFloat, AnySignlessInteger], "scalar of a float or 
 def NN_StateKind : I32EnumAttr<"StateKind", "what a state is to its module", [
     I32EnumAttrCase<"Parameter", 0, "parameter">,
     I32EnumAttrCase<"Buffer", 1, "buffer">,
-    I32EnumAttrCase<"Optimizer", 2, "optimizer">]> {
+    I32EnumAttrCase<"Optimizer", 2, "optimizer">,
+    I32EnumAttrCase<"Gradient", 3, "gradient">,
+    I32EnumAttrCase<"Hyperparameter", 4, "hyperparameter">,
+    I32EnumAttrCase<"Generator", 5, "generator">]> {
   let cppNamespace = "::kiln::ir";
   let genSpecializedAttr = 0;
 }

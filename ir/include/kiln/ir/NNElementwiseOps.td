@@ -1,6 +1,6 @@
 //===- NNElementwiseOps.td - Element by element -------------*- tablegen -*-===//
 //
-// Defines unary and binary elementwise operations, type conversion, dropout and the affine map per channel.
+// Defines unary and binary elementwise operations, comparisons, selection, type conversion, dropout and the affine map per channel.
 //
 //===----------------------------------------------------------------------===//
 
@@ -255,8 +255,135 @@ def NN_MinimumOp : NN_BinaryElementwiseOp<"minimum", [Commutative]> {
 }
 
 //===----------------------------------------------------------------------===//
+// Comparisons and selection
+//===----------------------------------------------------------------------===//
+
+/// Two operands of one element type, broadcast; the result is bool. False where an operand is NaN, but true for `nn.ne`. Nothing is
+/// differentiable through a comparison.
+class NN_ComparisonOp<string mnemonic, list<Trait> traits = []>
+    : NN_SemanticOp<mnemonic, traits # [DeclareOpInterfaceMethods<ScalarBodyInterface>]> {
+  let arguments = (ins NN_Tensor:$lhs, NN_Tensor:$rhs);
+  let results = (outs NN_Tensor:$output);
+  let assemblyFormat = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)";
+}
+
+def NN_EqOp : NN_ComparisonOp<"eq", [Commutative]> {
+  let summary = "whether elements are equal, with broadcasting";
+  let description = [{
+    ```mlir
+    %c = nn.eq %a, %b : (tensor<4x8xf32>, tensor<8xf32>) -> tensor<4x8xi1>
+    ```
+
+    Constraints:
+    - eq_c1: one element type; shapes broadcast.
+    - eq_c2: the output has the broadcast shape and elements i1.
+  }];
+}
+
+def NN_NeOp : NN_ComparisonOp<"ne", [Commutative]> {
+  let summary = "whether elements differ; NaN differs from everything, with broadcasting";
+  let description = [{
+    ```mlir
+    %c = nn.ne %a, %b : (tensor<4x8xf32>, tensor<8xf32>) -> tensor<4x8xi1>
+    ```
+
+    Constraints:
+    - ne_c1: one element type; shapes broadcast.
+    - ne_c2: the output has the broadcast shape and elements i1.
+  }];
+}
+
+def NN_LtOp : NN_ComparisonOp<"lt"> {
+  let summary = "whether the left element is less, with broadcasting";
+  let description = [{
+    ```mlir
+    %c = nn.lt %a, %b : (tensor<4x8xf32>, tensor<8xf32>) -> tensor<4x8xi1>
+    ```
+
+    Constraints:
+    - lt_c1: one element type; shapes broadcast.
+    - lt_c2: the output has the broadcast shape and elements i1.
+  }];
+}
+
+def NN_LeOp : NN_ComparisonOp<"le"> {
+  let summary = "whether the left element is less or equal, with broadcasting";
+  let description = [{
+    ```mlir
+    %c = nn.le %a, %b : (tensor<4x8xf32>, tensor<8xf32>) -> tensor<4x8xi1>
+    ```
+
+    Constraints:
+    - le_c1: one element type; shapes broadcast.
+    - le_c2: the output has the broadcast shape and elements i1.
+  }];
+}
+
+def NN_GtOp : NN_ComparisonOp<"gt"> {
+  let summary = "whether the left element is greater, with broadcasting";
+  let description = [{
+    ```mlir
+    %c = nn.gt %a, %b : (tensor<4x8xf32>, tensor<8xf32>) -> tensor<4x8xi1>
+    ```
+
+    Constraints:
+    - gt_c1: one element type; shapes broadcast.
+    - gt_c2: the output has the broadcast shape and elements i1.
+  }];
+}
+
+def NN_GeOp : NN_ComparisonOp<"ge"> {
+  let summary = "whether the left element is greater or equal, with broadcasting";
+  let description = [{
+    ```mlir
+    %c = nn.ge %a, %b : (tensor<4x8xf32>, tensor<8xf32>) -> tensor<4x8xi1>
+    ```
+
+    Constraints:
+    - ge_c1: one element type; shapes broadcast.
+    - ge_c2: the output has the broadcast shape and elements i1.
+  }];
+}
+
+def NN_WhereOp : NN_SemanticOp<"where", [DeclareOpInterfaceMethods<ScalarBodyInterface>]> {
+  let summary = "elements of one tensor where a condition holds, of another elsewhere, with broadcasting";
+  let description = [{
+    ```mlir
+    %y = nn.where %condition, %a, %b : (tensor<4x8xi1>, tensor<4x8xf32>, tensor<8xf32>) -> tensor<4x8xf32>
+    ```
+
+    Folds where both arms are one value, or where the condition is a constant of one value.
+
+    Constraints:
+    - where_c1: the condition is i1; `input` and `other` have one element type; the three shapes broadcast.
+    - where_c2: the output has the broadcast shape and the element type of `input`.
+  }];
+  let arguments = (ins NN_Tensor:$condition, NN_Tensor:$input, NN_Tensor:$other);
+  let results = (outs NN_Tensor:$output);
+  let assemblyFormat = "$condition `,` $input `,` $other attr-dict `:` functional-type(operands, results)";
+  let hasFolder = 1;
+}
+
+//===----------------------------------------------------------------------===//
 // Others
 //===----------------------------------------------------------------------===//
+
+def NN_DetachOp : NN_UnaryElementwiseOp<"detach"> {
+  let summary = "the operand, at which differentiation stops";
+  let description = [{
+    The identity. No gradient flows from the result to the operand; nn-differentiate removes the operation once it has seen it. Not
+    folded before, but for a detach of a detach.
+
+    ```mlir
+    %y = nn.detach %x : tensor<4x8xf32>
+    ```
+
+    Constraints:
+    - detach_c1: there is one operand.
+    - detach_c2: the output has the input's type.
+  }];
+  let hasFolder = 1;
+}
 
 def NN_CastOp : NN_SemanticOp<"cast", [DeclareOpInterfaceMethods<ScalarBodyInterface>]> {
   let summary = "each element converted to another type, as PyTorch's to(dtype) does";
@@ -280,25 +407,33 @@ def NN_CastOp : NN_SemanticOp<"cast", [DeclareOpInterfaceMethods<ScalarBodyInter
 def NN_DropoutOp : NN_SemanticOp<"dropout", [DeclareOpInterfaceMethods<ScalarBodyInterface, ["hasScalarBody"]>]> {
   let summary = "in training, zeroes elements with probability p and scales the others by 1 / (1 - p)";
   let description = [{
-    The identity unless `training`. Which elements are kept follows from `seed` and the element's index alone (Philox4x32-10).
+    The identity unless `training`. Which elements are kept follows from `generator` (two numbers, seed and offset), from `site`
+    (which tells the dropouts of one function apart) and from the element's index alone: Philox4x32-10 with the seed as its key and
+    the others as its counter (kiln/semantics/philox.h). So the gradient is the same operation on the cotangent.
 
     ```mlir
-    %y = nn.dropout %x p = 5.000000e-01 training = true seed = 7 : tensor<4x8xf32>
+    %g = nn.read @generator : tensor<2xi64>
+    %y = nn.dropout %x generator %g p = 5.000000e-01 training = true site = 7 : (tensor<4x8xf32>, tensor<2xi64>) -> tensor<4x8xf32>
+    %z = nn.dropout %x p = 5.000000e-01 training = false site = 7 : (tensor<4x8xf32>) -> tensor<4x8xf32> // %x itself
     ```
 
     With `p = 0` or outside training it folds to its operand. A constant is not folded through a mask.
 
     Constraints:
-    - dropout_c1: a floating-point type; 0 <= p <= 1.
+    - dropout_c1: a floating-point type where a mask applies; 0 <= p <= 1; `generator` is i64[2], and there in training with
+      0 < p < 1.
     - dropout_c2: the output has the input's type.
   }];
-  let arguments = (ins NN_Tensor:$input, F64Attr:$p, BoolAttr:$training, I64Attr:$seed);
+  let arguments = (ins NN_Tensor:$input, Optional<NN_Tensor>:$generator, F64Attr:$p, BoolAttr:$training, I64Attr:$site);
   let results = (outs NN_Tensor:$output);
   let assemblyFormat = [{
-    $input `p` `=` $p `training` `=` $training `seed` `=` $seed attr-dict
-    `:` custom<ElementwiseTypes>(type($input), type($output))
+    $input (`generator` $generator^)? `p` `=` $p `training` `=` $training `site` `=` $site attr-dict
+    `:` functional-type(operands, results)
   }];
   let hasFolder = 1;
+  let extraClassDeclaration = [{
+    static int64_t getSemanticOperandCount() { return 2; }
+  }];
 }
 
 def NN_ChannelAffineOp : NN_SemanticOp<"channel_affine", [DeclareOpInterfaceMethods<ScalarBodyInterface>]> {

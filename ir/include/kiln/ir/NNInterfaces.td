@@ -67,4 +67,27 @@ def ScalarBodyInterface : OpInterface<"ScalarBodyInterface"> {
   ];
 }
 
+def DifferentiableOpInterface : OpInterface<"DifferentiableOpInterface"> {
+  let cppNamespace = "::kiln::ir";
+  let description = [{
+    An op with a vector-Jacobian product: from the cotangents of its results to those of its operands, as other ops of the dialect.
+    What nn-differentiate asks. Rules are attached from outside (passes/lib/gradients), so the dialect need not know them.
+  }];
+  let methods = [
+    InterfaceMethod<[{
+        Whether a gradient may flow from result `result` to operand `operand`. An op that stops gradients says no; what is not
+        floating-point has none.
+      }], "bool", "propagatesGradient", (ins "unsigned":$operand, "unsigned":$result), [{}], [{
+        return ::kiln::ir::detail::areFloating($_op.getOperation(), operand, result);
+      }]>,
+    InterfaceMethod<[{
+        Builds the gradient at the builder's insertion point, which the op, its operands and its results dominate. `cotangents` has a
+        value of the result's type for each result, null where none flows in; at least one is there. `needed` says for each operand
+        whether its cotangent is asked for; at least one is. Returns a value of the operand's type for each operand, null for those
+        that were not asked for; nothing else is built for these. Returns no value at all after reporting an error.
+      }], "::llvm::SmallVector<::mlir::Value>", "buildGradient",
+      (ins "::mlir::OpBuilder &":$builder, "::mlir::ValueRange":$cotangents, "::llvm::ArrayRef<bool>":$needed)>,
+  ];
+}
+
 #endif // KILN_IR_NNINTERFACES

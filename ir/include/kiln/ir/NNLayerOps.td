@@ -56,36 +56,41 @@ def NN_BatchNormOp : NN_SemanticOp<"batch_norm", [AttrSizedOperandSegments]> {
     `(input - mean) / sqrt(var + eps) * weight + bias` for each channel. Outside training mean and variance are the running ones. In
     training they are the batch's (the biased variance); if there are running statistics, the updated ones follow as second and
     third result: `(1 - momentum) * running + momentum * batch`, with the unbiased variance. They are not written anywhere: that is
-    what `nn.write` is for.
+    what `nn.write` is for. The last two results in training are what `nn.batch_norm_backward` needs: the batch's mean and
+    `1 / sqrt(var + eps)`, `[C]` of the input's element type.
 
     ```mlir
     // Evaluation: one result.
     %y = nn.batch_norm %x weight %w bias %b running_mean %m running_var %v
         training = false momentum = 1.000000e-01 eps = 1.000000e-05
         : (tensor<4x8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>) -> tensor<4x8xf32>
-    // Training: the new running mean and variance too.
-    %z, %mean, %var = nn.batch_norm %x running_mean %m running_var %v
+    // Training: the new running mean and variance too, the batch's mean and inverse standard deviation.
+    %z, %mean, %var, %batch_mean, %batch_inv_std = nn.batch_norm %x running_mean %m running_var %v
         training = true momentum = 1.000000e-01 eps = 1.000000e-05
-        : (tensor<4x8xf32>, tensor<8xf32>, tensor<8xf32>) -> (tensor<4x8xf32>, tensor<8xf32>, tensor<8xf32>)
+        : (tensor<4x8xf32>, tensor<8xf32>, tensor<8xf32>)
+        -> (tensor<4x8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>)
     ```
 
     Constraints:
     - batch_norm_c1: one floating-point element type; `input` has a dimension 1; every other operand has its size; running_mean and
       running_var are both there or both absent, and there outside training.
-    - batch_norm_c2: the output has the input's type; two more results exactly in training with running statistics.
+    - batch_norm_c2: the output has the input's type; in training two more results, or four with running statistics.
   }];
   let arguments = (ins NN_Tensor:$input, Optional<NN_Tensor>:$weight, Optional<NN_Tensor>:$bias,
                    Optional<NN_Tensor>:$running_mean, Optional<NN_Tensor>:$running_var,
                    BoolAttr:$training, F64Attr:$momentum, F64Attr:$eps);
-  let results = (outs NN_Tensor:$output, Variadic<NN_Tensor>:$new_statistics);
+  let results = (outs NN_Tensor:$output, Variadic<NN_Tensor>:$statistics);
   let assemblyFormat = [{
     $input (`weight` $weight^)? (`bias` $bias^)? (`running_mean` $running_mean^)? (`running_var` $running_var^)?
     `training` `=` $training `momentum` `=` $momentum `eps` `=` $eps attr-dict `:` functional-type(operands, results)
   }];
   let extraClassDeclaration = [{
     /// The updated running mean and variance; null unless in training with running statistics.
-    ::mlir::Value getNewRunningMean() { return getNumResults() == 3 ? getResult(1) : ::mlir::Value(); }
-    ::mlir::Value getNewRunningVar() { return getNumResults() == 3 ? getResult(2) : ::mlir::Value(); }
+    ::mlir::Value getNewRunningMean() { return getNumResults() == 5 ? getResult(1) : ::mlir::Value(); }
+    ::mlir::Value getNewRunningVar() { return getNumResults() == 5 ? getResult(2) : ::mlir::Value(); }
+    /// The batch's mean and 1 / sqrt(variance + eps); null outside training.
+    ::mlir::Value getBatchMean() { return getNumResults() >= 3 ? getResult(getNumResults() - 2) : ::mlir::Value(); }
+    ::mlir::Value getBatchInvStd() { return getNumResults() >= 3 ? getResult(getNumResults() - 1) : ::mlir::Value(); }
   }];
 }
 

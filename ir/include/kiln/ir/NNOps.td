@@ -9,7 +9,9 @@
 
 include "kiln/ir/NNElementwiseOps.td"
 include "kiln/ir/NNFusedOps.td"
+include "kiln/ir/NNGradientOps.td"
 include "kiln/ir/NNLayerOps.td"
+include "kiln/ir/NNOptimizerOps.td"
 include "kiln/ir/NNShapeOps.td"
 include "kiln/ir/NNStateOps.td"
 

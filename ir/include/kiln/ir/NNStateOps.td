@@ -23,6 +23,10 @@ def NN_StateOp : NN_DeclarationOp<"state", [Symbol]> {
     Named by its first path in the module tree. Tied weights are one state with several `nn.state_name`s. Without an initial value
     it begins as zeros.
 
+    Parameters and buffers are the model's own. The other kinds are what training keeps between calls, and are in no `state_dict()`:
+    optimizer (moments, counts of steps), gradient (see `nn.gradient`), hyperparameter (what the host may change between steps: learning
+    rates) and generator (i64[2], seed and offset of the random numbers).
+
     ```mlir
     nn.state @"net.0.weight" parameter trainable : tensor<2x2xf32> = dense<[[1.0, 2.0], [3.0, 4.0]]>
     nn.state @"net.1.num_batches_tracked" buffer : tensor<i64> = dense<0>
@@ -113,6 +117,58 @@ def NN_PreparedOp : NN_DeclarationOp<"prepared", [Symbol, DeclareOpInterfaceMeth
     ::mlir::RankedTensorType getTensorType() { return ::llvm::cast<::mlir::RankedTensorType>(getType()); }
   }];
   let hasVerifier = 1;
+}
+
+def NN_GradientOp : NN_DeclarationOp<"gradient", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "where a parameter's .grad is kept between calls";
+  let description = [{
+    `flag` is the element of the state `gradients.defined` that tells whether the gradient is there (in PyTorch: is not None). While
+    it is not, the buffer holds zeros.
+
+    ```mlir
+    nn.state @weight parameter trainable : tensor<2xf32>
+    nn.state @gradients.weight gradient : tensor<2xf32>
+    nn.state @gradients.defined gradient : tensor<1xi1>
+    nn.gradient of @weight in @gradients.weight flag 0
+    ```
+
+    Constraints:
+    - gradient_c1: the parameter is an `nn.state` of kind parameter, and no other `nn.gradient` is its.
+    - gradient_c2: the state is an `nn.state` of kind gradient that has the parameter's type.
+    - gradient_c3: there is a state `gradients.defined` of kind gradient, one dimension of i1; `flag` is the number of an element,
+      and no other `nn.gradient` has it.
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$parameter, FlatSymbolRefAttr:$state, I64Attr:$flag);
+  let assemblyFormat = "`of` $parameter `in` $state `flag` $flag attr-dict";
+  let extraClassDeclaration = [{
+    /// The state that holds all flags.
+    static constexpr ::llvm::StringLiteral kFlagsPath = "gradients.defined";
+  }];
+}
+
+def NN_OptimizerOp : NN_DeclarationOp<"optimizer", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "an optimizer of the program: its parameter groups and what it keeps between steps";
+  let description = [{
+    For the host: learning rates, checkpoints in PyTorch's form. Parameters are numbered through all groups, in order; `steps` counts
+    the steps of each by that number.
+
+    ```mlir
+    nn.optimizer "optimizer" type "SGD" steps @optimizer.step groups [
+      {parameters = [@weight], lr = @optimizer.param_groups.0.lr, options = {momentum = 9.000000e-01 : f64, nesterov = false},
+       slots = {momentum_buffer = [@optimizer.momentum_buffer.weight]}}]
+    ```
+
+    Constraints:
+    - optimizer_c1: no other `nn.optimizer` has this name.
+    - optimizer_c2: `steps` is an `nn.state` of kind optimizer, f32 with one dimension of the number of parameters.
+    - optimizer_c3: a parameter is an `nn.state` of kind parameter, and in no group twice.
+    - optimizer_c4: a learning rate is an `nn.state` of kind hyperparameter, an f64 scalar.
+    - optimizer_c5: a slot has an entry for each parameter of the group: an `nn.state` of kind optimizer of the parameter's type, or
+      `unit`.
+  }];
+  let arguments = (ins StrAttr:$name, StrAttr:$type, FlatSymbolRefAttr:$steps,
+                   TypedArrayAttrBase<NN_ParameterGroupAttr, "array of parameter groups">:$groups);
+  let assemblyFormat = "$name `type` $type `steps` $steps `groups` custom<ParameterGroups>($groups) attr-dict";
 }
 
 //===----------------------------------------------------------------------===//

@@ -21,16 +21,19 @@ def DiagnosePass : Pass<"nn-diagnose", "::mlir::ModuleOp"> {
     Looks for what PyTorch's users find out too late, and says it as a warning at the user's own line. The module is
     not changed.
 
-    Now: a layer in training mode (`nn.batch_norm` that updates running statistics, `nn.dropout` with 0 < p) in an
-    entry function of a program in which nothing is trained. A program trains when a function writes a trainable state
-    or an optimizer's, or returns a value without dimensions: a loss. In such programs the pass is silent, as it is
-    about batch norms without running statistics, which use the batch's own in either mode.
+    - A layer in training mode (`nn.batch_norm` that updates running statistics, `nn.dropout` with 0 < p) in an entry
+      function that trains nothing. A function trains when it asks for gradients (`nn.backward`) or writes a trainable
+      state, a gradient or an optimizer's state. One that returns a value without dimensions, a loss, is left alone; and
+      where no function trains but one returns a loss, all are: the program may be trained from outside. Batch norms
+      without running statistics use the batch's own in either mode.
+    - A parameter that an optimizer holds and that no request for gradients names.
+    - A trainable parameter that gets a gradient while no optimizer of the program, which has one, holds it.
 
-    One warning an entry function, at its first such layer; the others are notes. The pass does not guarantee to find
-    every mistake; it prefers silence.
+    One warning an entry function, at its first such layer, the others are notes; one an optimizer, one a request. The
+    pass does not guarantee to find every mistake; it prefers silence.
   }];
   let statistics = [
-    Statistic<"numWarnings", "num-warnings", "Number of entry functions warned about">,
+    Statistic<"numWarnings", "num-warnings", "Number of warnings">,
   ];
 }
 
@@ -86,6 +89,61 @@ def SpecializeModePass : Pass<"nn-specialize-mode", "::mlir::func::FuncOp"> {
     Statistic<"numBatchNorms", "num-batch-norms", "Number of batch norms turned into affine maps">,
     Statistic<"numTraining", "num-training", "Number of ops left alone because they are in training mode">,
   ];
+}
+
+//===----------------------------------------------------------------------===//
+// Training
+//===----------------------------------------------------------------------===//
+
+def DifferentiatePass : Pass<"nn-differentiate", "::mlir::func::FuncOp"> {
+  let summary = "Replaces nn.backward by the ops that compute the gradients";
+  let description = [{
+    Reverse-mode differentiation of straight-line code, one rule an op (`DifferentiableOpInterface`; the rules are in
+    lib/gradients). For each `nn.backward`, in program order, the ops that depend on a target and that the loss depends
+    on are asked for their vector-Jacobian products, from the loss back to the targets; a value that several ops use
+    gets the sum. The new ops stand in the request's place and carry the locations of the ops they are gradients of, so
+    profiles and errors name the user's module and line.
+
+    Nothing is built that no target needs: a frozen weight has no gradient, and neither has the input of the first
+    layer. A target that the loss does not depend on gets zeros. Targets may be arguments, states as they were read, and
+    values computed on the way; one that was computed from another does not stop the gradient of that other.
+
+    No gradient flows through `nn.detach`, comparisons, integers, updated running statistics and steps of optimizers.
+    Gradients are constants for later requests, as in PyTorch without `create_graph`. All `nn.detach` are removed at the
+    end, so run the pass on functions without requests as well.
+
+    An op on the way that has no rule is an error at the user's line. What gradients read of the forward computation
+    stays alive until then; `nn-rematerialize` shortens that. Remarks say what was differentiated, and for each value
+    that is kept, that it is.
+  }];
+}
+
+def RematerializePass : Pass<"nn-rematerialize", "::mlir::func::FuncOp"> {
+  let summary = "Computes cheap values again instead of keeping them for gradients";
+  let description = [{
+    A value that is used early and late, as most values of a forward computation that gradients read are, takes memory in
+    between. Where all its late uses are element-wise ops of its shape, so that a copy becomes part of their fused
+    regions, and where what it is computed from is in memory then anyway (inputs, states that the function does not
+    write, values with later uses of their own), each late use gets a copy of the computation.
+
+    Late are uses with at least `min-distance` kernels of another kind (products, reductions, movements) between them and
+    the use before. What a copy costs is the sum of its scalar ops for one element, in units of an addition: 4 for a
+    division or square root, 8 for a transcendental function. Several ops are copied where their sum is at most
+    `max-cost`.
+
+    The pass looks at uses, not at what is a gradient; a residual connection is the same to it. Results are the same bits:
+    the same ops on the same values. Run it directly before `nn-fuse`: CSE in between would take the copies away. It does
+    not solve the general problem of least memory under a budget; it takes what is nearly free.
+  }];
+  let options = [
+    Option<"maxCost", "max-cost", "unsigned", /*default=*/"16",
+           "Scalar work a copy may cost for each element, in units of an addition">,
+    Option<"minElements", "min-elements", "int64_t", /*default=*/"1024",
+           "Keep values of constant size with fewer elements than this">,
+    Option<"minDistance", "min-distance", "unsigned", /*default=*/"2",
+           "Kernels between two uses from which on the later one is late">,
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
 }
 
 //===----------------------------------------------------------------------===//
@@ -174,7 +232,7 @@ def FusePass : Pass<"nn-fuse", "::mlir::func::FuncOp"> {
   let summary = "Joins element-wise ops to each other and to the anchor that produces their input";
   let description = [{
     Forms `nn.fused` regions: at most one anchor (an op with the trait that says its kernel can have an epilogue:
-    matrix products, embedding, sums, concatenation) and the element-wise ops after it, written as one scalar region
+    matrix products, embedding, sums, concatenation, dropout in training) and the element-wise ops after it, written as one scalar region
     through `ScalarBodyInterface`. So an element travels from the anchor's accumulator to memory once, and what lies
     between is never stored.
 

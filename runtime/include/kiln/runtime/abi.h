@@ -14,7 +14,7 @@ extern "C" {
 #endif
 
 #define KILN_ABI_MAJOR 1
-#define KILN_ABI_MINOR 0
+#define KILN_ABI_MINOR 1
 
 /* Instruction sets of one artifact, in the order of `kiln_function::run`; the runtime picks the best that the CPU has, or the one
  * that the environment variable KILN_ISA (v2, v3, v4) names. */
@@ -24,7 +24,8 @@ enum { KILN_ISA_X86_64_V2 = 0, KILN_ISA_X86_64_V3 = 1, KILN_ISA_X86_64_V4 = 2, K
 enum {
   KILN_OK = 0,
   KILN_ERROR_INDEX_OUT_OF_RANGE = 1, /* error_values: index, size */
-  KILN_ERROR_ONE_VALUE_PER_CHANNEL = 2 /* of a batch norm in training; error_values: the input's rank, channels */
+  KILN_ERROR_ONE_VALUE_PER_CHANNEL = 2, /* of a batch norm in training; error_values: the input's rank, channels */
+  KILN_ERROR_TARGET_OUT_OF_BOUNDS = 3   /* of a cross entropy; error_values: the target, the number of classes */
 };
 
 /* Work that compiled code asks the runtime for. */
@@ -85,9 +86,16 @@ typedef struct kiln_function {
   const char *const *conditions; /* expressions in the symbols that must not be negative: "n - 3" */
 } kiln_function;
 
-enum { KILN_STATE_PARAMETER = 0, KILN_STATE_BUFFER = 1, KILN_STATE_OPTIMIZER = 2 };
+enum {
+  KILN_STATE_PARAMETER = 0,
+  KILN_STATE_BUFFER = 1,
+  KILN_STATE_OPTIMIZER = 2,
+  KILN_STATE_GRADIENT = 3,       /* minor 1 */
+  KILN_STATE_HYPERPARAMETER = 4, /* minor 1: a value that the host may change between calls, such as a learning rate */
+  KILN_STATE_GENERATOR = 5       /* minor 1: int64 [2], seed and offset of the random numbers */
+};
 
-/* One storage. */
+/* One storage. Only parameters and buffers have names in the module tree. */
 typedef struct kiln_state {
   uint32_t struct_size;
   uint32_t kind; /* KILN_STATE_... */
@@ -95,7 +103,9 @@ typedef struct kiln_state {
   uint32_t trainable; /* 0 or 1 */
   const char *path;
   const int64_t *sizes;
-  const void *initial; /* contiguous initial value; null when weights are kept outside the artifact */
+  /* Contiguous initial value. Null: zeros for gradients and values of optimizers; for others, the weights are kept outside the
+   * artifact. */
+  const void *initial;
 } kiln_state;
 
 /* A name in the module tree; several may name one state (tied weights). In the order of state_dict(). */
@@ -145,6 +155,64 @@ typedef struct kiln_site {
   const char *operation; /* "nn.embedding" */
 } kiln_site;
 
+/* Minor 1. The gradient of a parameter as it is between calls. A gradient that is None holds zeros, and its flag is false. */
+typedef struct kiln_gradient {
+  uint32_t struct_size;
+  uint32_t parameter; /* state */
+  uint32_t gradient;  /* state, of the parameter's dtype and sizes */
+  uint32_t flag;      /* index into the state kiln_program::gradient_flags */
+} kiln_gradient;
+
+/* Minor 1. What an option of an optimizer is in Python. */
+enum {
+  KILN_OPTION_NONE = 0,
+  KILN_OPTION_BOOL = 1,  /* integer */
+  KILN_OPTION_INT = 2,   /* integer */
+  KILN_OPTION_FLOAT = 3, /* number */
+  KILN_OPTION_FLOATS = 4 /* numbers: a tuple */
+};
+
+/* Minor 1. An entry of PyTorch's param_groups that compiled code holds as a constant. */
+typedef struct kiln_option {
+  uint32_t struct_size;
+  uint32_t kind; /* KILN_OPTION_... */
+  const char *name; /* "weight_decay" */
+  int64_t integer;
+  double number;
+  const double *numbers;
+  uint64_t number_count;
+} kiln_option;
+
+/* Minor 1. What an optimizer keeps for each parameter of a group. */
+typedef struct kiln_slot {
+  uint32_t struct_size;
+  uint32_t reserved;
+  const char *name;      /* "exp_avg" */
+  const int32_t *states; /* parameter_count entries, of the parameter's dtype and sizes; -1: none */
+} kiln_slot;
+
+/* Minor 1. Parameters that an optimizer treats alike. */
+typedef struct kiln_parameter_group {
+  uint32_t struct_size;
+  uint32_t learning_rate; /* state, one float64 */
+  uint32_t parameter_count, option_count, slot_count;
+  uint32_t reserved;
+  const uint32_t *parameters; /* states */
+  const kiln_option *options; /* in PyTorch's order, without lr and params */
+  const kiln_slot *slots;     /* in PyTorch's order */
+} kiln_parameter_group;
+
+/* Minor 1. Parameters are numbered through all groups, as in PyTorch's state_dict of an optimizer. */
+typedef struct kiln_optimizer {
+  uint32_t struct_size;
+  uint32_t steps; /* state, float32 [number of parameters]: how often each has been updated */
+  uint32_t group_count;
+  uint32_t reserved;
+  const char *name; /* "optimizer" */
+  const char *type; /* "Adam" */
+  const kiln_parameter_group *groups;
+} kiln_optimizer;
+
 typedef struct kiln_program {
   uint32_t struct_size;
   uint16_t abi_major, abi_minor;
@@ -159,6 +227,12 @@ typedef struct kiln_program {
   const kiln_prepare *prepares;
   const kiln_module *modules;
   const kiln_site *sites;
+  /* Minor 1 */
+  uint32_t gradient_count, optimizer_count;
+  int32_t gradient_flags; /* state, bool [gradient_count]: which gradients are not None; -1 without gradients */
+  int32_t generator;      /* state of kind generator; -1: none */
+  const kiln_gradient *gradients;
+  const kiln_optimizer *optimizers;
 } kiln_program;
 
 #ifdef __cplusplus

@@ -115,6 +115,29 @@ KILN_C_API void kiln_runtime_destroy_model(kiln_runtime_model *model);
  * has changed. Calls in flight see the old weights wholly, later ones the new. */
 KILN_C_API kiln_status kiln_runtime_load_weights(kiln_runtime_model *model, const char *path, int strict);
 
+/* Training. `optimizer` is its name in the program; null stands for "optimizer". */
+
+/* Writes the weights to a .safetensors or .pt file. */
+KILN_C_API kiln_status kiln_runtime_save_weights(const kiln_runtime_model *model, const char *path);
+/* Everything that training goes on from, in a .pt that PyTorch reads too. Loading changes all or, on failure, nothing. */
+KILN_C_API kiln_status kiln_runtime_save_checkpoint(const kiln_runtime_model *model, const char *path);
+KILN_C_API kiln_status kiln_runtime_load_checkpoint(kiln_runtime_model *model, const char *path);
+
+/* Seeds the random numbers of compiled functions. */
+KILN_C_API kiln_status kiln_runtime_manual_seed(kiln_runtime_model *model, uint64_t seed);
+/* Learning rate of a parameter group. */
+KILN_C_API kiln_status kiln_runtime_learning_rate(const kiln_runtime_model *model, const char *optimizer, uint32_t group, double *value);
+KILN_C_API kiln_status kiln_runtime_set_learning_rate(kiln_runtime_model *model, const char *optimizer, uint32_t group, double value);
+
+/* Makes all gradients None, or with `set_to_none` 0 zeros those that are not. */
+KILN_C_API kiln_status kiln_runtime_zero_grad(kiln_runtime_model *model, int set_to_none);
+/* The gradient of a parameter. KILN_STATUS_KEY when it is None, or when there is no such parameter. */
+typedef struct kiln_tensor_statistics {
+  double mean, std, norm; /* std with Bessel's correction */
+} kiln_tensor_statistics;
+KILN_C_API kiln_status kiln_runtime_gradient_statistics(const kiln_runtime_model *model, const char *parameter,
+                                                        kiln_tensor_statistics *result);
+
 /* Sizes that the outputs of a call with these inputs have, one output after another. `capacity` is the room in `sizes`; too little is
  * KILN_STATUS_VALUE. The data pointers of the inputs are not read. */
 KILN_C_API kiln_status kiln_runtime_output_sizes(kiln_runtime_model *model, const char *function, const kiln_tensor *inputs,

@@ -15,6 +15,7 @@
 #include "kiln/runtime/export.h"
 #include "kiln/runtime/state_dict.h"
 #include "kiln/runtime/tensor.h"
+#include "kiln/runtime/value.h"
 
 namespace kiln::runtime {
 
@@ -33,6 +34,16 @@ KILN_API void save_safetensors(const std::string &path, const StateDict &tensors
 /// `key` picks a state_dict inside a checkpoint: "model" for {"model": model.state_dict(), ...}, "model.state" for one more level.
 /// Without it, a file that holds such a checkpoint is an error that lists what may be picked.
 KILN_API StateDict load_torch(const std::string &path, const std::string &key = "");
+
+/// Reads whatever `torch.save` wrote of None, booleans, integers, floats, text, tensors, lists, tuples and dicts: checkpoints. The
+/// rules are those of load_torch; nesting is at most 100 deep.
+KILN_API Value load_torch_value(const std::string &path);
+
+/// Writes a .pt file that `torch.load(path, weights_only=True)` reads, and load_torch_value. Tensors that share a storage share it
+/// in the file, and the whole storage is written, as torch.save does. Throws FileError, ValueError for nesting of more than 100.
+KILN_API void save_torch(const std::string &path, const Value &value);
+/// The same for a state_dict.
+KILN_API void save_torch(const std::string &path, const StateDict &tensors);
 
 /// Reads an array as `numpy.save` writes it (format versions 1 to 3, either byte order, C or Fortran order; booleans, integers but
 /// the unsigned wider than a byte, floats of 2, 4 and 8 bytes).

@@ -18,8 +18,10 @@
 #include "kiln/runtime/export.h"
 #include "kiln/runtime/program.h"
 #include "kiln/runtime/state_dict.h"
+#include "kiln/runtime/statistics.h"
 #include "kiln/runtime/tensor.h"
 #include "kiln/runtime/thread_pool.h"
+#include "kiln/runtime/value.h"
 
 namespace kiln::runtime {
 
@@ -98,6 +100,8 @@ public:
   /// Names of the module tree and their values, persistent ones only, in PyTorch's order; tied names share storage. The tensors are
   /// the live state, not copies: read them while no other thread writes state, and write them inside update_state only.
   StateDict state_dict() const;
+  /// state_dict() as a copy, taken at one moment between calls.
+  StateDict snapshot() const;
   /// Parameters by name, buffers by name (not persistent ones too); a tied one under its first name only, as in PyTorch.
   StateDict named_parameters() const;
   StateDict named_buffers() const;
@@ -110,6 +114,38 @@ public:
 
   /// Runs `write` while no call is in flight; it may write to tensors of state_dict(). It must not call the model.
   void update_state(const std::function<void()> &write);
+
+  // Training. What changes state here runs alone, as load_state_dict does; what reads it waits for such.
+
+  /// Gradients by the name of their parameter, those that are not None: `.grad` of PyTorch's parameters. Live, as state_dict() is.
+  StateDict gradients() const;
+  /// Mean, standard deviation and norm of each of them, at one moment between calls.
+  std::vector<std::pair<std::string, TensorStatistics>> gradient_statistics() const;
+  /// Makes all gradients None, or with `set_to_none` false zeros those that are not None.
+  void zero_grad(bool set_to_none = true);
+
+  /// The state of an optimizer as PyTorch's Optimizer.state_dict() returns it: {"state": {0: {"step": ..., ...}}, "param_groups":
+  /// [...]}. A copy. Throws KeyError for an unknown optimizer.
+  Value optimizer_state_dict(std::string_view optimizer = "optimizer") const;
+  /// Takes such a state, one of PyTorch's too, as Optimizer.load_state_dict does, and with its messages. Options other than lr are
+  /// constants of the compiled program: they must be the same, ValueError otherwise. Nothing has changed when it throws.
+  void load_optimizer_state_dict(const Value &source, std::string_view optimizer = "optimizer");
+
+  /// `lr` of a parameter group.
+  double learning_rate(std::string_view optimizer = "optimizer", std::size_t group = 0) const;
+  /// Sets `lr` of one group, or of all. Throws ValueError for a negative one.
+  void set_learning_rate(double value, std::string_view optimizer, std::size_t group);
+  void set_learning_rate(double value, std::string_view optimizer = "optimizer");
+
+  /// Seeds the random numbers of compiled functions (dropout); nothing where there are none.
+  void manual_seed(uint64_t seed);
+
+  /// Everything that training goes on from: {"model": state_dict, "optimizer": ..., "kiln": {...}}, a copy taken at one moment
+  /// between calls. "kiln" holds the fingerprint, the random generator, and what else lives between calls and is in no state_dict.
+  Value checkpoint() const;
+  /// Takes a checkpoint, also one of PyTorch's without "kiln". A checkpoint of another architecture is an error that names what
+  /// differs; `ignore_fingerprint` leaves it to names and shapes to decide. Nothing has changed when it throws.
+  void load_checkpoint(const Value &checkpoint, bool ignore_fingerprint = false);
 
   /// Sizes of the outputs that a call with these inputs would return, one after another. Throws what such a call would throw for its
   /// inputs.

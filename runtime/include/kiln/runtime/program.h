@@ -7,9 +7,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "kiln/runtime/abi.h"
@@ -66,16 +69,20 @@ enum class StateKind : uint8_t {
   Parameter = KILN_STATE_PARAMETER,
   Buffer = KILN_STATE_BUFFER,
   Optimizer = KILN_STATE_OPTIMIZER,
+  Gradient = KILN_STATE_GRADIENT,
+  Hyperparameter = KILN_STATE_HYPERPARAMETER,
+  Generator = KILN_STATE_GENERATOR,
 };
 
-/// One storage: a parameter, a buffer, or a value that an optimizer keeps.
+/// One storage: a parameter, a buffer, or what training keeps beside them (gradients, values of optimizers, learning rates, the seed
+/// of random numbers). Only parameters and buffers have names in the module tree.
 struct State {
   std::string_view path;
   StateKind kind;
   DType dtype;
   bool trainable;
   std::span<const int64_t> sizes;
-  const void *initial; ///< contiguous; null when the weights are kept outside the artifact
+  const void *initial; ///< contiguous; null: zeros for gradients and optimizers, else the weights are kept outside the artifact
   std::size_t bytes;
 };
 
@@ -101,6 +108,37 @@ struct Prepare {
   std::span<const uint32_t> targets; ///< indices into prepared_values()
   std::size_t arena_bytes;
   const kiln_prepare *descriptor;
+};
+
+/// The gradient of a parameter as it is between calls.
+struct Gradient {
+  uint32_t parameter, state; ///< indices into states()
+  uint32_t flag;             ///< index into the state gradient_flags(): whether the gradient is not None
+};
+
+/// An entry of PyTorch's param_groups: None, a number or a tuple of numbers.
+using OptionValue = std::variant<std::monostate, bool, int64_t, double, std::vector<double>>;
+
+/// What an optimizer keeps for each parameter of a group, "exp_avg".
+struct OptimizerSlot {
+  std::string_view name;
+  std::span<const int32_t> states; ///< indices into states(), one a parameter; -1: none
+};
+
+/// Parameters that an optimizer treats alike.
+struct ParameterGroup {
+  uint32_t learning_rate;               ///< index into states(): one float64
+  std::span<const uint32_t> parameters; ///< indices into states()
+  /// The entries of param_groups that compiled code holds as constants, in PyTorch's order, without lr and params.
+  std::vector<std::pair<std::string_view, OptionValue>> options;
+  std::vector<OptimizerSlot> slots; ///< in PyTorch's order
+};
+
+struct OptimizerDescription {
+  std::string_view name; ///< "optimizer"
+  std::string_view type; ///< "Adam"
+  uint32_t steps;        ///< index into states(): float32, how often each parameter was updated, through all groups
+  std::vector<ParameterGroup> groups;
 };
 
 /// A place in the model's source that an error of compiled code can name.
@@ -132,9 +170,19 @@ public:
   /// The module tree in pre-order.
   std::span<const ModuleEntry> modules() const;
   std::span<const Site> sites() const;
+  /// Gradients that are there between calls, in the order of their flags.
+  std::span<const Gradient> gradients() const;
+  /// The state that says which gradients are not None, bool [gradients().size()]; none without gradients.
+  std::optional<uint32_t> gradient_flags() const;
+  /// In order of construction.
+  std::span<const OptimizerDescription> optimizers() const;
+  /// The state that holds seed and offset of random numbers, int64 [2].
+  std::optional<uint32_t> generator() const;
 
   /// Index of a function. Throws KeyError, listing the functions there are.
   std::size_t function_index(std::string_view name) const;
+  /// Index of an optimizer. Throws KeyError, listing the optimizers there are.
+  std::size_t optimizer_index(std::string_view name) const;
   /// Type of the model's root module, for messages: "DeepMLP"; the program's name where it has no module.
   std::string_view model_type() const;
 

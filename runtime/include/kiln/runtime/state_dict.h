@@ -49,6 +49,7 @@ public:
   /// every file but .pt. See copy_state_dict for the one rule that reads it.
   std::optional<int64_t> module_version(std::string_view module_path) const;
   void set_module_version(std::string module_path, int64_t version);
+  const std::map<std::string, int64_t, std::less<>> &module_versions() const { return versions_; }
 
 private:
   std::vector<value_type> entries_;

@@ -83,6 +83,12 @@ struct KILN_API Operation {
   /// Multiply-adds of one call as an expression in the sizes (linear: batch * in * out); null where
   /// it has none worth counting.
   DimExpr (*multiply_adds)(OperandTypes operands, const Attributes &attributes) = nullptr;
+  /// Whether a gradient can flow through it. False: its results never require one (comparisons,
+  /// nn.detach, constants, gradients, optimizer steps).
+  bool differentiable = true;
+  /// Whether PyTorch's node of it keeps tensors for backward, so that going backward through it a
+  /// second time is an error. False where the node knows all from sizes (add, reshape, sum).
+  bool saves_for_backward = true;
 };
 
 /// Null when no such op is registered.

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "kiln/semantics/operation.h"
@@ -22,7 +24,8 @@ constexpr ValueId kAbsent = -1;
 
 struct RecordedOperation {
   /// "nn.linear", ...; or "nn.read" {state: path} -> value, "nn.write" (value) {state: path},
-  /// "nn.constant" {value: Tensor} -> value.
+  /// "nn.constant" {value: Tensor} -> value, "nn.backward" (loss, gradient?, targets...) -> one
+  /// gradient a target, of its type.
   std::string name;
   std::vector<ValueId> operands;
   Attributes attributes;
@@ -47,7 +50,18 @@ struct RecordedFunction {
   Frames frames;                             // where program.function(...) was called
 };
 
-enum class StateKind : uint8_t { Parameter, Buffer, Optimizer };
+/// Parameters and buffers are the model's own. The others are what training keeps between calls, and
+/// are in no state_dict(): the optimizers' slots and counts of steps; gradients that outlive a call
+/// (and the state "gradients.defined"); what the host may change between steps (learning rates); the
+/// random generator's seed and offset.
+enum class StateKind : uint8_t {
+  Parameter,
+  Buffer,
+  Optimizer,
+  Gradient,
+  Hyperparameter,
+  Generator
+};
 
 /// One storage; `names` has several entries for tied weights. `path` is the first name.
 struct RecordedState {
@@ -75,17 +89,51 @@ struct RecordedModule {
   std::string multiply_adds; // expression text; "" for none. Own ops only, not the children's.
 };
 
+/// The path of the state of kind Gradient that tells, an element a gradient, whether it is defined.
+inline constexpr const char *kGradientFlags = "gradients.defined";
+
+/// The .grad of a parameter, where it outlives the call that computes it.
+struct RecordedGradient {
+  std::string parameter; // RecordedState::path
+  std::string state;     // likewise: kind Gradient, the parameter's type, zeros while undefined
+  int64_t flag = 0;      // its element of the state kGradientFlags
+};
+
+/// The value of an optimizer's option: None, bool, int, float, tuple of floats.
+using OptionValue = std::variant<std::monostate, bool, int64_t, double, std::vector<double>>;
+
+/// One entry of PyTorch's `param_groups`.
+struct RecordedParameterGroup {
+  std::vector<std::string> parameters; // paths of states
+  std::string learning_rate;           // path: kind Hyperparameter, a float64 scalar
+  /// PyTorch's keys, in its order, without "params" and "lr".
+  std::vector<std::pair<std::string, OptionValue>> options;
+  /// "exp_avg" -> for each parameter the path of the state that holds it, empty where there is none.
+  std::vector<std::pair<std::string, std::vector<std::string>>> slots;
+};
+
+/// Its parameters are numbered through all groups, in order.
+struct RecordedOptimizer {
+  std::string name;  // "optimizer", "optimizer1", ...: what its states' paths begin with
+  std::string type;  // "Adam"
+  std::string steps; // path: kind Optimizer, float32, the number of steps of each parameter
+  std::vector<RecordedParameterGroup> groups;
+};
+
 struct RecordedProgram {
   std::string name;
   std::vector<RecordedState> states;
   std::vector<RecordedStateName> state_names;
   std::vector<RecordedModule> modules;
   std::vector<RecordedFunction> functions;
+  std::vector<RecordedGradient> gradients;
+  std::vector<RecordedOptimizer> optimizers;
 };
 
 /// Throws ValueError, naming function and operation, unless: names are there and unique; every
 /// value is defined once, before its uses, and its type is what `infer` says; states read and
-/// written exist and have the value's type; modules follow their parents.
+/// written exist and have the value's type; modules follow their parents; gradients and optimizers
+/// name states of the kinds and types that the comments above give.
 KILN_API void check_program(const RecordedProgram &program);
 
 } // namespace kiln::semantics

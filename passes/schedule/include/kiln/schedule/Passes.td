@@ -18,10 +18,14 @@ def NnToSchedulePass : Pass<"nn-to-schedule", "::mlir::ModuleOp"> {
     * A reshape is a view of its operand's memory.
     * Dimensions that all operands of a kernel walk through alike are merged, so that a map over contiguous buffers is one flat loop.
     * A permutation, an expansion or a cast is a map: it becomes part of no other kernel here (that is fusion's work), but costs one
-      pass over the data and no kernel of its own kind.
+      pass over the data and no kernel of its own kind. A permutation that only swaps the last two dimensions of an operand of a matrix
+      product is folded into the product.
     * A value that a function returns is computed in the caller's memory directly. It is copied where it is returned twice, or is
       an input, a state or a constant.
     * A state's value is read in place; if the function writes the state before the value's last use, the value is copied first.
+    * A state's new value is computed in the state itself, where no later op looks at the old one and the kernel that computes it reads the
+      old one, if at all, in step; else it is copied where the program writes it.
+    * A cross entropy is two kernels where it ends in a sum, so that its rows can be split.
 
     Run-time sizes of inputs must be symbols or constants. Arena buffers have no place yet: `schedule-plan-memory` gives them one.
   }];

@@ -33,7 +33,8 @@ def Schedule_Dialect : Dialect {
     * A **kernel** is a computation from buffers to buffers, free of any place: it has sizes of its own, so that launches with different
       symbols share it.
     * A **launch** writes its destinations wholly and reads its operands; launches of a function run in order. Destinations never
-      overlap operands.
+      overlap operands or each other: kernels read while they write, and are compiled on that promise. The exception is an operand that
+      the kernel reads in step with a result (InPlace.h says which those are): the result may be that operand's very memory.
     * A launch's **grid** counts its independent units of work (rows and panels of a product, elements of a map). A back end may run
       units in any order and any grouping. A launch's **cost** estimates the whole launch in nanoseconds on one ordinary core, for
       deciding whether it is worth splitting.

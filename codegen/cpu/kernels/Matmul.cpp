@@ -1,0 +1,176 @@
+//===- Matmul.cpp - matrix products ---------------------------------------===//
+//
+// Where the right operand holds its columns contiguously, lanes are columns: a tile of rows x vectors accumulates over k in
+// registers, for each k loading the tile's columns once and one element a row, whatever the left operand's layout. Where it is
+// transposed and the left one is not, the product is one of dot products. Every element is added up in the order of k and stored
+// once, whatever the tile: its bits depend on the shape alone, and an operand of the epilogue may be the result's own memory.
+//
+//===----------------------------------------------------------------------===//
+
+#include "DotProducts.h"
+#include "Kernels.h"
+#include "Precision.h"
+
+#include "kiln/schedule/GridUnits.h"
+#include "kiln/schedule/MatmulShape.h"
+
+using namespace mlir;
+
+namespace kiln::codegen {
+
+namespace {
+
+class Matmul {
+public:
+  explicit Matmul(KernelContext &context)
+      : context(context), b(context.b), writer(b, context.kernel, context.extras, context.results.front()), shape(context.kernel),
+        element(context.kernel.getAnchorType(0).getElementType()) {}
+
+  LogicalResult emit();
+
+private:
+  /// One matrix of each operand, and a range of its rows and columns.
+  struct Part {
+    Value batch, lhs, rhs;
+    Value firstRow, endRow, firstColumn, endColumn;
+  };
+
+  void emitMatrix(const Part &part);
+  void emitColumns(const Part &part, Value begin, Value end, int64_t vectors, int64_t lanes, Value mask = {});
+  void emitTile(const Part &part, Value firstRow, int64_t tileRows, Value column, int64_t vectors, int64_t lanes, Value mask);
+  /// The elements of row k of the right operand at `column`, ...
+  Value loadRhs(Value rhs, Value k, Value column, int64_t lanes, Value mask);
+  void write(Value batch, Value row, Value column, int64_t lanes, Value sum, Value mask = {});
+  std::vector<DimExpr> batchStrides(unsigned operand, ArrayRef<DimExpr> leading, const Box &batches);
+
+  KernelContext &context;
+  KernelBuilder &b;
+  ResultWriter writer;
+  schedule::MatmulShape shape;
+  Type element;
+  LogicalResult result = success();
+};
+
+/// Strides of an operand's matrices along the result's batch dimensions; 0 where the operand is broadcast.
+std::vector<DimExpr> Matmul::batchStrides(unsigned operand, ArrayRef<DimExpr> leading, const Box &batches) {
+  std::vector<DimExpr> strides(batches.rank(), DimExpr(0)); // the last one is a dimension of size 1
+  std::vector<DimExpr> own = rowMajorStrides(context.kernel.getAnchorType(operand).getSizes());
+  int64_t offset = batches.rank() - 1 - static_cast<int64_t>(leading.size());
+  for (size_t d = 0; d < leading.size(); ++d)
+    if (!(leading[d] == DimExpr(1)))
+      strides[offset + d] = own[d];
+  return strides;
+}
+
+LogicalResult Matmul::emit() {
+  if (failed(requireFloat(context, element)))
+    return failure();
+  auto [firstColumn, endColumn] = columnRange(context, shape.columns);
+  if (shape.isSingle()) {
+    emitMatrix({b.constant(0), context.anchors[0], context.anchors[1], context.begin0, context.end0, firstColumn, endColumn});
+    return result;
+  }
+  std::vector<DimExpr> sizes = shape.batch;
+  sizes.push_back(1);
+  Box batches = Box::all(sizes);
+  b.loop(context.begin0, context.end0, 1, [&](Value batch) {
+    Row index(batches, batch);
+    Value lhs = b.pointer(context.anchors[0], element, index.offset(b, batchStrides(0, shape.lhsBatch, batches)));
+    Value rhs = b.pointer(context.anchors[1], element, index.offset(b, batchStrides(1, shape.rhsBatch, batches)));
+    emitMatrix({batch, lhs, rhs, b.constant(0), b.size(shape.rows), firstColumn, endColumn});
+  });
+  return result;
+}
+
+void Matmul::emitMatrix(const Part &part) {
+  bool isOneColumn = shape.columns == DimExpr(1);
+  if ((isOneColumn || shape.isRhsTransposed) && !shape.isLhsTransposed) {
+    DotProducts dots(b, element, part.lhs, part.rhs, b.size(shape.inner));
+    dots.emit(part.firstRow, part.endRow, part.firstColumn, part.endColumn,
+              [&](Value row, Value column, Value sum) { write(part.batch, row, column, 1, sum); });
+    return;
+  }
+  // All rows of a range of columns, then the next: these columns of the right operand stay in the cache.
+  int64_t lanes = b.lanesOf(element);
+  Value begin = part.firstColumn;
+  for (int64_t vectors : {b.target.tileVectors, int64_t(1)}) {
+    int64_t width = vectors * lanes;
+    Value middle = b.add(begin, b.roundDown(b.sub(part.endColumn, begin), width));
+    emitColumns(part, begin, middle, vectors, lanes);
+    begin = middle;
+    // Ranges begin at multiples of the schedule's blocks.
+    std::optional<int64_t> columns = shape.columns.constant();
+    if (columns && *columns % width == 0 && schedule::kColumnBlock % width == 0)
+      return;
+  }
+  if (!b.target.hasMasks || shape.isRhsTransposed) {
+    emitColumns(part, begin, part.endColumn, 1, 1);
+    return;
+  }
+  b.when(b.lessThan(begin, part.endColumn), [&] {
+    Value mask = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, b.iota(begin, lanes), b.broadcast(part.endColumn, lanes));
+    emitColumns(part, begin, b.add(begin, 1), 1, lanes, mask);
+  });
+}
+
+void Matmul::emitColumns(const Part &part, Value begin, Value end, int64_t vectors, int64_t lanes, Value mask) {
+  b.loop(begin, end, vectors * lanes, [&](Value column) {
+    Value row = part.firstRow;
+    for (int64_t tileRows : {b.target.tileRows, int64_t(2), int64_t(1)}) {
+      Value endRow = b.add(row, b.roundDown(b.sub(part.endRow, row), tileRows));
+      b.loop(row, endRow, tileRows, [&](Value first) { emitTile(part, first, tileRows, column, vectors, lanes, mask); });
+      row = endRow;
+    }
+  });
+}
+
+Value Matmul::loadRhs(Value rhs, Value k, Value column, int64_t lanes, Value mask) {
+  if (shape.isRhsTransposed) {
+    Value inner = b.size(shape.inner);
+    return b.loadStrided(rhs, element, b.add(b.mul(column, inner), k), inner, lanes);
+  }
+  Value at = b.add(b.mul(k, b.size(shape.columns)), column);
+  return mask ? b.loadMasked(rhs, element, at, mask) : b.load(rhs, element, at, lanes);
+}
+
+void Matmul::emitTile(const Part &part, Value firstRow, int64_t tileRows, Value column, int64_t vectors, int64_t lanes,
+                      Value mask) {
+  Value depth = b.size(shape.inner);
+  Value rowStep = shape.isLhsTransposed ? b.constant(1) : depth;
+  Value depthStep = shape.isLhsTransposed ? b.size(shape.rows) : b.constant(1);
+  Value lhs = b.pointer(part.lhs, element, b.mul(firstRow, rowStep));
+  Values zeros(tileRows * vectors, b.constant(KernelBuilder::vectorOf(element, lanes), 0));
+  Values sums = b.loop(b.constant(0), depth, 1, zeros, [&](Value k, ValueRange carried) {
+    Values next(carried), w;
+    for (int64_t j = 0; j < vectors; ++j)
+      w.push_back(loadRhs(part.rhs, k, b.add(column, j * lanes), lanes, mask));
+    for (int64_t r = 0; r < tileRows; ++r) {
+      Value at = b.add(b.mul(k, depthStep), b.mul(rowStep, r));
+      Value x = b.broadcast(b.load(lhs, element, at), lanes);
+      for (int64_t j = 0; j < vectors; ++j)
+        next[r * vectors + j] = b.multiplyAdd(x, w[j], next[r * vectors + j]);
+    }
+    return next;
+  });
+  for (int64_t r = 0; r < tileRows; ++r)
+    for (int64_t j = 0; j < vectors; ++j)
+      write(part.batch, b.add(firstRow, r), b.add(column, j * lanes), lanes, sums[r * vectors + j], mask);
+}
+
+void Matmul::write(Value batch, Value rowNumber, Value column, int64_t lanes, Value sum, Value mask) {
+  Value line = b.add(b.mul(batch, b.size(shape.rows)), rowNumber); // of a result whose last dimension is the columns
+  if (shape.isRhsVector) {
+    Value last = b.size(writer.getBox().columns());
+    column = b.rem(line, last);
+    line = b.div(line, last);
+  }
+  Row row(writer.getBox(), line);
+  if (failed(writer.write(row, column, lanes, sum, mask)))
+    result = failure();
+}
+
+} // namespace
+
+LogicalResult emitMatmul(KernelContext &context) { return Matmul(context).emit(); }
+
+} // namespace kiln::codegen

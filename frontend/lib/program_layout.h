@@ -1,0 +1,26 @@
+// The names of a recorded program while they are settled.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "program_recorder.h"
+
+namespace kiln::detail {
+
+struct ProgramRecorder::Layout {
+  recording::Recording recording;
+  std::vector<nn::detail::PathModule> modules; // as RecordedProgram::modules; null for the container of named models
+  std::unordered_map<const nn::Module *, std::size_t> module_of; // first place in `modules`
+  std::unordered_map<const runtime::Storage *, std::string> state_path;
+  std::set<int32_t> read_states;
+
+  // Training.
+  std::vector<std::string> training_path;   // by index of TrainingStates; "" for what is no state of its own
+  std::map<int32_t, int64_t> gradient_flag; // by parameter: of gradients that outlive a call
+};
+
+} // namespace kiln::detail

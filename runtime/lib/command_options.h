@@ -1,0 +1,67 @@
+// What the command lines of compiled programs (run_command.h, train_command.h) have in common: options, inputs, help, exit codes.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "command_values.h"
+
+namespace kiln::runtime {
+
+enum ExitCode { kSuccess = 0, kUserError = 1, kUsage = 2, kInternal = 3 };
+
+struct OptionHelp {
+  std::string_view name, value, help; // `value` is empty for a flag
+};
+
+/// A command line taken apart, before anything is read.
+struct CommandLine {
+  std::vector<std::string> positional;
+  std::vector<std::pair<std::string, std::string>> options; // name and value, in order
+  bool help = false;
+
+  bool has(std::string_view name) const { return value(name).has_value(); }
+  /// The value that was given last.
+  std::optional<std::string> value(std::string_view name) const;
+  std::vector<std::string> values(std::string_view name) const;
+};
+
+/// Throws UsageError for an option that is not in `table`, and for one without the value that it needs.
+CommandLine parse_command_line(std::span<const OptionHelp> table, int argc, const char *const *argv);
+
+/// The numbers that options take. Throw UsageError.
+int parse_count(const std::string &option, const std::string &value, int most);
+uint64_t parse_seed(const std::string &option, const std::string &value);
+double parse_number(const std::string &option, const std::string &value);
+
+/// The options as help text lists them, a line or more each.
+std::string options_text(std::span<const OptionHelp> table);
+
+/// "x, y"; "none".
+std::string list(const std::vector<std::string_view> &names);
+std::vector<std::string_view> names_of(const std::vector<Argument> &arguments);
+/// Place of the argument called `name`; arguments.size() when there is none.
+std::size_t index_of(const std::vector<Argument> &arguments, std::string_view name);
+
+/// The function that was asked for, or the only one. Throws UsageError, listing the functions there are.
+const Function &choose_function(const Program &program, const std::optional<std::string> &wanted);
+
+/// A text NAME=FILE of an option, read for one of `arguments`; returns the argument's place too. `owner` is what has these arguments.
+/// Throws UsageError, also when `taken` says that the argument was given before.
+std::pair<std::size_t, Tensor> read_argument(const std::string &option, const std::string &text, std::string_view owner,
+                                             const std::vector<Argument> &arguments, std::span<const Tensor> taken);
+/// All inputs of a function from texts NAME=FILE of --input, in the function's order.
+std::vector<Tensor> read_inputs(const Function &function, const std::vector<std::string> &texts);
+
+/// Writes to standard output at once. Throws Error.
+void print(const std::string &text);
+
+/// Runs a command and reports what it throws on standard error. Returns the exit code.
+int run_guarded(const std::string &command, const std::function<void()> &body);
+
+} // namespace kiln::runtime

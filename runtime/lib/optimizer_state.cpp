@@ -1,0 +1,215 @@
+// An optimizer's state in PyTorch's layout, both ways.
+//
+//   {"state": {0: {"step": tensor(3.), "exp_avg": ..., "exp_avg_sq": ...}, ...},
+//    "param_groups": [{"lr": 0.001, "betas": (0.9, 0.999), ..., "params": [0, 1, ...]}]}
+//
+// A parameter that was never updated has no entry in "state". SGD keeps no step: with momentum its entry is {"momentum_buffer": ...},
+// without there is none.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+
+#include "model_training.h"
+
+namespace kiln::runtime {
+
+namespace {
+
+bool counts_steps(const OptimizerDescription &optimizer) { return optimizer.type != "SGD"; }
+
+/// How PyTorch computes, not what: any value may be loaded.
+bool is_implementation_choice(std::string_view option) {
+  constexpr std::array<std::string_view, 4> kChoices = {"foreach", "fused", "capturable", "differentiable"};
+  return std::ranges::find(kChoices, option) != kChoices.end();
+}
+
+bool equal(const Value &a, const Value &b) {
+  if (a.items() && b.items())
+    return std::ranges::equal(*a.items(), *b.items(), equal);
+  if (a.number() && b.number())
+    return *a.number() == *b.number();
+  return a.is_none() && b.is_none();
+}
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// To a Value
+//===----------------------------------------------------------------------===//
+
+Value optimizer_value(const ModelParts &parts, const OptimizerDescription &optimizer) {
+  const auto *steps = static_cast<const float *>(parts.state_pointers[optimizer.steps]);
+  Value::Dict state;
+  Value::List groups;
+  int64_t number = 0; // of the parameter, through all groups
+  for (const ParameterGroup &group : optimizer.groups) {
+    Value::Dict entry{{"lr", number_of(parts, group.learning_rate)}};
+    for (const auto &[name, value] : group.options)
+      entry.set(std::string(name), Value(value));
+    Value::List numbers;
+    for (std::size_t i = 0; i < group.parameters.size(); ++i, ++number) {
+      numbers.push_back(number);
+      Value::Dict values;
+      if (counts_steps(optimizer))
+        values.set("step", Tensor::scalar(steps[number]));
+      for (const OptimizerSlot &slot : group.slots)
+        if (slot.states[i] != -1)
+          values.set(std::string(slot.name), parts.states[static_cast<std::size_t>(slot.states[i])].clone());
+      if (steps[number] != 0 && !values.empty())
+        state.set(number, std::move(values));
+    }
+    entry.set("params", std::move(numbers));
+    groups.push_back(std::move(entry));
+  }
+  return Value::Dict{{"state", std::move(state)}, {"param_groups", std::move(groups)}};
+}
+
+//===----------------------------------------------------------------------===//
+// From a Value
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+class OptimizerLoader {
+public:
+  OptimizerLoader(const Program &program, const OptimizerDescription &optimizer) : program_(program), optimizer_(optimizer) {}
+
+  std::vector<StateUpdate> plan(const Value &source) {
+    const auto *dict = source.get_if<Value::Dict>();
+    if (!dict)
+      throw TypeError(std::string("'") + source.type_name() + "' object is not a dict" + here());
+    const auto *groups = entry<Value::List>(*dict, "param_groups", "a list");
+    state_ = entry<Value::Dict>(*dict, "state", "a dict");
+    check_groups(*groups);
+    for (std::size_t g = 0; g < optimizer_.groups.size(); ++g)
+      plan_group(g);
+    if (!differences_.empty())
+      throw ValueError("loaded state dict has other options than the program was compiled with" + differences_ +
+                       "\n  only lr can be changed without building the program again" + here());
+    Tensor steps({static_cast<int64_t>(steps_.size())}, DType::Float32);
+    std::ranges::copy(steps_, steps.data<float>());
+    updates_.push_back({optimizer_.steps, std::move(steps)});
+    return std::move(updates_);
+  }
+
+private:
+  std::string here() const { return "\n  optimizer: " + std::string(optimizer_.name) + " (" + std::string(optimizer_.type) + ")"; }
+
+  template <class T> const T *entry(const Value::Dict &dict, const char *key, const char *expected) const {
+    const Value *value = dict.find(key);
+    if (!value)
+      throw KeyError("'" + std::string(key) + "'\n  the loaded state dict has no such entry" + here());
+    const T *result = value->get_if<T>();
+    if (!result)
+      throw TypeError("'" + std::string(key) + "' of the loaded state dict is of type " + value->type_name() + ", expected " + expected +
+                      here());
+    return result;
+  }
+
+  void check_groups(const Value::List &groups) {
+    if (groups.size() != optimizer_.groups.size())
+      throw ValueError("loaded state dict has a different number of parameter groups\n  found: " + std::to_string(groups.size()) +
+                       "\n  expected: " + std::to_string(optimizer_.groups.size()) + here());
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+      const auto *group = groups[g].get_if<Value::Dict>();
+      if (!group)
+        throw TypeError("parameter group " + std::to_string(g) + " of the loaded state dict is of type " + groups[g].type_name() +
+                        ", expected a dict" + here());
+      const auto *numbers = entry<Value::List>(*group, "params", "a list");
+      if (const std::size_t expected = optimizer_.groups[g].parameters.size(); numbers->size() != expected)
+        throw ValueError("loaded state dict contains a parameter group that doesn't match the size of optimizer's group\n"
+                         "  parameter group: " + std::to_string(g) + "\n  found: " + std::to_string(numbers->size()) +
+                         " parameters\n  expected: " + std::to_string(expected) + here());
+      groups_.emplace_back(group, numbers);
+    }
+  }
+
+  void plan_group(std::size_t g) {
+    const auto &[group, numbers] = groups_[g];
+    const ParameterGroup &description = optimizer_.groups[g];
+    for (const auto &[name, value] : description.options)
+      compare(g, *group, std::string(name), Value(value));
+    const Value *rate = group->find("lr");
+    if (!rate || !rate->number())
+      throw KeyError("'lr'\n  parameter group " + std::to_string(g) + " of the loaded state dict has no learning rate" + here());
+    updates_.push_back({description.learning_rate, Tensor::scalar(*rate->number())});
+    for (std::size_t i = 0; i < description.parameters.size(); ++i)
+      plan_parameter(description, i, (*numbers)[i]);
+  }
+
+  void compare(std::size_t g, const Value::Dict &group, const std::string &name, const Value &expected) {
+    // AdamW decouples whatever a file says: that is how PyTorch reads those from before it shared its code with Adam.
+    if (is_implementation_choice(name) || (name == "decoupled_weight_decay" && optimizer_.type == "AdamW"))
+      return;
+    // Files of earlier PyTorch versions lack the newer options, whose defaults are no, none and zero.
+    const Value *found = group.find(name);
+    const bool same = found ? equal(*found, expected) : expected.is_none() || expected.number() == 0.0;
+    if (!same)
+      differences_ += "\n  parameter group " + std::to_string(g) + ": " + name + " is " +
+                      (found ? found->text() : "missing") + ", expected " + expected.text();
+  }
+
+  void plan_parameter(const ParameterGroup &group, std::size_t i, const Value &number) {
+    const int64_t *key = number.get_if<int64_t>();
+    const Value *found = key ? state_->find(*key) : nullptr;
+    const auto *values = found ? found->get_if<Value::Dict>() : nullptr;
+    if (found && !values)
+      throw TypeError("the state of parameter " + number.text() + " is of type " + found->type_name() + ", expected a dict" + here());
+    const std::string what = "parameter " + number.text() + " ('" + name_of(program_, group.parameters[i]) + "')";
+    const bool used = values && !values->empty();
+    float step = 0;
+    if (used && counts_steps(optimizer_))
+      step = step_of(*values, what);
+    for (const OptimizerSlot &slot : group.slots) {
+      if (slot.states[i] == -1)
+        continue;
+      const auto state = static_cast<uint32_t>(slot.states[i]);
+      const Value *value = used ? values->find(std::string(slot.name)) : nullptr;
+      const bool is_none = !value || value->is_none();
+      if (used && is_none && counts_steps(optimizer_))
+        throw KeyError("'" + std::string(slot.name) + "'\n  the loaded state of " + what + " has no such value" + here());
+      // How often SGD has run is in no state_dict; whether it has decides how the next step uses the buffer.
+      if (!counts_steps(optimizer_) && !is_none)
+        step = 1;
+      updates_.push_back({state, is_none ? Tensor() : tensor_of(*value, state, std::string(slot.name) + " of " + what)});
+    }
+    steps_.push_back(step);
+  }
+
+  float step_of(const Value::Dict &values, const std::string &what) const {
+    const Value *step = values.find("step");
+    if (!step)
+      throw KeyError("'step'\n  the loaded state of " + what + " has no such value" + here());
+    if (!step->number() || !(*step->number() >= 0))
+      throw TypeError("step of " + what + " is " + step->text() + ", expected a number" + here());
+    return static_cast<float>(*step->number());
+  }
+
+  Tensor tensor_of(const Value &value, uint32_t state, const std::string &what) const {
+    const auto *tensor = value.get_if<Tensor>();
+    const State &expected = program_.states()[state];
+    if (!tensor)
+      throw TypeError(what + " is of type " + value.type_name() + ", expected Tensor" + here());
+    if (!std::ranges::equal(tensor->sizes(), expected.sizes))
+      throw ValueError("loaded state dict: " + what + " has shape torch.Size(" + tensor->shape_text() + "), expected torch.Size(" +
+                       shape_text(expected.sizes) + ")" + here());
+    return tensor->to(expected.dtype).contiguous();
+  }
+
+  const Program &program_;
+  const OptimizerDescription &optimizer_;
+  const Value::Dict *state_ = nullptr;
+  std::vector<std::pair<const Value::Dict *, const Value::List *>> groups_; // and their parameters' numbers
+  std::vector<float> steps_;
+  std::vector<StateUpdate> updates_;
+  std::string differences_;
+};
+
+} // namespace
+
+std::vector<StateUpdate> plan_optimizer(const Program &program, const OptimizerDescription &optimizer, const Value &source) {
+  return OptimizerLoader(program, optimizer).plan(source);
+}
+
+} // namespace kiln::runtime

@@ -1,0 +1,16 @@
+// The pickle of a .pt file: what load_torch and load_torch_value have in common. Internal.
+#pragma once
+
+#include <string>
+
+#include "unpickler.h"
+
+namespace kiln::runtime {
+
+/// Opens the archive, checks it and reads its pickle, with the storages that tensors refer to. Throws FileError.
+pickle::Pickle read_torch_pickle(const std::string &path);
+
+/// How deep values may be nested in files, read or written; far more than any checkpoint's.
+inline constexpr int kMaxValueDepth = 100;
+
+} // namespace kiln::runtime

@@ -1,0 +1,148 @@
+// The loops of training and evaluation.
+#include "training_loop.h"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace kiln::runtime {
+
+std::optional<int64_t> fixed_batch_size(const Function &function) {
+  for (const Argument &input : function.inputs)
+    if (!input.dims.empty() && input.dims.front().symbol < 0)
+      return input.dims.front().value;
+  return std::nullopt;
+}
+
+std::span<const Tensor> BatchCalls::call(std::span<const Tensor> inputs) {
+  const int64_t rows = inputs.front().sizes()[0];
+  auto found = std::ranges::find(outputs_, rows, &Outputs::rows);
+  if (found == outputs_.end()) {
+    outputs_.push_back({rows, std::vector<Tensor>(function_.outputs.size())});
+    found = outputs_.end() - 1;
+  }
+  context_.call(function_.name, inputs, std::span<Tensor>(found->tensors));
+  return found->tensors;
+}
+
+namespace {
+
+/// Batches of the size that was asked for; a function of a fixed size can't take a smaller one at the end.
+DataLoaderOptions options_for(const Function &function, int64_t batch_size, bool shuffle, uint64_t seed) {
+  return {batch_size, shuffle, fixed_batch_size(function).has_value(), seed};
+}
+
+/// A tensor's only element, without a copy for the usual types.
+double number_of(const Tensor &tensor) {
+  if (tensor.dtype() == DType::Float32)
+    return static_cast<double>(*tensor.data<float>());
+  return tensor.dtype() == DType::Float64 ? *tensor.data<double>() : tensor.to(DType::Float64).item<double>();
+}
+
+/// Dtypes and sizes of a function's first output for a full batch, before any call. Throws what a call would throw.
+std::vector<int64_t> first_output(Model &model, const Function &function, const DataLoader &loader, std::size_t inputs) {
+  if (loader.batches() == 0)
+    throw ValueError(std::string(function.name) + " is declared for batches of " + std::to_string(*fixed_batch_size(function)) +
+                     ", and there are " + std::to_string(loader.samples()) + " samples");
+  const std::vector<TensorView> views(loader.buffers().begin(), loader.buffers().begin() + static_cast<std::ptrdiff_t>(inputs));
+  const auto sizes = model.output_sizes(function.name, views);
+  if (sizes.empty() || !is_floating_point(function.outputs.front().dtype))
+    return {-1};
+  return sizes.front();
+}
+
+bool is_number(const std::vector<int64_t> &sizes) {
+  return std::ranges::all_of(sizes, [](int64_t size) { return size == 1; });
+}
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Training
+//===----------------------------------------------------------------------===//
+
+Trainer::Trainer(Model &model, const Function &function, std::vector<Tensor> inputs, int64_t batch_size, uint64_t seed)
+    : calls_(model, function), loader_(std::move(inputs), options_for(function, batch_size, /*shuffle=*/true, seed)) {
+  if (!is_number(first_output(model, function, loader_, function.inputs.size())))
+    throw ValueError(std::string(function.name) + ": the first output must be the loss, one floating-point number\n  " +
+                     function.declaration());
+}
+
+double Trainer::run_epoch(const std::function<void(int64_t, double)> &step) {
+  double sum = 0;
+  int64_t done = 0;
+  loader_.begin_epoch();
+  for (auto batch = loader_.next(); !batch.empty(); batch = loader_.next()) {
+    const int64_t rows = batch.front().sizes()[0];
+    sum += number_of(calls_.call(batch).front()) * static_cast<double>(rows);
+    done += rows;
+    step(done, sum / static_cast<double>(done));
+  }
+  return sum / static_cast<double>(done);
+}
+
+//===----------------------------------------------------------------------===//
+// Evaluation
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+std::vector<Tensor> with_labels(std::vector<Tensor> inputs, const Tensor &labels) {
+  if (labels.defined())
+    inputs.push_back(labels.to(DType::Int64));
+  return inputs;
+}
+
+/// How many rows of scores [N, C] are largest at their label; of equal scores the first counts, as in torch.argmax.
+template <class T> int64_t count_hits(const Tensor &scores, const int64_t *labels) {
+  const int64_t rows = scores.sizes()[0], classes = scores.sizes()[1];
+  const T *row = scores.data<T>();
+  int64_t hits = 0;
+  for (int64_t i = 0; i < rows; ++i, row += classes)
+    hits += std::max_element(row, row + classes) - row == labels[i];
+  return hits;
+}
+
+int64_t hits_in(const Tensor &scores, const Tensor &labels) {
+  if (scores.dtype() == DType::Float32)
+    return count_hits<float>(scores, labels.data<int64_t>());
+  return count_hits<double>(scores.to(DType::Float64), labels.data<int64_t>());
+}
+
+} // namespace
+
+Evaluator::Evaluator(Model &model, const Function &function, std::vector<Tensor> inputs, Tensor labels, int64_t batch_size)
+    : function_(function), has_labels_(labels.defined()), calls_(model, function),
+      loader_(with_labels(std::move(inputs), labels), options_for(function, batch_size, /*shuffle=*/false, 0)) {
+  const auto sizes = first_output(model, function, loader_, function.inputs.size());
+  if (has_labels_ && (sizes.size() != 2 || sizes[1] < 1 || sizes[0] != loader_.buffers().front().sizes()[0]))
+    throw ValueError(std::string(function.name) + ": labels are given, so the first output must be scores [N, C]\n  " +
+                     function.declaration());
+  if (!has_labels_ && !is_number(sizes))
+    throw ValueError(std::string(function.name) +
+                     ": the first output must be one floating-point number, or scores [N, C] with labels given\n  " +
+                     function.declaration());
+}
+
+std::string Evaluator::run() {
+  double sum = 0;
+  int64_t hits = 0, done = 0;
+  loader_.begin_epoch();
+  for (auto batch = loader_.next(); !batch.empty(); batch = loader_.next()) {
+    const auto inputs = batch.first(batch.size() - has_labels_);
+    const Tensor &output = calls_.call(inputs).front();
+    const int64_t rows = batch.front().sizes()[0];
+    if (has_labels_)
+      hits += hits_in(output, batch.back());
+    else
+      sum += number_of(output) * static_cast<double>(rows);
+    done += rows;
+  }
+  char text[64];
+  if (has_labels_)
+    std::snprintf(text, sizeof text, "accuracy %.2f %%", 100.0 * static_cast<double>(hits) / static_cast<double>(done));
+  else
+    std::snprintf(text, sizeof text, " %.6f", sum / static_cast<double>(done));
+  return has_labels_ ? text : std::string(function_.name) + text;
+}
+
+} // namespace kiln::runtime

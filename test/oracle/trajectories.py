@@ -1,0 +1,176 @@
+"""Compares 200 training steps of compiled models with PyTorch's: the same initial weights, batches and optimizer.
+
+usage: trajectories.py [--report=FILE.xml] [--seed=N] [CASE...]
+
+Needs torch, numpy and safetensors. In double each loss may differ from PyTorch's by 1e-9 of it; in float its distance from PyTorch's
+double may be 4 times the largest distance that PyTorch's own float has had up to that step, plus 1e-6. Batches are rows of the digits.
+
+PyTorch's own distance jumps from 1e-7 to 1e-3 at the step where rounding first moves a ReLU's input across zero, which is a matter of
+luck: with the rows of each batch in another order, which changes nothing but rounding, it is another step. So its distance is the
+largest of several such orders.
+"""
+import argparse
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ElementTree
+
+import numpy
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+
+from models import BatchNormLiteNet, DeepMLP, ResidualNetwork
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = ROOT / "build/bin"
+STEPS, BATCH, ORDERS = 200, 32, 6
+
+MODELS = {
+    "deep_mlp": (lambda: DeepMLP(dropout_rate=0.0), "DeepMLP model(784, std::vector<int64_t>{512, 256, 128}, 10, 0.0);"),
+    "residual_network": (lambda: ResidualNetwork(dropout_rate=0.0), "ResidualNetwork model(784, 4, 256, 10, 0.0);"),
+    "batch_norm_lite": (BatchNormLiteNet, "BatchNormLiteNet model;"),
+}
+
+OPTIMIZERS = {
+    "SGD": (lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9), "SGD", "SGDOptions(0.05).momentum(0.9)"),
+    "SGD, Nesterov": (lambda p: torch.optim.SGD(p, lr=0.02, momentum=0.8, nesterov=True, weight_decay=1e-3), "SGD",
+                      "SGDOptions(0.02).momentum(0.8).nesterov(true).weight_decay(1e-3)"),
+    "SGD, dampening": (lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, dampening=0.3), "SGD",
+                       "SGDOptions(0.05).momentum(0.9).dampening(0.3)"),
+    "Adam": (lambda p: torch.optim.Adam(p, lr=1e-3), "Adam", "AdamOptions(1e-3)"),
+    "Adam, amsgrad": (lambda p: torch.optim.Adam(p, lr=1e-3, betas=(0.8, 0.95), eps=1e-7, weight_decay=1e-3, amsgrad=True), "Adam",
+                      "AdamOptions(1e-3).betas({0.8, 0.95}).eps(1e-7).weight_decay(1e-3).amsgrad(true)"),
+    "AdamW": (lambda p: torch.optim.AdamW(p, lr=1e-3), "AdamW", "AdamWOptions(1e-3)"),
+}
+
+# Every optimizer on the first model, the three that matter most on the others.
+CASES = [("deep_mlp", name) for name in OPTIMIZERS]
+CASES += [(model, name) for model in ("residual_network", "batch_norm_lite") for name in ("SGD", "Adam", "AdamW")]
+
+
+def source(model, optimizer, dtype):
+    _, declaration = MODELS[model]
+    _, kind, options = OPTIMIZERS[optimizer]
+    return f"""#include "{ROOT / 'test/models' / model}.cpp"
+KILN_PROGRAM(trajectory) {{
+  {declaration}
+  model->to({dtype});
+  kiln::optim::{kind} optimizer(model->parameters(), kiln::optim::{options});
+  program.function("train_step", {{{{"x", {{"batch", 784}}, {dtype}}}, {{"y", {{"batch"}}, kiln::kInt64}}}}, [&](Tensor x, Tensor y) {{
+    model->train();
+    optimizer.zero_grad();
+    Tensor loss = nn::functional::cross_entropy(model(x), y);
+    loss.backward();
+    optimizer.step();
+    return loss;
+  }});
+}}
+"""
+
+
+def in_pytorch(build, make_optimizer, weights, x, y, dtype):
+    model = build().to(dtype)
+    model.load_state_dict(weights)
+    model.train()
+    optimizer = make_optimizer(model.parameters())
+    losses = []
+    for images, labels in zip(x.to(dtype), y):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(images), labels)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return numpy.array(losses), model
+
+
+def run(command):
+    result = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+    if result.returncode:
+        raise AssertionError(f"{' '.join(map(str, command))}: exit status {result.returncode}\n{result.stderr}")
+
+
+def compare(model, optimizer, folder):
+    build, _ = MODELS[model]
+    make_optimizer = OPTIMIZERS[optimizer][0]
+    digits = load_file(ROOT / "test/data/digits_train.safetensors")
+    rows = torch.stack([torch.randperm(len(digits["labels"]))[:BATCH] for _ in range(STEPS)])
+    x, y = digits["images"][rows], digits["labels"][rows]
+    weights = {name: value.clone() for name, value in build().state_dict().items()}
+    torch.save(weights, folder / "weights.pt")
+
+    exact, exact_model = in_pytorch(build, make_optimizer, weights, x, y, torch.float64)
+    own_distance = numpy.zeros(STEPS)
+    for _ in range(ORDERS):
+        order = torch.randperm(BATCH)
+        in_float, _ = in_pytorch(build, make_optimizer, weights, x[:, order], y[:, order], torch.float32)
+        own_distance = numpy.maximum(own_distance, numpy.abs(in_float - exact))
+    remarks = []
+    for dtype in (torch.float64, torch.float32):
+        name = f"trajectory_{dtype}".replace("torch.", "")
+        (folder / f"{name}.cpp").write_text(source(model, optimizer, f"kiln::k{str(dtype)[6:].capitalize()}"))
+        run([BIN / "kiln", "build", folder / f"{name}.cpp", "--program=trajectory", "-o", folder / f"{name}.so"])
+        save_file({"x": x.to(dtype), "y": y}, folder / "batches.safetensors")
+        state = {key: value.to(dtype) if value.is_floating_point() else value for key, value in weights.items()}
+        save_file(state, folder / "weights.safetensors")
+        bits = []
+        for threads in (1, 2):
+            run([BIN / "training-tool", folder / f"{name}.so", "train_step", folder / "batches.safetensors", folder / "losses.npy",
+                 f"--weights={folder / 'weights.safetensors'}", f"--save={folder / 'after.safetensors'}", f"--threads={threads}"])
+            bits.append(((folder / "losses.npy").read_bytes(), (folder / "after.safetensors").read_bytes()))
+        if bits[0] != bits[1]:
+            raise AssertionError(f"{dtype}: one and two threads give different bits")
+        losses, after = numpy.load(folder / "losses.npy"), load_file(folder / "after.safetensors")
+        if dtype == torch.float64:
+            worst = (numpy.abs(losses - exact) / numpy.abs(exact)).max()
+            remarks.append(f"double {worst:.1e}")
+            if not worst <= 1e-9:
+                raise AssertionError(f"in double a loss differs by {worst:.1e} of it, allowed 1e-9")
+            for key, value in exact_model.state_dict().items():
+                difference = (after[key] - value).abs().max().item() / max(value.abs().max().item(), 1e-300)
+                if not difference <= 1e-7:
+                    raise AssertionError(f"in double {key} differs by {difference:.1e} after {STEPS} steps")
+        else:
+            allowed = 4 * numpy.maximum.accumulate(own_distance) + 1e-6
+            ratio = (numpy.abs(losses - exact) / allowed).max()
+            remarks.append(f"float {ratio:.2f} of what is allowed")
+            if not ratio <= 1:
+                step = int((numpy.abs(losses - exact) > allowed).argmax())
+                raise AssertionError(f"in float the loss of step {step} is {losses[step]:.8f}, PyTorch's in double is {exact[step]:.8f}; "
+                                     f"allowed is a distance of {allowed[step]:.1e}")
+    return ", ".join(remarks)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--report")
+    parser.add_argument("--seed", type=int, default=random.randrange(1 << 31))
+    parser.add_argument("cases", nargs="*")
+    options = parser.parse_args()
+    torch.manual_seed(options.seed)
+    torch.set_num_threads(1)
+    print(f"seed {options.seed}")
+
+    suite = ElementTree.Element("testsuite", name="oracle")
+    failures = 0
+    for model, optimizer in CASES:
+        title = f"{model}: {optimizer}"
+        if options.cases and title not in options.cases and model not in options.cases:
+            continue
+        entry = ElementTree.SubElement(suite, "testcase", classname="oracle.trajectories", name=title)
+        try:
+            with tempfile.TemporaryDirectory(dir=ROOT / "build") as folder:
+                print(f"PASS: {title} ({compare(model, optimizer, pathlib.Path(folder))})", flush=True)
+        except Exception as error:  # whatever broke, the other comparisons still run
+            failures += 1
+            print(f"FAIL: {title}\n{error}", flush=True)
+            ElementTree.SubElement(entry, "failure", message=f"seed {options.seed}").text = str(error)
+    if options.report:
+        ElementTree.ElementTree(suite).write(options.report)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,191 @@
+// Checkpoints: going on with the same bits, PyTorch's, those of another architecture; and files of weights.
+#include <cstdlib>
+
+#include "training_run.h"
+
+namespace kiln::runtime {
+namespace {
+
+class Checkpoints : public Training {};
+INSTANTIATE_TEST_SUITE_P(Optimizers, Checkpoints, testing::Values(OptimizerKind::Adam, OptimizerKind::Sgd),
+                         [](const auto &info) { return info.param == OptimizerKind::Adam ? "Adam" : "SGD"; });
+
+TEST_P(Checkpoints, CheckpointResumesWithTheSameBits) {
+  TemporaryFolder folder;
+  run.model.manual_seed(5);
+  run.epochs(2);
+  run.model.call("accumulate", {run.view(run.x), run.view(run.y)}); // gradients that apply() would use
+  save_checkpoint(folder.path("c.pt"), run.model, TrainingProgress{2, 3, run.loader->generator_state()});
+
+  Classifier other(GetParam());
+  const auto progress = load_checkpoint(folder.path("c.pt"), other.model);
+  ASSERT_TRUE(progress);
+  EXPECT_EQ(progress->epoch, 2);
+  EXPECT_EQ(progress->seed, 3u);
+  other.loader->set_generator_state(progress->shuffle);
+  for (Classifier *each : {&run, &other}) {
+    each->model.call("apply", std::span<const Tensor>());
+    each->epochs(2);
+  }
+  // All of it: gradients, steps, the generator, the buffer that is in no state_dict.
+  for (std::size_t i = 0; i < run.model.program().states().size(); ++i)
+    EXPECT_TRUE(GetParam() == OptimizerKind::Sgd && i == 5 // SGD's count of steps is in no state_dict of PyTorch's
+                || equal_bits(run.model.state(i), other.model.state(i)))
+        << run.model.program().states()[i].path;
+}
+
+TEST_P(Checkpoints, GoesOnFromPyTorchsCheckpoint) {
+  EXPECT_FALSE(load_checkpoint(training_path(name + ".pt"), run.model)); // no place in a loop
+  for (int epoch = 0; epoch < 3; ++epoch) { // what PyTorch has trained with
+    run.loader->begin_epoch();
+    while (!run.loader->next().empty())
+      ;
+  }
+  run.epochs(2);
+  for (const auto &[name, value] : run.model.state_dict())
+    expect_close(value, expected.at(name + ".5"), 2e-6, name);
+}
+
+TEST_P(Checkpoints, PyTorchGoesOnFromACheckpoint) {
+  const char *python = std::getenv("KILN_ORACLE_PYTHON");
+  if (!python)
+    GTEST_SKIP() << "KILN_ORACLE_PYTHON names no Python with PyTorch";
+  TemporaryFolder folder;
+  run.epochs(3);
+  save_checkpoint(folder.path("c.pt"), run.model);
+  const std::string script = folder.write("check.py", R"(
+import sys, torch
+c = torch.load(sys.argv[1], weights_only=True)
+model = torch.nn.Sequential(); model.add_module("head", torch.nn.Linear(2, 3))
+model.load_state_dict(c["model"])
+groups = [{"params": [model.head.weight]}, {"params": [model.head.bias], "lr": 0.05, "weight_decay": 0.1}]
+optimizer = torch.optim.Adam(groups, lr=0.5) if sys.argv[2] == "adam" else torch.optim.SGD(groups, lr=0.5, momentum=0.9)
+optimizer.load_state_dict(c["optimizer"])
+own = torch.load(sys.argv[3], weights_only=True)["optimizer"]
+def same(a, b):
+    assert type(a) == type(b) or {type(a), type(b)} == {int, float}, (a, b)
+    if isinstance(a, dict):
+        assert list(a) == list(b), (a, b)
+        for k in a: same(a[k], b[k])
+    elif isinstance(a, (list, tuple)):
+        assert len(a) == len(b)
+        for x, y in zip(a, b): same(x, y)
+    elif isinstance(a, torch.Tensor):
+        assert a.dtype == b.dtype and torch.allclose(a, b, atol=1e-5), (a, b)
+    else:
+        assert a == b, (a, b)
+same(optimizer.state_dict(), own)
+model.head(torch.ones(1, 2)).sum().backward(); optimizer.step()
+)");
+  EXPECT_EQ(std::system((std::string(python) + " " + script + " " + folder.path("c.pt") + " " + name + " " +
+                         training_path(name + ".pt")).c_str()), 0);
+}
+
+TEST(Checkpoint, OfAnotherArchitecture) {
+  TemporaryFolder folder;
+  Classifier run(OptimizerKind::Adam);
+  run.epoch();
+  const std::string path = folder.path("c.pt");
+  save_checkpoint(path, run.model);
+  TrainingProgram other(OptimizerKind::Adam);
+  other.descriptor.fingerprint = "bb112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+  other.state_names[1].name = "head.offset";
+  Model model(other.program());
+  const std::string errors = "Error(s) in loading state_dict for Classifier:\n"
+                             "\tMissing key(s) in state_dict: \"head.offset\". \n"
+                             "\tUnexpected key(s) in state_dict: \"head.bias\". ";
+  EXPECT_EQ(text_of<StateDictError>([&] { load_checkpoint(path, model); }),
+            "the checkpoint is of another architecture than program 'classifier'\n"
+            "  fingerprint found:    aa112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n"
+            "  fingerprint expected: bb112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n" +
+                errors + "\n  checkpoint: " + path);
+  EXPECT_EQ(text_of<StateDictError>([&] { load_checkpoint(path, model, /*ignore_fingerprint=*/true); }), errors + "\n  checkpoint: " + path);
+  const Model fresh(other.program());
+  for (std::size_t i = 0; i < model.program().states().size(); ++i)
+    EXPECT_TRUE(equal_bits(model.state(i), fresh.state(i))) << model.program().states()[i].path;
+  // Other names for the same: allowed when asked for.
+  other.state_names[1].name = "head.bias";
+  Model same(other.program());
+  load_checkpoint(path, same, /*ignore_fingerprint=*/true);
+  EXPECT_TRUE(equal_bits(same.state(0), run.model.state(0)));
+}
+
+TEST(Checkpoint, WhatIsMissing) {
+  Classifier run(OptimizerKind::Adam);
+  auto error = [&]<class E>(E *, auto change) {
+    Value checkpoint = run.model.checkpoint();
+    change(*checkpoint.get_if<Dict>());
+    return text_of<E>([&] { run.model.load_checkpoint(checkpoint); });
+  };
+  const auto key = static_cast<KeyError *>(nullptr);
+  const auto type = static_cast<TypeError *>(nullptr);
+  EXPECT_EQ(error(key, [](Dict &c) { c = Dict{{"model", *c.find("model")}, {"epoch", 3}}; }),
+            "'optimizer'\n  the checkpoint has no such entry; it has 'model', 'epoch'");
+  EXPECT_EQ(error(key, [](Dict &c) { c = Dict(); }), "'model'\n  the checkpoint has no such entry; it has none");
+  EXPECT_EQ(error(type, [](Dict &c) { c.set("kiln", 1); }), "'kiln' of the checkpoint is of type int, expected a dict");
+  EXPECT_EQ(error(type, [](Dict &c) { c.find("kiln")->get_if<Dict>()->set("generator", Value::List{1}); }),
+            "'generator' of the checkpoint is [1], expected [seed, offset]");
+  EXPECT_EQ(text_of<TypeError>([&] { run.model.load_checkpoint(Value::List()); }), "a checkpoint is a dict, found list");
+}
+
+TEST(Checkpoint, OfSeveralOptimizers) {
+  TrainingProgram test(OptimizerKind::Adam);
+  static constexpr int64_t kOne[] = {1};
+  std::vector<kiln_state> states(test.states.begin(), test.states.end());
+  states[5].sizes = kOne;
+  states.push_back(states[5]);
+  states.back().path = "optimizer2.step";
+  kiln_optimizer optimizers[] = {test.optimizers[0], test.optimizers[0]};
+  optimizers[0].name = "optimizer1";
+  optimizers[1].name = "optimizer2";
+  optimizers[1].groups = &test.groups[1];
+  optimizers[1].steps = 14;
+  optimizers[0].group_count = optimizers[1].group_count = 1;
+  test.descriptor.states = states.data();
+  test.descriptor.state_count = 15;
+  test.descriptor.optimizers = optimizers;
+  test.descriptor.optimizer_count = 2;
+  Model model(test.program()), other(test.program());
+  model.set_learning_rate(0.5, "optimizer2");
+  const Value checkpoint = model.checkpoint();
+  std::vector<std::string> keys;
+  for (const auto &[key, value] : *checkpoint.get_if<Dict>())
+    keys.push_back(std::get<std::string>(key));
+  EXPECT_EQ(keys, (std::vector<std::string>{"model", "optimizer1", "optimizer2", "kiln"}));
+  other.load_checkpoint(checkpoint);
+  EXPECT_EQ(other.learning_rate("optimizer2"), 0.5);
+  EXPECT_EQ(other.learning_rate("optimizer1"), 0.01);
+  EXPECT_EQ(text_of<KeyError>([&] { model.learning_rate(); }),
+            "program 'classifier' has no optimizer 'optimizer'; it has optimizer1, optimizer2");
+}
+
+TEST(Weights, AreSavedByTheirEnding) {
+  TemporaryFolder folder;
+  Classifier run(OptimizerKind::Adam);
+  for (const char *name : {"w.pt", "w.safetensors"}) {
+    save_weights(folder.path(name), run.model);
+    const StateDict read = load(folder.path(name));
+    EXPECT_EQ(read.keys(), run.model.state_dict().keys());
+    EXPECT_TRUE(equal_bits(read.at("head.weight"), run.model.state(0)));
+  }
+  std::map<std::string, std::string> metadata;
+  load_safetensors(folder.path("w.safetensors"), &metadata);
+  EXPECT_EQ(metadata["kiln.fingerprint"], run.model.program().fingerprint());
+  EXPECT_EQ(text_of<ValueError>([&] { save_weights(folder.path("w.bin"), run.model); }),
+            "'" + folder.path("w.bin") + "': expected a file that ends in .safetensors or .pt");
+}
+
+TEST(Checkpoint, PredictUsesWhatWasLoaded) {
+  // Prepared values follow checkpoints as they follow steps.
+  Classifier run(OptimizerKind::Adam), trained(OptimizerKind::Adam);
+  trained.epochs(2);
+  const std::vector<Tensor> sample = {run.x};
+  const Tensor before = run.model.call("predict", sample)[0];
+  run.model.load_checkpoint(trained.model.checkpoint());
+  const Tensor after = run.model.call("predict", sample)[0];
+  EXPECT_FALSE(equal_bits(before, after));
+  EXPECT_TRUE(equal_bits(after, trained.model.call("predict", sample)[0]));
+}
+
+} // namespace
+} // namespace kiln::runtime

@@ -1,0 +1,272 @@
+// The command line that trains: PyTorch's losses and accuracies, resuming, files, every error with its text and exit code.
+#include "kiln/runtime/train_command.h"
+
+#include <cstdio>
+#include <cstdlib>
+
+#include <pty.h>
+#include <unistd.h>
+
+#include "kiln/runtime/files.h"
+#include "progress_bar.h"
+#include "test_files.h"
+#include "training_program.h"
+
+namespace kiln::runtime {
+namespace {
+
+using test::OptimizerKind;
+using test::TrainingProgram;
+
+struct Result {
+  int code;
+  std::string out, err;
+};
+
+class TrainCommand : public testing::Test {
+protected:
+  Result run(std::vector<std::string> arguments) {
+    std::vector<const char *> argv = {"kiln train c.so"};
+    for (const std::string &argument : arguments)
+      argv.push_back(argument.c_str());
+    testing::internal::CaptureStdout();
+    testing::internal::CaptureStderr();
+    const int code = train_command(program.program(), static_cast<int>(argv.size()), argv.data());
+    std::fflush(stdout);
+    return {code, testing::internal::GetCapturedStdout(), testing::internal::GetCapturedStderr()};
+  }
+  std::vector<std::string> with(std::vector<std::string> more) const {
+    std::vector<std::string> result = {"--input=x=" + data + ":x", "--input=y=" + data + ":y", "--batch-size=4", "--seed=3"};
+    result.insert(result.end(), more.begin(), more.end());
+    return result;
+  }
+  std::string save() const { return "--save=" + folder.path("w.safetensors"); }
+  /// The text of an error in the command line, without its last line, which is always the same.
+  std::string usage_error(std::vector<std::string> arguments) {
+    const Result result = run(std::move(arguments));
+    EXPECT_EQ(result.code, 2);
+    EXPECT_EQ(result.out, "");
+    const std::string last = "\n  kiln train c.so --help says what there is\n";
+    EXPECT_TRUE(result.err.ends_with(last)) << result.err;
+    return result.err.substr(0, result.err.size() - std::min(result.err.size(), last.size()));
+  }
+  std::string error(std::vector<std::string> arguments) {
+    const Result result = run(std::move(arguments));
+    EXPECT_EQ(result.code, 1);
+    EXPECT_EQ(result.out, "");
+    EXPECT_TRUE(folder.names().empty());
+    return result.err;
+  }
+
+  TrainingProgram program{OptimizerKind::Adam};
+  TemporaryFolder folder;
+  const std::string data = data_path("runtime/training/data.safetensors");
+  const StateDict expected = load_safetensors(data_path("runtime/training/adam.safetensors"));
+};
+
+/// The lines of an output, each without the rate and the time at its end.
+std::vector<std::string> lines(const std::string &text) {
+  std::vector<std::string> result;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) {
+    if (line.ends_with(" s")) {
+      line.erase(line.rfind(", "));
+      line.erase(line.rfind(", "));
+    }
+    result.push_back(line);
+  }
+  return result;
+}
+
+TEST_F(TrainCommand, TrainsAsPyTorch) {
+  const Result result = run(with({"--epochs=5", "--eval=predict", save()}));
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(result.err, "");
+  const auto found = lines(result.out);
+  ASSERT_EQ(found.size(), 5u) << result.out;
+  for (int epoch = 0; epoch < 5; ++epoch) {
+    double loss = 0, accuracy = 0;
+    int number = 0, all = 0;
+    ASSERT_EQ(std::sscanf(found[epoch].c_str(), "epoch %d/%d: loss %lf, accuracy %lf %%", &number, &all, &loss, &accuracy), 4) << found[epoch];
+    EXPECT_EQ(number, epoch + 1);
+    EXPECT_EQ(all, 5);
+    EXPECT_NEAR(loss, expected.at("losses").data<double>()[epoch], 2e-6);
+    EXPECT_NEAR(accuracy, expected.at("accuracies").data<double>()[epoch], 0.006);
+  }
+  const StateDict weights = load(folder.path("w.safetensors"));
+  for (int i = 0; i < 6; ++i)
+    EXPECT_NEAR(weights.at("head.weight").data<float>()[i], expected.at("head.weight.5").data<float>()[i], 2e-6);
+}
+
+TEST_F(TrainCommand, ResumedTrainingGivesTheSameBits) {
+  const std::string checkpoint = folder.path("c.pt");
+  const Result whole = run(with({"--epochs=4", "--save=" + folder.path("whole.pt")}));
+  EXPECT_EQ(run(with({"--epochs=2", "--checkpoint=" + checkpoint, "--save=" + folder.path("part.pt")})).code, 0);
+  // Without --seed: the checkpoint knows it.
+  const Result rest = run({"--input=x=" + data + ":x", "--input=y=" + data + ":y", "--batch-size=4", "--epochs=4",
+                           "--resume=" + checkpoint, "--checkpoint=" + checkpoint, "--save=" + folder.path("rest.pt")});
+  EXPECT_EQ(rest.code, 0) << rest.err;
+  EXPECT_EQ(read_file(folder.path("rest.pt")), read_file(folder.path("whole.pt")));
+  auto expected_lines = lines(whole.out);
+  expected_lines.erase(expected_lines.begin(), expected_lines.begin() + 2);
+  EXPECT_EQ(lines(rest.out), expected_lines);
+  EXPECT_EQ(load_torch(checkpoint, "model").keys(), (std::vector<std::string>{"head.weight", "head.bias"}));
+  EXPECT_EQ(run(with({"--epochs=4", "--resume=" + checkpoint, save()})).out, checkpoint + ": 4 epochs are done already\n");
+  EXPECT_EQ(usage_error(with({"--epochs=4", "--seed=1", "--resume=" + checkpoint, save()})),
+            "error: --seed=1: the training that --resume goes on with began with --seed=3");
+}
+
+TEST_F(TrainCommand, EvaluatesOnOtherData) {
+  const Result scores = run(with({"--epochs=1", save(), "--eval=predict", "--eval-input=x=" + data + ":x", "--eval-input=y=" + data + ":y"}));
+  EXPECT_NE(scores.out.find(", accuracy 68.18 %, "), std::string::npos) << scores.out;
+  // One number: its mean over the samples. accumulate is a loss, and changes what only apply() uses.
+  const Result loss = run(with({"--epochs=1", save(), "--eval=accumulate"}));
+  EXPECT_NE(loss.out.find(", accumulate 0."), std::string::npos) << loss.out;
+}
+
+TEST_F(TrainCommand, Gradients) {
+  const Result result = run(with({"--epochs=3", save(), "--summary-gradients"}));
+  const auto found = lines(result.out);
+  ASSERT_EQ(found.size(), 12u) << result.out;
+  EXPECT_EQ(found[9], "  gradient             mean           std          norm");
+  const std::string names[] = {"head.weight", "head.bias"};
+  for (int i = 0; i < 2; ++i) {
+    double mean = 0, std = 0, norm = 0;
+    ASSERT_EQ(std::sscanf(found[10 + i].c_str() + 13, "%lf %lf %lf", &mean, &std, &norm), 3) << found[10 + i];
+    EXPECT_TRUE(found[10 + i].starts_with("  " + names[i]));
+    const double *numbers = expected.at(names[i] + ".statistics").data<double>();
+    EXPECT_NEAR(mean, numbers[0], 2e-6);
+    EXPECT_NEAR(std, numbers[1], 2e-6);
+    EXPECT_NEAR(norm, numbers[2], 2e-6);
+  }
+}
+
+TEST_F(TrainCommand, LearningRateAndWeights) {
+  // A rate of zero leaves the weights as they were loaded.
+  save_torch(folder.path("start.pt"), StateDict{{"head.weight", Tensor({3, 2}, DType::Float32)}, {"head.bias", Tensor({3}, DType::Float32)}});
+  const Result result = run(with({"--epochs=1", "--learning-rate=0", "--weights=" + folder.path("start.pt"), "--save=" + folder.path("w.pt")}));
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(values<float>(load(folder.path("w.pt")).at("head.weight")), std::vector<float>(6));
+}
+
+TEST_F(TrainCommand, CommandLineErrors) {
+  EXPECT_EQ(usage_error({}), "error: --epochs is missing: give --epochs=N");
+  EXPECT_EQ(usage_error(with({"--epochs=1"})), "error: --save is missing: give --save=FILE");
+  EXPECT_EQ(usage_error(with({"--epochs=0", save()})), "error: --epochs=0: expected a number from 1 to 1000000");
+  EXPECT_EQ(usage_error(with({"--epoch=1", save()})), "error: unknown option '--epoch'; did you mean '--epochs'?");
+  EXPECT_EQ(usage_error(with({"--epochs=1", "--save=w.npy"})), "error: --save=w.npy: expected a file that ends in .safetensors or .pt");
+  EXPECT_EQ(usage_error(with({"--epochs=1", save(), "--checkpoint=c.safetensors"})),
+            "error: --checkpoint=c.safetensors: expected a file that ends in .pt");
+  EXPECT_EQ(usage_error(with({"--epochs=1", save(), "--learning-rate=fast"})), "error: --learning-rate=fast: expected a number");
+  EXPECT_EQ(usage_error(with({"--epochs=1", save(), "--seed=-1"})), "error: --seed=-1: expected a whole number from 0 to 2^63 - 1");
+  EXPECT_EQ(usage_error(with({"--epochs=1", save(), "--summary-gradients=yes"})), "error: --summary-gradients takes no value");
+  EXPECT_EQ(usage_error(with({"train_step"})), "error: unexpected argument 'train_step'; name the function with --function=train_step");
+  EXPECT_EQ(usage_error(with({"--function=train", "--epochs=1", save()})),
+            "error: the program has no function 'train'\n  it has predict, train_step, accumulate, apply");
+  EXPECT_EQ(usage_error({"--input=x=" + data + ":x", "--epochs=1", "--batch-size=4", save()}),
+            "error: input 'y' is missing: give --input=y=FILE\n"
+            "  train_step(x: float32 [batch, 2], y: int64 [batch]) -> (loss: float32 [])");
+  EXPECT_EQ(usage_error(with({"--epochs=1", save(), "--eval-input=x=" + data + ":x"})),
+            "error: --eval-input needs --eval=NAME, the function that takes it");
+  EXPECT_EQ(usage_error(with({"--epochs=1", save(), "--eval=predict", "--eval-input=y=" + data + ":y"})),
+            "error: --eval=predict: input 'x' is missing: give --eval-input=x=FILE\n"
+            "  predict(x: float32 [batch, 2]) -> (logits: float32 [batch, 3])");
+  EXPECT_EQ(usage_error(with({"--epochs=1", save(), "--eval=predict", "--eval-input=z=zeros:2x2"})),
+            "error: --eval-input=z=zeros:2x2: predict has no input 'z'; did you mean 'x'?\n  its inputs are: x, y");
+}
+
+TEST_F(TrainCommand, DataErrors) {
+  auto with_inputs = [&](const std::string &x, const std::string &y) {
+    return std::vector<std::string>{"--input=x=" + x, "--input=y=" + y, "--batch-size=4", "--epochs=1", save()};
+  };
+  EXPECT_EQ(error(with_inputs(data + ":x", data + ":x")), "error: train_step: input 'y': expected dtype int64, found float32\n"
+                                                          "  expected: int64 [batch]\n  found:    float32 [4, 2]\n");
+  EXPECT_EQ(error(with_inputs("zeros:22x3", data + ":y")), "error: train_step: input 'x': expected size 2 in dimension 1, found 3\n"
+                                                           "  expected: float32 [batch, 2]\n  found:    float32 [4, 3]\n");
+  EXPECT_EQ(error(with_inputs("zeros:9x2", data + ":y")), "error: Size mismatch between tensors\n  they have 9 and 22 samples\n");
+  EXPECT_EQ(error(with_inputs("zeros:0x2", "zeros:0")), "error: num_samples should be a positive integer value, but got num_samples=0\n");
+  const std::string out_of_bounds = error(with_inputs("zeros:12x2", "random:12"));
+  EXPECT_TRUE(out_of_bounds.starts_with("error: Target ") && out_of_bounds.find(" is out of bounds.\n") != std::string::npos) << out_of_bounds;
+  EXPECT_EQ(error(with({"--epochs=1", "--save=" + folder.path("no/w.pt")})),
+            "error: " + folder.path("no/w.pt") + ": can't be written: the folder " + folder.path("no") + " does not exist\n");
+}
+
+TEST_F(TrainCommand, FunctionsThatAreNoStep) {
+  EXPECT_EQ(error({"--function=predict", "--input=x=" + data + ":x", "--epochs=1", "--batch-size=4", save()}),
+            "error: predict: the first output must be the loss, one floating-point number\n"
+            "  predict(x: float32 [batch, 2]) -> (logits: float32 [batch, 3])\n");
+  EXPECT_EQ(error(with({"--epochs=1", save(), "--eval=predict", "--eval-input=x=" + data + ":x"})),
+            "error: predict: the first output must be one floating-point number, or scores [N, C] with labels given\n"
+            "  predict(x: float32 [batch, 2]) -> (logits: float32 [batch, 3])\n");
+  EXPECT_EQ(usage_error({"--function=apply", "--epochs=1", "--batch-size=4", save()}),
+            "error: apply takes no inputs, so there is no data to go through");
+}
+
+TEST_F(TrainCommand, AFixedBatchSize) {
+  static constexpr kiln_dim kRows[] = {{4, -1, 0}, {2, -1, 0}}, kLabels[] = {{4, -1, 0}};
+  program.inputs[0].dims = kRows;
+  program.inputs[1].dims = kLabels;
+  for (kiln_function &function : program.functions)
+    function.symbol_count = 0;
+  EXPECT_EQ(error({"--input=x=" + data + ":x", "--input=y=" + data + ":y", "--batch-size=3", "--epochs=1", save()}),
+            "error: train_step: input 'x': expected size 4 in dimension 0, found 3\n"
+            "  expected: float32 [batch, 2]\n  found:    float32 [3, 2]\n");
+  EXPECT_EQ(error({"--input=x=zeros:3x2", "--input=y=zeros:3", "--batch-size=4", "--epochs=1", save()}),
+            "error: train_step is declared for batches of 4, and there are 3 samples\n");
+}
+
+TEST_F(TrainCommand, Help) {
+  const Result result = run({"--help"});
+  EXPECT_EQ(result.code, 0);
+  for (const char *part : {"Usage: kiln train c.so ", "train_step(x: float32 [batch, 2], y: int64 [batch]) -> (loss: float32 [])",
+                           "--checkpoint=FILE.pt", "Exit codes:"})
+    EXPECT_NE(result.out.find(part), std::string::npos) << part;
+}
+
+TEST(ProgressBar, Text) {
+  EXPECT_EQ(progress_text({"epoch 3/10", 550, 1000, 0.321, 6.6}, 120),
+            "epoch 3/10 [======================>                 ]  55 %  83 samples/s  loss 0.3210  0:05 left");
+  EXPECT_EQ(progress_text({"epoch 3/10", 1000, 1000, 0.321, 5.5}, 79),
+            "epoch 3/10 [=====================] 100 %  182 samples/s  loss 0.3210  0:00 left");
+  EXPECT_EQ(progress_text({"epoch 3/10", 0, 1000, 0, 0}, 20), "epoch 3/10 []   0 % ");
+  EXPECT_EQ(duration_text(59.6), "1:00");
+  EXPECT_EQ(duration_text(3723), "1:02:03");
+}
+
+TEST(ProgressBar, DrawsOnATerminalAndCleansUp) {
+  int terminal = -1, device = -1;
+  winsize size{24, 60, 0, 0};
+  ASSERT_EQ(::openpty(&terminal, &device, nullptr, nullptr, &size), 0);
+  std::fflush(stdout);
+  const int before = ::dup(STDOUT_FILENO);
+  ::setenv("TERM", "xterm", 1);
+  ::dup2(device, STDOUT_FILENO);
+  {
+    ProgressBar bar("epoch 1/2");
+    bar.update(50, 100, 0.5);
+    bar.update(60, 100, 0.5); // too soon after
+  }
+  ::dup2(before, STDOUT_FILENO);
+  char drawn[512];
+  const ssize_t bytes = ::read(terminal, drawn, sizeof drawn);
+  for (int descriptor : {before, terminal, device})
+    ::close(descriptor);
+  const std::string text(drawn, bytes > 0 ? static_cast<std::size_t>(bytes) : 0);
+  EXPECT_TRUE(text.starts_with("\repoch 1/2 [") && text.find("50 %") != std::string::npos) << text;
+  EXPECT_EQ(text.find("60 %"), std::string::npos);
+  EXPECT_LE(text.find("\x1b[K"), 60u);
+  EXPECT_TRUE(text.ends_with("\r\x1b[K"));
+}
+
+TEST(ProgressBar, NothingWithoutATerminal) {
+  testing::internal::CaptureStdout();
+  {
+    ProgressBar bar("epoch");
+    bar.update(1, 2, 0.5);
+  }
+  std::fflush(stdout);
+  EXPECT_EQ(testing::internal::GetCapturedStdout(), "");
+}
+
+} // namespace
+} // namespace kiln::runtime
