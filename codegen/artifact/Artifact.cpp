@@ -58,6 +58,10 @@ llvm::Expected<llvm::StringRef> Artifact::getObject() {
     // Emission changes the module; the other forms start from the same one.
     if (llvm::Error error = emitObject(*llvm::CloneModule(*module), object))
       return std::move(error);
+    if (llvm::Error error = checkImportsNothing({object.data(), object.size()})) {
+      object.clear();
+      return std::move(error);
+    }
   }
   return llvm::StringRef(object.data(), object.size());
 }

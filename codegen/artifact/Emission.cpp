@@ -16,6 +16,7 @@
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Verifier.h"
 #include "llvm/MC/TargetRegistry.h"
+#include "llvm/Object/ObjectFile.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
@@ -133,6 +134,29 @@ static llvm::Error emit(llvm::Module &module, llvm::SmallVectorImpl<char> &bytes
 
 llvm::Error kiln::codegen::emitObject(llvm::Module &module, llvm::SmallVectorImpl<char> &bytes) {
   return emit(module, bytes, llvm::CodeGenFileType::ObjectFile);
+}
+
+llvm::Error kiln::codegen::checkImportsNothing(llvm::StringRef bytes) {
+  auto object = llvm::object::ObjectFile::createObjectFile(llvm::MemoryBufferRef(bytes, "object"));
+  if (!object)
+    return object.takeError();
+  std::string names;
+  for (const llvm::object::SymbolRef &symbol : (*object)->symbols()) {
+    llvm::Expected<uint32_t> flags = symbol.getFlags();
+    if (!flags)
+      return flags.takeError();
+    llvm::Expected<llvm::StringRef> name = symbol.getName();
+    if (!name)
+      return name.takeError();
+    // ELF's first symbol has no name; the linker itself defines the table of addresses.
+    if (!(*flags & llvm::object::SymbolRef::SF_Undefined) || name->empty() || *name == "_GLOBAL_OFFSET_TABLE_")
+      continue;
+    names += (names.empty() ? "" : ", ") + name->str();
+  }
+  if (names.empty())
+    return llvm::Error::success();
+  return llvm::createStringError("internal error: the generated code calls functions that no library is linked for: %s",
+                                 names.c_str());
 }
 
 llvm::Error kiln::codegen::emitAssembly(llvm::Module &module, llvm::SmallVectorImpl<char> &text) {

@@ -27,6 +27,8 @@ llvm::GlobalVariable *addBytes(llvm::Module &module, llvm::StringRef name, llvm:
 std::unique_ptr<llvm::Module> translateToLLVMIR(CpuModule &program, llvm::LLVMContext &context);
 llvm::Error optimize(llvm::Module &module);
 llvm::Error emitObject(llvm::Module &module, llvm::SmallVectorImpl<char> &bytes);
+/// An error that names the symbols that an object wants from others. A compiled program wants none: it is linked with no library.
+llvm::Error checkImportsNothing(llvm::StringRef object);
 llvm::Error emitAssembly(llvm::Module &module, llvm::SmallVectorImpl<char> &text);
 
 } // namespace kiln::codegen

@@ -20,6 +20,8 @@ struct InstructionSet {
   llvm::StringRef cpu;
   int64_t vectorBytes;
   bool hasFma;
+  /// Whether it converts between f16 and f32.
+  bool hasHalfConversion;
   /// The accumulators of a matrix product: rows x vectors. As many as registers hold beside the operands.
   int64_t tileRows, tileVectors;
   /// Accumulators of a product with one row: enough to cover the latency of an addition.

@@ -7,14 +7,14 @@
 #include "KernelEmitter.h"
 
 #include "kernels/Kernels.h"
+#include "kiln/schedule/GridUnits.h"
 #include "llvm/ADT/StringMap.h"
 
 using namespace mlir;
 
 namespace kiln::codegen {
 
-/// The schedule's unit of a flat kernel.
-static constexpr int64_t kFlatBlock = 64;
+using schedule::kFlatBlock;
 
 const KernelEmitter *findKernelEmitter(StringRef anchor) {
   static const llvm::StringMap<KernelEmitter> table = {
@@ -23,6 +23,7 @@ const KernelEmitter *findKernelEmitter(StringRef anchor) {
       {"nn.cat", {emitCat}},
       {"nn.dropout", {emitDropout}},
       {"nn.embedding", {emitEmbedding, checkEmbedding}},
+      {"nn.full", {emitFull}},
       {"nn.linear", {emitLinear, nullptr, 32}},
       {"nn.matmul", {emitMatmul, nullptr, 32}},
       {"nn.mean", {emitReduction}},

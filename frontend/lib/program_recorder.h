@@ -20,9 +20,10 @@ using Modes = std::map<uint64_t, bool>;
 
 /// A storage that some module has registered.
 struct StateEntry {
-  TensorImplPtr impl;               // what the state's value looks like: the first registration's tensor
-  std::shared_ptr<TensorSlot> slot; // the first registration
-  std::vector<nn::Module *> owners; // modules that registered it
+  TensorImplPtr impl;                             // what the state's value looks like: the first registration's tensor
+  std::shared_ptr<TensorSlot> slot;               // the first registration
+  std::vector<nn::Module *> owners;               // modules that registered it
+  std::vector<std::shared_ptr<TensorSlot>> slots; // all registrations; several for a tied tensor
 };
 
 class ProgramRecorder {
@@ -67,6 +68,7 @@ private:
   struct Function {
     MergedFunction merged;
     Modes modes; // when it was recorded
+    StateAliasing aliasing;
   };
   struct Registration { // of a tensor, when a function was recorded
     std::shared_ptr<TensorSlot> slot;
@@ -91,6 +93,7 @@ private:
                     const Body &body, const std::map<std::string, int64_t> &symbols);
 
   void check_unchanged() const;
+  void check_shared_states() const;
   std::vector<nn::Module *> final_roots() const;
   void add_modules(Layout &layout) const;
   void add_states(Layout &layout) const;

@@ -18,13 +18,8 @@ namespace {
 /// null.
 std::optional<APFloat> floatSplat(Value value, Attribute constant) {
   if (auto full = value.getDefiningOp<FullOp>()) {
-    auto type = dyn_cast<FloatType>(full.getDtype());
-    if (!type)
-      return std::nullopt;
-    APFloat converted = full.getValue();
-    bool losesInfo = false;
-    converted.convert(type.getFloatSemantics(), APFloat::rmNearestTiesToEven, &losesInfo);
-    return converted;
+    auto element = dyn_cast_if_present<FloatAttr>(full.getElement());
+    return element ? std::optional(element.getValue()) : std::nullopt;
   }
   auto splat = dyn_cast_if_present<SplatElementsAttr>(constant);
   if (splat && isa<FloatType>(splat.getElementType()))

@@ -154,12 +154,4 @@ std::optional<semantics::DimExpr> multiplyAdds(Operation *op) {
   return operation->multiply_adds(types, semanticAttributes(op));
 }
 
-bool hasScalarTypes(Operation *op) {
-  auto isScalar = [](Type type) {
-    Type element = getElementTypeOrSelf(type);
-    return isa<FloatType>(element) || element.isSignlessInteger();
-  };
-  return llvm::all_of(op->getOperandTypes(), isScalar) && llvm::all_of(op->getResultTypes(), isScalar);
-}
-
 } // namespace kiln::ir::detail

@@ -6,12 +6,15 @@
 
 #include "kiln/ir/Locations.h"
 #include "kiln/ir/Ops.h"
+#include "kiln/ir/Statistics.h"
 #include "kiln/passes/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 using namespace mlir;
 
 namespace kiln::passes {
+
+static ir::Statistic numWarnings("nn-diagnose", "Number of entry functions warned about");
 
 #define GEN_PASS_DEF_DIAGNOSEPASS
 #include "kiln/passes/Passes.h.inc"

@@ -20,8 +20,13 @@ ModelParts::ModelParts(Program program, const ModelOptions &options)
     own_pool = std::make_unique<ThreadPool>(options.threads);
   if (executor == nullptr)
     pool = own_pool ? own_pool.get() : &ThreadPool::shared();
-  lay_out_state();
-  lay_out_prepared_values();
+  try {
+    lay_out_state();
+    lay_out_prepared_values();
+  } catch (const Error &error) { // too large for this machine: the message says how much, not of what
+    throw Error(std::string(error.what()) + "\n  for the state and the prepared values of program '" +
+                std::string(this->program.name()) + "' (" + this->program.origin() + ")");
+  }
   make_plans();
 }
 
@@ -52,6 +57,12 @@ StateDict Model::state_dict() const {
   for (const StateName &name : program().state_names())
     if (name.persistent && states[name.state].kind != StateKind::Optimizer)
       result.insert(std::string(name.name), parts_->states[name.state]);
+  // PyTorch's versions: 2 for those with a count of batches, 1 for the others.
+  for (const ModuleEntry &module : program().modules()) {
+    const std::string prefix = module.path.empty() ? "" : module.path + ".";
+    const bool counts = result.contains(prefix + "num_batches_tracked") && result.contains(prefix + "running_mean");
+    result.set_module_version(module.path, counts ? 2 : 1);
+  }
   return result;
 }
 
@@ -84,7 +95,7 @@ IncompatibleKeys Model::load_state_dict(const StateDict &source, bool strict) {
   std::vector<std::string> modules;
   for (const ModuleEntry &module : program().modules())
     modules.push_back(module.path);
-  std::lock_guard lock(parts_->lock);
+  const StateLock::Hold hold(parts_->lock, StateLock::Kind::Exclusive);
   IncompatibleKeys keys = copy_state_dict(std::string(program().model_type()), targets, source, strict, modules);
   std::vector<uint32_t> loaded;
   for (const StateName &name : program().state_names())
@@ -99,7 +110,7 @@ void Model::update_state(const std::function<void()> &write) {
   std::vector<uint32_t> all(parts_->states.size());
   for (std::size_t i = 0; i < all.size(); ++i)
     all[i] = static_cast<uint32_t>(i);
-  std::lock_guard lock(parts_->lock);
+  const StateLock::Hold hold(parts_->lock, StateLock::Kind::Exclusive);
   // Also when `write` throws half way: what it wrote until then is there.
   struct Mark {
     ModelParts &parts;
@@ -184,12 +195,35 @@ Context::~Context() = default;
 Context::Context(Context &&) noexcept = default;
 Context &Context::operator=(Context &&) noexcept = default;
 
+namespace {
+
+/// A context is in use while one lives.
+class InUse {
+public:
+  explicit InUse(ContextParts &context) : context_(context) { context_.in_use = true; }
+  ~InUse() { context_.in_use = false; }
+  InUse(const InUse &) = delete;
+  InUse &operator=(const InUse &) = delete;
+
+private:
+  ContextParts &context_;
+};
+
+} // namespace
+
+// A call within a call of the same context, by way of the host's executor, works with a context of the model's.
 template <class Inputs>
 std::vector<Tensor> Context::call_new(std::string_view function, Inputs inputs, const CallOptions &options) {
+  if (parts_->in_use)
+    return Borrowed(*model_)->call_new(*model_, function, inputs, options);
+  const InUse mark(*parts_);
   return parts_->call_new(*model_, function, inputs, options);
 }
 template <class Inputs, class Outputs>
 void Context::call_into(std::string_view function, Inputs inputs, Outputs outputs, const CallOptions &options) {
+  if (parts_->in_use)
+    return Borrowed(*model_)->call_into(*model_, function, inputs, outputs, options);
+  const InUse mark(*parts_);
   parts_->call_into(*model_, function, inputs, outputs, options);
 }
 

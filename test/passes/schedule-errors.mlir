@@ -78,3 +78,79 @@ schedule.func @f symbols [] {
   schedule.launch @copy(%x) into(%y) sizes [] grid [#nn.dim<1>] cost <0> : !schedule.buffer<f32, <7>> into !schedule.buffer<f32, <8>>
   schedule.return
 }
+
+// -----
+
+// Kernels read while they write: destinations share memory with nothing else, whatever buffer names it.
+
+schedule.kernel @copy sizes [] [] extra [!schedule.buffer<f32, <8>>] maps [affine_map<(d0) -> (d0)>] -> [!schedule.buffer<f32, <8>>] {
+^bb0(%x: f32):
+  schedule.yield %x : f32
+}
+schedule.func @same_buffer symbols [] {
+  %x = schedule.arena : !schedule.buffer<f32, <8>>
+  // expected-error @below {{'schedule.launch' op destination 0 shares memory with operand 0, which the kernel reads while it writes}}
+  schedule.launch @copy(%x) into(%x) sizes [] grid [#nn.dim<1>] cost <0> : !schedule.buffer<f32, <8>> into !schedule.buffer<f32, <8>>
+  schedule.return
+}
+
+// -----
+
+schedule.kernel @copy sizes [] [] extra [!schedule.buffer<f32, <8>>] maps [affine_map<(d0) -> (d0)>] -> [!schedule.buffer<f32, <8>>] {
+^bb0(%x: f32):
+  schedule.yield %x : f32
+}
+schedule.func @same_state symbols [] {
+  %x = schedule.state @s : !schedule.buffer<f32, <2, 4>>
+  %v = schedule.view %x : !schedule.buffer<f32, <2, 4>> to !schedule.buffer<f32, <8>>
+  %y = schedule.state @s : !schedule.buffer<f32, <8>>
+  // expected-error @below {{'schedule.launch' op destination 0 shares memory with operand 0, which the kernel reads while it writes}}
+  schedule.launch @copy(%v) into(%y) sizes [] grid [#nn.dim<1>] cost <0> : !schedule.buffer<f32, <8>> into !schedule.buffer<f32, <8>>
+  schedule.return
+}
+
+// -----
+
+schedule.kernel @copy sizes [] [] extra [!schedule.buffer<f32, <8>>] maps [affine_map<(d0) -> (d0)>] -> [!schedule.buffer<f32, <8>>] {
+^bb0(%x: f32):
+  schedule.yield %x : f32
+}
+schedule.func @same_bytes symbols ["n"] {
+  %x = schedule.arena at <64 * n> : !schedule.buffer<f32, <8>>
+  %y = schedule.arena at <64 * n + 32> : !schedule.buffer<f32, <8>>
+  %z = schedule.arena at <64 * n + 16> : !schedule.buffer<f32, <8>>
+  schedule.launch @copy(%x) into(%y) sizes [] grid [#nn.dim<1>] cost <0> : !schedule.buffer<f32, <8>> into !schedule.buffer<f32, <8>>
+  // expected-error @below {{'schedule.launch' op destination 0 shares memory with operand 0, which the kernel reads while it writes}}
+  schedule.launch @copy(%x) into(%z) sizes [] grid [#nn.dim<1>] cost <0> : !schedule.buffer<f32, <8>> into !schedule.buffer<f32, <8>>
+  schedule.return
+}
+
+// -----
+
+schedule.kernel @copy sizes [] [] extra [!schedule.buffer<f32, <8>>] maps [affine_map<(d0) -> (d0)>] -> [!schedule.buffer<f32, <8>>] {
+^bb0(%x: f32):
+  schedule.yield %x : f32
+}
+schedule.func @read_only symbols [] {
+  %x = schedule.input 0 "x" : !schedule.buffer<f32, <8>>
+  %y = schedule.input 1 "y" : !schedule.buffer<f32, <8>>
+  // expected-error @below {{'schedule.launch' op writes destination 0 to memory that is read only, schedule.input}}
+  schedule.launch @copy(%x) into(%y) sizes [] grid [#nn.dim<1>] cost <0> : !schedule.buffer<f32, <8>> into !schedule.buffer<f32, <8>>
+  schedule.return
+}
+
+// -----
+
+schedule.kernel @two sizes [] anchor "nn.batch_norm" [!schedule.buffer<f32, <8>>] {} extra [] maps []
+    -> [!schedule.buffer<f32, <8>>, !schedule.buffer<f32, <8>>] {
+^bb0(%x: f32):
+  schedule.yield %x : f32
+}
+schedule.func @same_destination symbols [] {
+  %x = schedule.input 0 "x" : !schedule.buffer<f32, <8>>
+  %y = schedule.output 0 "y" : !schedule.buffer<f32, <8>>
+  // expected-error @below {{'schedule.launch' op destinations 0 and 1 share memory}}
+  schedule.launch @two(%x) into(%y, %y) sizes [] grid [#nn.dim<1>] cost <0>
+      : !schedule.buffer<f32, <8>> into !schedule.buffer<f32, <8>>, !schedule.buffer<f32, <8>>
+  schedule.return
+}

@@ -59,7 +59,7 @@ LogicalResult emitDropout(KernelContext &context) {
   double p = cast<FloatAttr>(context.kernel.getAnchorAttribute("p")).getValueAsDouble();
   bool isTraining = cast<BoolAttr>(context.kernel.getAnchorAttribute("training")).getValue();
   uint64_t seed = cast<IntegerAttr>(context.kernel.getAnchorAttribute("seed")).getInt();
-  // Divided in the operand's own type, as the reference does; unused when p is 1.
+  // Divided in the type that is computed in, as the reference does; unused when p is 1.
   bool isDouble = type.getElementType().isF64();
   double scale = isDouble ? 1 / (1 - p) : static_cast<double>(1.0f / static_cast<float>(1 - p));
   Value columns = b.size(type.getSizes().empty() ? DimExpr(1) : type.getSizes().back());
@@ -71,8 +71,10 @@ LogicalResult emitDropout(KernelContext &context) {
     Value element = b.iota(b.add(b.mul(row.getNumber(), columns), column), lanes);
     Value isKept = arith::CmpIOp::create(b, arith::CmpIPredicate::uge, philox.bits24(seed, element),
                                          philox.constant(semantics::philox_threshold(p)));
-    Value factor = arith::SelectOp::create(b, isKept, b.constant(x.getType(), scale), b.constant(x.getType(), 0));
-    return arith::MulFOp::create(b, x, factor); // as PyTorch: a dropped infinity is NaN
+    Value wide = b.widened(x);
+    Value factor = arith::SelectOp::create(b, isKept, b.constant(wide.getType(), scale), b.constant(wide.getType(), 0));
+    // As PyTorch: a dropped infinity is NaN.
+    return b.rounded(arith::MulFOp::create(b, wide, factor), type.getElementType());
   });
 }
 

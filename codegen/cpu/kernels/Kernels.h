@@ -11,8 +11,9 @@
 
 namespace kiln::codegen {
 
-// Map.cpp: element by element, no anchor.
+// Map.cpp: element by element, no anchor; and sizes as elements.
 mlir::LogicalResult emitMap(KernelContext &context);
+mlir::LogicalResult emitFull(KernelContext &context);
 // PackedLinear.cpp: rows of the input times panels of weights.
 mlir::LogicalResult emitPackedLinear(KernelContext &context);
 mlir::LogicalResult emitPackPanels(KernelContext &context);

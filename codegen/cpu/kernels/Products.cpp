@@ -7,20 +7,22 @@
 
 #include "Kernels.h"
 
+#include "kiln/schedule/GridUnits.h"
+
 using namespace mlir;
 
 namespace kiln::codegen {
 
+using schedule::kColumnBlock;
+
 namespace {
 
-/// The schedule's unit on the columns' axis.
-constexpr int64_t kColumnBlock = 32;
-
-/// Dot products of rows of `left` with rows of `right`, both K long.
+/// Dot products of rows of `left` with rows of `right`, both K long, in the type that they are computed in.
 class DotProducts {
 public:
   DotProducts(KernelBuilder &b, Type element, Value left, Value right, Value inner)
-      : b(b), element(element), left(left), right(right), inner(inner), lanes(b.lanesOf(element)) {}
+      : b(b), element(element), compute(KernelBuilder::computeType(element)), left(left), right(right), inner(inner),
+        lanes(b.lanesOf(compute)) {}
 
   /// For rows and columns in the ranges, calls `write(row, column, sum)`.
   void emit(Value firstRow, Value endRow, Value firstColumn, Value endColumn, function_ref<void(Value, Value, Value)> write) {
@@ -43,22 +45,22 @@ private:
     for (int64_t j = 0; j < width; ++j)
       columnBegins.push_back(b.pointer(right, element, b.mul(b.add(column, j), inner)));
     auto products = [&](Value begin, Value end, int64_t count) {
-      Values zeros(width, b.constant(KernelBuilder::vectorOf(element, count), 0));
+      Values zeros(width, b.constant(KernelBuilder::vectorOf(compute, count), 0));
       return b.loop(begin, end, count, zeros, [&](Value k, ValueRange carried) {
         Values next;
-        Value x = b.load(rowBegin, element, k, count);
+        Value x = b.widened(b.load(rowBegin, element, k, count));
         for (int64_t j = 0; j < width; ++j)
-          next.push_back(b.multiplyAdd(x, b.load(columnBegins[j], element, k, count), carried[j]));
+          next.push_back(b.multiplyAdd(x, b.widened(b.load(columnBegins[j], element, k, count)), carried[j]));
         return next;
       });
     };
     Values sums = products(b.constant(0), middle, lanes), rest = products(middle, inner, 1);
     for (int64_t j = 0; j < width; ++j)
-      write(row, b.add(column, j), arith::AddFOp::create(b, b.sumOfLanes(sums[j]), rest[j]));
+      write(row, b.add(column, j), b.sum(b.sumOfLanes(sums[j]), rest[j]));
   }
 
   KernelBuilder &b;
-  Type element;
+  Type element, compute;
   Value left, right, inner;
   int64_t lanes;
 };
@@ -70,13 +72,6 @@ std::pair<Value, Value> columnRange(KernelContext &context, const DimExpr &colum
   return {b.minimum(b.mul(context.begin1, kColumnBlock), end), end};
 }
 
-LogicalResult checkFloat(KernelContext &context) {
-  Type element = context.kernel.getAnchorType(0).getElementType();
-  if (isa<Float32Type, Float64Type>(element))
-    return success();
-  return context.error() << "is compiled for f32 and f64, not for " << element << "; cast the operands";
-}
-
 } // namespace
 
 //===----------------------------------------------------------------------===//
@@ -84,8 +79,6 @@ LogicalResult checkFloat(KernelContext &context) {
 //===----------------------------------------------------------------------===//
 
 LogicalResult emitLinear(KernelContext &context) {
-  if (failed(checkFloat(context)))
-    return failure();
   KernelBuilder &b = context.b;
   schedule::BufferType weight = context.kernel.getAnchorType(1);
   ResultWriter writer(b, context.kernel, context.extras, context.results.front());
@@ -94,9 +87,9 @@ LogicalResult emitLinear(KernelContext &context) {
   DotProducts dots(b, weight.getElementType(), context.anchors[0], context.anchors[1], b.size(weight.getSizes()[1]));
   dots.emit(context.begin0, context.end0, first, end, [&](Value rowNumber, Value column, Value sum) {
     if (context.anchors.size() == 3)
-      sum = arith::AddFOp::create(b, sum, b.load(context.anchors[2], weight.getElementType(), column));
+      sum = b.sum(sum, b.widened(b.load(context.anchors[2], weight.getElementType(), column)));
     Row row(writer.getBox(), rowNumber);
-    if (failed(writer.write(row, column, 1, sum)))
+    if (failed(writer.write(row, column, 1, b.rounded(sum, weight.getElementType()))))
       result = failure();
   });
   return result;
@@ -152,8 +145,6 @@ std::vector<DimExpr> Matmul::batchStrides(ArrayRef<DimExpr> operand, const Box &
 }
 
 LogicalResult Matmul::emit() {
-  if (failed(checkFloat(context)))
-    return failure();
   auto [firstColumn, endColumn] = columnRange(context, columns);
   if (lhs.size() <= 2 && rhs.size() <= 2) {
     emitMatrix(b.constant(0), context.anchors[0], context.anchors[1], context.begin0, context.end0, firstColumn, endColumn);
@@ -182,7 +173,7 @@ void Matmul::emitMatrix(Value batch, Value lhsBegin, Value rhsBegin, Value first
     return;
   }
   constexpr int64_t kRows = 4, kVectors = 2;
-  int64_t lanes = b.lanesOf(element);
+  int64_t lanes = b.lanesOf(KernelBuilder::computeType(element));
   // All rows of a range of columns, then the next: these columns of the right operand stay in the cache.
   auto columnsOf = [&](int64_t vectors, int64_t width, Value begin, Value end) {
     b.loop(begin, end, vectors * width, [&](Value column) {
@@ -205,13 +196,13 @@ void Matmul::emitMatrix(Value batch, Value lhsBegin, Value rhsBegin, Value first
 void Matmul::emitTile(Value batch, Value rowBegin, Value rhsBegin, Value firstRow, int64_t tileRows, Value column,
                       int64_t vectors, int64_t lanes) {
   Value width = b.size(columns), depth = b.size(inner);
-  Values zeros(tileRows * vectors, b.constant(KernelBuilder::vectorOf(element, lanes), 0));
+  Values zeros(tileRows * vectors, b.constant(KernelBuilder::vectorOf(KernelBuilder::computeType(element), lanes), 0));
   Values sums = b.loop(b.constant(0), depth, 1, zeros, [&](Value k, ValueRange carried) {
     Values next(carried), w;
     for (int64_t j = 0; j < vectors; ++j)
-      w.push_back(b.load(rhsBegin, element, b.add(b.add(b.mul(k, width), column), j * lanes), lanes));
+      w.push_back(b.widened(b.load(rhsBegin, element, b.add(b.add(b.mul(k, width), column), j * lanes), lanes)));
     for (int64_t r = 0; r < tileRows; ++r) {
-      Value x = b.broadcast(b.load(rowBegin, element, b.add(b.mul(depth, r), k)), lanes);
+      Value x = b.broadcast(b.widened(b.load(rowBegin, element, b.add(b.mul(depth, r), k))), lanes);
       for (int64_t j = 0; j < vectors; ++j)
         next[r * vectors + j] = b.multiplyAdd(x, w[j], next[r * vectors + j]);
     }
@@ -230,7 +221,7 @@ void Matmul::write(Value batch, Value rowNumber, Value column, int64_t lanes, Va
     line = b.div(line, last);
   }
   Row row(writer.getBox(), line);
-  if (failed(writer.write(row, column, lanes, sum)))
+  if (failed(writer.write(row, column, lanes, b.rounded(sum, element))))
     result = failure();
 }
 

@@ -8,6 +8,7 @@
 
 #include "AnchorTraits.h"
 
+#include "kiln/schedule/GridUnits.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
 
@@ -15,13 +16,6 @@ using namespace mlir;
 using kiln::semantics::DimExpr;
 
 namespace kiln::schedule {
-
-/// Columns that a product's unit has, whatever the panel: what a back end's tile divides.
-static constexpr int64_t kColumnBlock = 32;
-/// Elements of a unit of a flat kernel: a cache line of bytes, so that units never share one.
-static constexpr int64_t kFlatBlock = 64;
-/// Units of a kernel that writes several boxes: fractions of each.
-static constexpr int64_t kFractions = 64;
 
 /// The unit of costs while they are added up: one floating-point operation.
 static constexpr int64_t kNanosecond = 64;

@@ -113,12 +113,15 @@ LogicalResult FunctionLowering::createFunction() {
     return function.emitError() << "prepare function '" << function.getSymName() << "' must have no inputs";
 
   builder.setInsertionPoint(function);
-  SmallVector<Attribute> conditions;
-  for (const semantics::DimExpr &condition : sizeConditions(function))
-    conditions.push_back(ir::DimAttr::get(builder.getContext(), condition));
+  SmallVector<Attribute> conditions, messages;
+  for (const SizeCondition &condition : sizeConditions(function)) {
+    conditions.push_back(ir::DimAttr::get(builder.getContext(), condition.expression));
+    messages.push_back(builder.getStringAttr(condition.message));
+  }
   scheduled = FuncOp::create(builder, function.getLoc(), function.getSymName(), builder.getArrayAttr(symbols),
                              isPrepare ? builder.getArrayAttr(targets) : ArrayAttr(),
-                             conditions.empty() ? ArrayAttr() : builder.getArrayAttr(conditions), ir::DimAttr());
+                             conditions.empty() ? ArrayAttr() : builder.getArrayAttr(conditions),
+                             conditions.empty() ? ArrayAttr() : builder.getArrayAttr(messages), ir::DimAttr());
   builder.setInsertionPointToStart(&scheduled.getBody().emplaceBlock());
   for (BlockArgument argument : function.getArguments()) {
     unsigned index = argument.getArgNumber();
@@ -145,7 +148,14 @@ void FunctionLowering::chooseDestinations() {
     choose(value, output);
 }
 
-/// Whether the function writes the state between the read and the last use of the value that was read, reshapes of it included.
+/// Whether the write puts back what was read from the same state, whatever shapes it took in between: a write that does nothing
+/// unless another one came between the two.
+bool writesBack(ir::WriteOp write, ir::ReadOp read) {
+  return write.getState() == read.getState() && rootOf(write.getValue()) == read.getOutput();
+}
+
+/// Whether the function writes something else to the state between the read and the last use of the value that was read, reshapes of
+/// it included.
 bool FunctionLowering::isOverwrittenWhileUsed(ir::ReadOp read) {
   Operation *lastUse = read;
   SmallVector<Value> pending = {read.getOutput()};
@@ -157,7 +167,8 @@ bool FunctionLowering::isOverwrittenWhileUsed(ir::ReadOp read) {
         lastUse = user;
     }
   return llvm::any_of(function.getOps<ir::WriteOp>(), [&](ir::WriteOp write) {
-    return write.getState() == read.getState() && read->isBeforeInBlock(write) && write->isBeforeInBlock(lastUse);
+    return write.getState() == read.getState() && !writesBack(write, read) && read->isBeforeInBlock(write) &&
+           write->isBeforeInBlock(lastUse);
   });
 }
 
@@ -236,13 +247,15 @@ void FunctionLowering::lowerReturn(func::ReturnOp op) {
 LogicalResult FunctionLowering::lower(Operation &op) {
   if (auto read = dyn_cast<ir::ReadOp>(op)) {
     lowerRead(read);
+  } else if (isa<ir::RequireOp>(op)) {
+    // A condition of the whole function.
   } else if (auto write = dyn_cast<ir::WriteOp>(op)) {
-    // Writing back what was read from the same state changes nothing.
-    auto source = rootOf(write.getValue()).getDefiningOp<ir::ReadOp>();
-    Value buffer = buffers.at(write.getValue());
-    auto from = buffer.getDefiningOp<StateOp>();
-    if (!(source && from && from.getStateAttr() == write.getStateAttr()))
-      copy(op.getLoc(), buffer, StateOp::create(builder, op.getLoc(), bufferType(write.getValue()), write.getStateAttr()));
+    // A value that lies in the state itself is there already: had the state changed meanwhile, the value would have been saved.
+    Value root = rootOf(write.getValue());
+    auto source = root.getDefiningOp<ir::ReadOp>();
+    if (!(source && writesBack(write, source) && buffers.at(root).getDefiningOp<StateOp>()))
+      copy(op.getLoc(), buffers.at(write.getValue()),
+           StateOp::create(builder, op.getLoc(), bufferType(write.getValue()), write.getStateAttr()));
   } else if (auto load = dyn_cast<ir::LoadPreparedOp>(op)) {
     buffers[load.getOutput()] = PreparedOp::create(builder, op.getLoc(), bufferType(load.getOutput()), load.getSlotAttr());
   } else if (auto store = dyn_cast<ir::StorePreparedOp>(op)) {

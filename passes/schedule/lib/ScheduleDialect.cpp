@@ -60,6 +60,8 @@ BufferType BufferType::of(RankedTensorType tensor) {
 
 std::vector<DimExpr> BufferType::getSizes() const { return getShape().getSizes(); }
 
+Type BufferType::getScalarType() const { return ir::scalarTypeOf(getElementType()); }
+
 int64_t BufferType::getElementBytes() const { return llvm::divideCeil(getElementType().getIntOrFloatBitWidth(), 8); }
 
 DimExpr BufferType::getElements() const {
@@ -166,15 +168,15 @@ LogicalResult KernelOp::verify() {
   if (body.getNumArguments() != first + getNumExtras())
     return emitOpError() << "body must have " << first + getNumExtras() << " arguments, has " << body.getNumArguments();
   for (unsigned i = 0; i < getNumExtras(); ++i)
-    if (body.getArgument(first + i).getType() != getExtraType(i).getElementType())
+    if (body.getArgument(first + i).getType() != getExtraType(i).getScalarType())
       return emitOpError() << "body argument " << first + i << " must be an element of extra operand " << i << ", "
-                           << getExtraType(i).getElementType();
+                           << getExtraType(i).getScalarType();
   auto yield = dyn_cast<YieldOp>(body.empty() ? nullptr : &body.back());
   if (!yield)
     return emitOpError() << "body must end in schedule.yield";
-  if (yield.getValue().getType() != getResultType().getElementType())
+  if (yield.getValue().getType() != getResultType().getScalarType())
     return emitOpError() << "body yields " << yield.getValue().getType() << ", the result holds "
-                         << getResultType().getElementType();
+                         << getResultType().getScalarType();
   return success();
 }
 
@@ -194,6 +196,57 @@ LogicalResult FuncOp::verify() {
   }
   if (getBodyBlock().empty() || !isa<ReturnOp>(getBodyBlock().back()))
     return emitOpError() << "must end in schedule.return";
+  return success();
+}
+
+/// The op whose memory a buffer is: views looked through.
+static Operation *memoryOf(Value buffer) {
+  while (auto view = buffer.getDefiningOp<ViewOp>())
+    buffer = view.getSource();
+  return buffer.getDefiningOp();
+}
+
+/// Whether two ranges of the arena are known to share bytes. Places of different expressions are the plan's business.
+static bool overlap(ArenaOp a, ArenaOp b) {
+  if (a == b)
+    return true;
+  if (!a.getOffset() || !b.getOffset())
+    return false;
+  const DimExpr aBegin = a.getOffset()->getExpression(), bBegin = b.getOffset()->getExpression();
+  std::optional<int64_t> apart = (bBegin - aBegin).constant();
+  if (!apart)
+    return false;
+  // One whose size is not known here has at least a byte for some sizes; an empty buffer shares nothing.
+  auto bytesOf = [](ArenaOp arena) { return arena.getBuffer().getType().getBytes().constant().value_or(1); };
+  const int64_t aBytes = bytesOf(a), bBytes = bytesOf(b);
+  return aBytes > 0 && bBytes > 0 && *apart < aBytes && -*apart < bBytes;
+}
+
+/// Whether two buffers are known to share memory.
+static bool shareMemory(Value a, Value b) {
+  Operation *first = memoryOf(a), *second = memoryOf(b);
+  if (first == second)
+    return true;
+  if (auto arena = dyn_cast_if_present<ArenaOp>(first))
+    return isa_and_present<ArenaOp>(second) && overlap(arena, cast<ArenaOp>(second));
+  // Inputs, outputs, states and prepared values are named by attributes; two constants are two.
+  return first && second && first->getName() == second->getName() && !isa<ConstantOp>(first) &&
+         first->getAttrDictionary() == second->getAttrDictionary();
+}
+
+/// Destinations are written while operands are read, so they may not share memory with one or with each other.
+static LogicalResult checkMemory(LaunchOp launch) {
+  for (auto [i, write] : llvm::enumerate(launch.getWrites())) {
+    if (Operation *memory = memoryOf(write); isa_and_present<InputOp, ConstantOp>(memory))
+      return launch.emitOpError() << "writes destination " << i << " to memory that is read only, " << memory->getName();
+    for (auto [j, read] : llvm::enumerate(launch.getReads()))
+      if (shareMemory(write, read))
+        return launch.emitOpError() << "destination " << i << " shares memory with operand " << j
+                                    << ", which the kernel reads while it writes";
+    for (auto [j, other] : llvm::enumerate(launch.getWrites().take_front(i)))
+      if (shareMemory(write, other))
+        return launch.emitOpError() << "destinations " << j << " and " << i << " share memory";
+  }
   return success();
 }
 
@@ -228,7 +281,7 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   for (auto [i, value] : llvm::enumerate(getWrites()))
     if (failed(check(cast<BufferType>(value.getType()), kernel.getResultType(i), "destination", i)))
       return failure();
-  return success();
+  return checkMemory(*this);
 }
 
 } // namespace kiln::schedule

@@ -33,7 +33,7 @@ def Schedule_Dialect : Dialect {
     * A **kernel** is a computation from buffers to buffers, free of any place: it has sizes of its own, so that launches with different
       symbols share it.
     * A **launch** writes its destinations wholly and reads its operands; launches of a function run in order. Destinations never
-      overlap operands.
+      overlap operands or each other: kernels read while they write, and are compiled on that promise.
     * A launch's **grid** counts its independent units of work (rows and panels of a product, elements of a map). A back end may run
       units in any order and any grouping. A launch's **cost** estimates the whole launch in nanoseconds on one ordinary core, for
       deciding whether it is worth splitting.
@@ -67,6 +67,8 @@ def Schedule_Buffer : TypeDef<Schedule_Dialect, "Buffer"> {
     static BufferType of(::mlir::RankedTensorType tensor);
     ::std::vector<::kiln::semantics::DimExpr> getSizes() const;
     int64_t getRank() const { return getShape().getRank(); }
+    /// The type that an element has in the bodies of kernels: i8 for ui8.
+    ::mlir::Type getScalarType() const;
     /// Bytes of one element.
     int64_t getElementBytes() const;
     /// Number of elements, and of bytes.
@@ -107,7 +109,8 @@ def Schedule_KernelOp : Schedule_Op<"kernel", [Symbol, IsolatedFromAbove, Single
     ^bb0(%product: f32, %bias: f32):
       %sum = arith.addf %product, %bias : f32
       %zero = arith.constant 0.0 : f32
-      %relu = arith.maximumf %sum, %zero : f32
+      %negative = arith.cmpf olt, %sum, %zero : f32
+      %relu = arith.select %negative, %zero, %sum : f32
       schedule.yield %relu : f32
     }
     ```
@@ -152,7 +155,8 @@ def Schedule_FuncOp : Schedule_Op<"func", [Symbol, IsolatedFromAbove, SingleBloc
   let description = [{
     Launches in order, on buffers. `symbols` names the run-time sizes of its inputs. `arena_bytes` is set by
     `schedule-plan-memory`. With `prepare`, the outputs are prepared values, in the order of `targets`. `conditions` are expressions in
-    the symbols that must not be negative: a call whose inputs break one is refused before anything runs.
+    the symbols that must not be negative: a call whose inputs break one is refused before anything runs, with the message of the
+    same number.
 
     ```mlir
     schedule.func @predict symbols ["batch"] arena <2048 * batch> {
@@ -165,10 +169,11 @@ def Schedule_FuncOp : Schedule_Op<"func", [Symbol, IsolatedFromAbove, SingleBloc
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$symbols, OptionalAttr<FlatSymbolRefArrayAttr>:$targets,
-      OptionalAttr<Schedule_DimArrayAttr>:$conditions, OptionalAttr<NN_DimAttr>:$arena_bytes);
+      OptionalAttr<Schedule_DimArrayAttr>:$conditions, OptionalAttr<StrArrayAttr>:$messages, OptionalAttr<NN_DimAttr>:$arena_bytes);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    $sym_name `symbols` $symbols (`prepare` $targets^)? (`conditions` $conditions^)? (`arena` $arena_bytes^)? $body attr-dict
+    $sym_name `symbols` $symbols (`prepare` $targets^)? (`conditions` $conditions^ (`messages` $messages^)?)?
+    (`arena` $arena_bytes^)? $body attr-dict
   }];
   let hasVerifier = 1;
   let extraClassDeclaration = [{

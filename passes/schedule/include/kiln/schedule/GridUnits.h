@@ -1,0 +1,24 @@
+//===- GridUnits.h - how large the units of grids are -------------*- C++ -*-===//
+//
+// A launch's grid counts units. Where a unit is not one row, panel or channel but a block, its size is agreed on here: the schedule
+// counts blocks, the back ends run them.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef KILN_SCHEDULE_GRIDUNITS_H
+#define KILN_SCHEDULE_GRIDUNITS_H
+
+#include <cstdint>
+
+namespace kiln::schedule {
+
+/// Columns of a unit of a product, whatever the panel: what a back end's tile divides.
+constexpr int64_t kColumnBlock = 32;
+/// Elements of a unit of a flat kernel: a cache line of bytes, so that units never share one.
+constexpr int64_t kFlatBlock = 64;
+/// Units of a kernel that writes several boxes: fractions of each.
+constexpr int64_t kFractions = 64;
+
+} // namespace kiln::schedule
+
+#endif // KILN_SCHEDULE_GRIDUNITS_H
