@@ -59,8 +59,11 @@ if [ $oracle = 1 ]; then
     tail -n 20 build/venv.log
   fi
   "$python" test/oracle/compare.py --report="$results/oracle.xml" >"$results/oracle.log" 2>&1 || true
-  "$python" test/oracle/gradients.py --report="$results/gradients.xml" >"$results/gradients.log" 2>&1 || true
-  expected+=("$results/oracle.xml" "$results/gradients.xml")
+  expected+=("$results/oracle.xml")
+  for comparison in gradients compiled_gradients trajectories; do
+    "$python" "test/oracle/$comparison.py" --report="$results/$comparison.xml" >"$results/$comparison.log" 2>&1 || true
+    expected+=("$results/$comparison.xml")
+  done
 fi
 
 # A log is shown when its report is missing or names failures. The last line of this is the last line of the whole run.

@@ -9,6 +9,7 @@
 
 #include "Descriptor.h"
 #include "Emission.h"
+#include "ParallelEmission.h"
 
 #include "llvm/Object/Archive.h"
 #include "llvm/Object/ArchiveWriter.h"
@@ -17,6 +18,8 @@
 #include "llvm/Support/Program.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Transforms/Utils/Cloning.h"
+
+#include <deque>
 
 using namespace kiln;
 using namespace kiln::codegen;
@@ -46,79 +49,15 @@ std::optional<Artifact> Artifact::compile(mlir::ModuleOp schedule, const Artifac
   if (!artifact.module)
     return std::nullopt;
   addDescriptor(program, code->sites, options.embedWeights, computeFingerprint(schedule), *artifact.module);
-  if (llvm::Error error = optimize(*artifact.module)) {
+  if (llvm::Error error = verify(*artifact.module)) {
     schedule.emitError(llvm::toString(std::move(error)));
     return std::nullopt;
   }
   return artifact;
 }
 
-llvm::Expected<llvm::StringRef> Artifact::getObject() {
-  if (object.empty()) {
-    // Emission changes the module; the other forms start from the same one.
-    if (llvm::Error error = emitObject(*llvm::CloneModule(*module), object))
-      return std::move(error);
-  }
-  return llvm::StringRef(object.data(), object.size());
-}
-
 //===----------------------------------------------------------------------===//
-// Files
-//===----------------------------------------------------------------------===//
-
-/// Writes through a temporary file, so that a reader never sees half of it.
-static llvm::Error writeBytes(llvm::StringRef path, llvm::StringRef bytes) {
-  return llvm::writeToOutput(path, [&](llvm::raw_ostream &stream) {
-    stream << bytes;
-    return llvm::Error::success();
-  });
-}
-
-llvm::Error Artifact::writeObject(llvm::StringRef path) {
-  llvm::Expected<llvm::StringRef> bytes = getObject();
-  return bytes ? writeBytes(path, *bytes) : bytes.takeError();
-}
-
-llvm::Error Artifact::writeStaticLibrary(llvm::StringRef path) {
-  llvm::Expected<llvm::StringRef> bytes = getObject();
-  if (!bytes)
-    return bytes.takeError();
-  std::string memberName = programName + ".o";
-  std::vector<llvm::NewArchiveMember> members;
-  members.emplace_back(llvm::MemoryBufferRef(*bytes, memberName));
-  return llvm::writeArchive(path, members, llvm::SymtabWritingMode::NormalSymtab, llvm::object::Archive::K_GNU,
-                            /*Deterministic=*/true, /*Thin=*/false);
-}
-
-/// A copy for people to read: large constants, which are weights, are declared and not defined, or code would drown in their bytes.
-static std::unique_ptr<llvm::Module> readableCopy(const llvm::Module &module) {
-  constexpr uint64_t kLargeBytes = 1024;
-  std::unique_ptr<llvm::Module> copy = llvm::CloneModule(module);
-  for (llvm::GlobalVariable &global : copy->globals())
-    if (global.hasInitializer() && copy->getDataLayout().getTypeAllocSize(global.getValueType()) >= kLargeBytes &&
-        global.getValueType()->isArrayTy() && global.getValueType()->getArrayElementType()->isIntegerTy(8)) {
-      global.setInitializer(nullptr);
-      global.setLinkage(llvm::GlobalValue::ExternalLinkage);
-    }
-  return copy;
-}
-
-llvm::Error Artifact::writeAssembly(llvm::StringRef path) {
-  llvm::SmallVector<char, 0> text;
-  if (llvm::Error error = emitAssembly(*readableCopy(*module), text))
-    return error;
-  return writeBytes(path, {text.data(), text.size()});
-}
-
-llvm::Error Artifact::writeLLVM(llvm::StringRef path) {
-  return llvm::writeToOutput(path, [&](llvm::raw_ostream &stream) {
-    readableCopy(*module)->print(stream, nullptr);
-    return llvm::Error::success();
-  });
-}
-
-//===----------------------------------------------------------------------===//
-// Linking
+// Machine code
 //===----------------------------------------------------------------------===//
 
 /// Runs the host compiler; an error carries what it printed.
@@ -145,6 +84,14 @@ static llvm::Error runHostCompiler(llvm::ArrayRef<std::string> compiler, llvm::A
   return llvm::createStringError("linking failed: %s", failure.c_str());
 }
 
+/// Writes through a temporary file, so that a reader never sees half of it.
+static llvm::Error writeBytes(llvm::StringRef path, llvm::StringRef bytes) {
+  return llvm::writeToOutput(path, [&](llvm::raw_ostream &stream) {
+    stream << bytes;
+    return llvm::Error::success();
+  });
+}
+
 namespace {
 /// An object in a temporary file, gone with the value.
 struct TemporaryObject {
@@ -159,6 +106,96 @@ struct TemporaryObject {
   }
 };
 } // namespace
+
+llvm::Expected<llvm::StringRef> Artifact::getObject() {
+  if (!object.empty())
+    return llvm::StringRef(object.data(), object.size());
+  llvm::Expected<std::vector<ObjectBytes>> parts = emitInParts(*module);
+  if (!parts)
+    return parts.takeError();
+
+  // The parts become one object, and what they share becomes private to it.
+  std::deque<TemporaryObject> files;
+  llvm::SmallVector<std::string> arguments{"-r", "-nostdlib", "-o"};
+  TemporaryObject &whole = files.emplace_back();
+  if (llvm::Error error = whole.write(""))
+    return std::move(error);
+  arguments.push_back(std::string(whole.path));
+  for (const ObjectBytes &part : *parts) {
+    TemporaryObject &file = files.emplace_back();
+    if (llvm::Error error = file.write({part.data(), part.size()}))
+      return std::move(error);
+    arguments.push_back(std::string(file.path));
+  }
+  if (llvm::Error error = runHostCompiler(options.hostCompiler, arguments))
+    return std::move(error);
+  auto linked = llvm::MemoryBuffer::getFile(whole.path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  if (!linked)
+    return llvm::createStringError(linked.getError(), "the linked object can't be read");
+  llvm::Expected<ObjectBytes> bytes = localizeHidden((*linked)->getBuffer());
+  if (!bytes)
+    return bytes.takeError();
+  if (llvm::Error error = checkImportsNothing({bytes->data(), bytes->size()}))
+    return std::move(error);
+  object = std::move(*bytes);
+  return llvm::StringRef(object.data(), object.size());
+}
+
+//===----------------------------------------------------------------------===//
+// Files
+//===----------------------------------------------------------------------===//
+
+llvm::Error Artifact::writeObject(llvm::StringRef path) {
+  llvm::Expected<llvm::StringRef> bytes = getObject();
+  return bytes ? writeBytes(path, *bytes) : bytes.takeError();
+}
+
+llvm::Error Artifact::writeStaticLibrary(llvm::StringRef path) {
+  llvm::Expected<llvm::StringRef> bytes = getObject();
+  if (!bytes)
+    return bytes.takeError();
+  std::string memberName = programName + ".o";
+  std::vector<llvm::NewArchiveMember> members;
+  members.emplace_back(llvm::MemoryBufferRef(*bytes, memberName));
+  return llvm::writeArchive(path, members, llvm::SymtabWritingMode::NormalSymtab, llvm::object::Archive::K_GNU,
+                            /*Deterministic=*/true, /*Thin=*/false);
+}
+
+/// An optimised copy for people to read: large constants, which are weights, are declared and not defined, or code would drown in their
+/// bytes.
+static llvm::Expected<std::unique_ptr<llvm::Module>> readableCopy(const llvm::Module &module) {
+  constexpr uint64_t kLargeBytes = 1024;
+  std::unique_ptr<llvm::Module> copy = llvm::CloneModule(module);
+  for (llvm::GlobalVariable &global : copy->globals())
+    if (global.hasInitializer() && copy->getDataLayout().getTypeAllocSize(global.getValueType()) >= kLargeBytes &&
+        global.getValueType()->isArrayTy() && global.getValueType()->getArrayElementType()->isIntegerTy(8)) {
+      global.setInitializer(nullptr);
+      global.setLinkage(llvm::GlobalValue::ExternalLinkage);
+    }
+  if (llvm::Error error = optimize(*copy))
+    return std::move(error);
+  return copy;
+}
+
+llvm::Error Artifact::writeAssembly(llvm::StringRef path) {
+  llvm::Expected<std::unique_ptr<llvm::Module>> copy = readableCopy(*module);
+  if (!copy)
+    return copy.takeError();
+  llvm::SmallVector<char, 0> text;
+  if (llvm::Error error = emitAssembly(**copy, text))
+    return error;
+  return writeBytes(path, {text.data(), text.size()});
+}
+
+llvm::Error Artifact::writeLLVM(llvm::StringRef path) {
+  llvm::Expected<std::unique_ptr<llvm::Module>> copy = readableCopy(*module);
+  if (!copy)
+    return copy.takeError();
+  return llvm::writeToOutput(path, [&](llvm::raw_ostream &stream) {
+    (*copy)->print(stream, nullptr);
+    return llvm::Error::success();
+  });
+}
 
 llvm::Error Artifact::writeSharedLibrary(llvm::StringRef path) {
   llvm::Expected<llvm::StringRef> bytes = getObject();

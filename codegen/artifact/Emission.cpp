@@ -16,10 +16,20 @@
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Verifier.h"
 #include "llvm/MC/TargetRegistry.h"
+#include "llvm/Object/ObjectFile.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Triple.h"
+#include "llvm/Transforms/InstCombine/InstCombine.h"
+#include "llvm/Transforms/Scalar/ADCE.h"
+#include "llvm/Transforms/Scalar/EarlyCSE.h"
+#include "llvm/Transforms/Scalar/GVN.h"
+#include "llvm/Transforms/Scalar/LICM.h"
+#include "llvm/Transforms/Scalar/LoopPassManager.h"
+#include "llvm/Transforms/Scalar/LoopRotation.h"
+#include "llvm/Transforms/Scalar/SROA.h"
+#include "llvm/Transforms/Scalar/SimplifyCFG.h"
 
 #include <mutex>
 
@@ -28,7 +38,7 @@ using namespace kiln::codegen;
 
 static constexpr llvm::StringLiteral targetTriple = "x86_64-unknown-linux-gnu";
 
-static llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createTargetMachine() {
+static llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createTargetMachine(Effort effort = Effort::Kernels) {
   static std::once_flag initialized;
   std::call_once(initialized, [] {
     LLVMInitializeX86TargetInfo();
@@ -46,7 +56,8 @@ static llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createTargetMachine(
   options.FunctionSections = true;
   options.DataSections = true;
   return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
-      triple, "x86-64-v2", /*Features=*/"", options, llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
+      triple, "x86-64-v2", /*Features=*/"", options, llvm::Reloc::PIC_, std::nullopt,
+      effort == Effort::Kernels ? llvm::CodeGenOptLevel::Aggressive : llvm::CodeGenOptLevel::None));
 }
 
 llvm::GlobalVariable *kiln::codegen::addBytes(llvm::Module &module, llvm::StringRef name, llvm::StringRef bytes) {
@@ -89,11 +100,38 @@ std::unique_ptr<llvm::Module> kiln::codegen::translateToLLVMIR(CpuModule &progra
   return module;
 }
 
-llvm::Error kiln::codegen::optimize(llvm::Module &module) {
+llvm::Error kiln::codegen::verify(const llvm::Module &module) {
   std::string problems;
   llvm::raw_string_ostream stream(problems);
   if (llvm::verifyModule(module, &stream))
     return llvm::createStringError("the generated code is not valid LLVM IR: %s", problems.c_str());
+  return llvm::Error::success();
+}
+
+/// What kernels leave to do. They come vectorised, unrolled and in registers, as straight loops without calls: the rest is arithmetic on
+/// addresses, moving it out of loops, and what is computed twice. (LLVM's O3 takes twice as long for the same code.)
+static llvm::ModulePassManager scalarPasses(Effort effort) {
+  llvm::FunctionPassManager passes;
+  passes.addPass(llvm::SROAPass(llvm::SROAOptions::ModifyCFG));
+  passes.addPass(llvm::EarlyCSEPass(/*UseMemorySSA=*/true));
+  passes.addPass(llvm::InstCombinePass());
+  passes.addPass(llvm::SimplifyCFGPass());
+  if (effort == Effort::Kernels) {
+    llvm::LoopPassManager loops;
+    loops.addPass(llvm::LoopRotatePass());
+    loops.addPass(llvm::LICMPass(llvm::LICMOptions()));
+    passes.addPass(llvm::createFunctionToLoopPassAdaptor(std::move(loops), /*UseMemorySSA=*/true));
+    passes.addPass(llvm::GVNPass());
+    passes.addPass(llvm::InstCombinePass());
+    passes.addPass(llvm::SimplifyCFGPass());
+    passes.addPass(llvm::ADCEPass());
+  }
+  llvm::ModulePassManager modulePasses;
+  modulePasses.addPass(llvm::createModuleToFunctionPassAdaptor(std::move(passes)));
+  return modulePasses;
+}
+
+llvm::Error kiln::codegen::optimize(llvm::Module &module, Effort effort) {
   llvm::Expected<std::unique_ptr<llvm::TargetMachine>> machine = createTargetMachine();
   if (!machine)
     return machine.takeError();
@@ -102,10 +140,7 @@ llvm::Error kiln::codegen::optimize(llvm::Module &module) {
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager callGraph;
   llvm::ModuleAnalysisManager modules;
-  // Kernels come vectorised and unrolled as far as it pays; more would be code for the few elements that are left over.
-  llvm::PipelineTuningOptions tuning;
-  tuning.LoopVectorization = tuning.SLPVectorization = tuning.LoopInterleaving = tuning.LoopUnrolling = false;
-  llvm::PassBuilder builder(machine->get(), tuning);
+  llvm::PassBuilder builder(machine->get());
   // There is no C library beside compiled code: no loop may become a call of memcpy, no operation a call of libm.
   llvm::TargetLibraryInfoImpl library((*machine)->getTargetTriple());
   library.disableAllFunctions();
@@ -115,24 +150,48 @@ llvm::Error kiln::codegen::optimize(llvm::Module &module) {
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, callGraph, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3).run(module, modules);
+  scalarPasses(effort).run(module, modules);
   return llvm::Error::success();
 }
 
-static llvm::Error emit(llvm::Module &module, llvm::SmallVectorImpl<char> &bytes, llvm::CodeGenFileType kind) {
-  llvm::Expected<std::unique_ptr<llvm::TargetMachine>> machine = createTargetMachine();
+static llvm::Error emit(llvm::Module &module, llvm::SmallVectorImpl<char> &bytes, llvm::CodeGenFileType kind,
+                        Effort effort = Effort::Kernels) {
+  llvm::Expected<std::unique_ptr<llvm::TargetMachine>> machine = createTargetMachine(effort);
   if (!machine)
     return machine.takeError();
   llvm::raw_svector_ostream stream(bytes);
   llvm::legacy::PassManager passes;
-  if ((*machine)->addPassesToEmitFile(passes, stream, nullptr, kind))
+  if ((*machine)->addPassesToEmitFile(passes, stream, nullptr, kind, /*DisableVerify=*/true))
     return llvm::createStringError("this LLVM can't write such a file for x86-64");
   passes.run(module);
   return llvm::Error::success();
 }
 
-llvm::Error kiln::codegen::emitObject(llvm::Module &module, llvm::SmallVectorImpl<char> &bytes) {
-  return emit(module, bytes, llvm::CodeGenFileType::ObjectFile);
+llvm::Error kiln::codegen::emitObject(llvm::Module &module, llvm::SmallVectorImpl<char> &bytes, Effort effort) {
+  return emit(module, bytes, llvm::CodeGenFileType::ObjectFile, effort);
+}
+
+llvm::Error kiln::codegen::checkImportsNothing(llvm::StringRef bytes) {
+  auto object = llvm::object::ObjectFile::createObjectFile(llvm::MemoryBufferRef(bytes, "object"));
+  if (!object)
+    return object.takeError();
+  std::string names;
+  for (const llvm::object::SymbolRef &symbol : (*object)->symbols()) {
+    llvm::Expected<uint32_t> flags = symbol.getFlags();
+    if (!flags)
+      return flags.takeError();
+    llvm::Expected<llvm::StringRef> name = symbol.getName();
+    if (!name)
+      return name.takeError();
+    // ELF's first symbol has no name; the linker itself defines the table of addresses.
+    if (!(*flags & llvm::object::SymbolRef::SF_Undefined) || name->empty() || *name == "_GLOBAL_OFFSET_TABLE_")
+      continue;
+    names += (names.empty() ? "" : ", ") + name->str();
+  }
+  if (names.empty())
+    return llvm::Error::success();
+  return llvm::createStringError("internal error: the generated code calls functions that no library is linked for: %s",
+                                 names.c_str());
 }
 
 llvm::Error kiln::codegen::emitAssembly(llvm::Module &module, llvm::SmallVectorImpl<char> &text) {

@@ -56,8 +56,12 @@ void ProgramView::addFunction(schedule::FuncOp op) {
   for (Attribute symbol : op.getSymbols())
     view.symbols.push_back(cast<StringAttr>(symbol).str());
   if (ArrayAttr conditions = op.getConditionsAttr())
-    for (Attribute condition : conditions)
-      view.conditions.push_back(cast<ir::DimAttr>(condition).getText().str());
+    for (auto [i, condition] : llvm::enumerate(conditions)) {
+      ArrayAttr messages = op.getMessagesAttr();
+      view.conditions.push_back(messages && i < messages.size()
+                                    ? cast<StringAttr>(messages[i]).str()
+                                    : cast<ir::DimAttr>(condition).getText().str() + " must not be negative");
+    }
   auto place = [](std::vector<ArgumentView> &arguments, int64_t index, llvm::StringRef argumentName,
                   schedule::BufferType type) {
     if (arguments.size() <= static_cast<std::size_t>(index))

@@ -34,7 +34,7 @@ struct FunctionView {
   std::vector<std::string> symbols;
   std::vector<ArgumentView> inputs, outputs;
   llvm::SetVector<uint32_t> reads, writes, prepared;
-  std::vector<std::string> conditions; // texts
+  std::vector<std::string> conditions; // what to say where one does not hold
 };
 
 struct PrepareView {

@@ -279,12 +279,13 @@ static CheckedSize checkedSize(KernelBuilder &b, const DimExpr &expression) {
     Value product = b.constant(term.coefficient);
     for (const DimExpr::Atom &atom : term.atoms) {
       Value factor;
-      if (atom.numerator) {
-        CheckedSize numerator = checkedSize(b, *atom.numerator);
-        sum.overflow = LLVM::OrOp::create(b, sum.overflow, numerator.overflow);
-        factor = b.size(atom.numerator->floordiv(atom.divisor));
-      } else {
+      if (atom.kind == DimExpr::Atom::Kind::Symbol) {
         factor = b.size(DimExpr::symbol(atom.symbol));
+      } else {
+        CheckedSize operand = checkedSize(b, *atom.operand);
+        sum.overflow = LLVM::OrOp::create(b, sum.overflow, operand.overflow);
+        factor = b.size(atom.kind == DimExpr::Atom::Kind::FloorDiv ? atom.operand->floordiv(atom.divisor)
+                                                                   : atom.operand->at_least_zero());
       }
       product = take(LLVM::SMulWithOverflowOp::create(b, pairType, product, factor));
     }

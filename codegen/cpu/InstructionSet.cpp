@@ -11,9 +11,9 @@ namespace kiln::codegen {
 
 llvm::ArrayRef<InstructionSet> instructionSets() {
   static const InstructionSet sets[] = {
-      {"v2", "x86-64-v2", 16, false, 4, 2, 8, 2, false},
-      {"v3", "x86-64-v3", 32, true, 6, 2, 8, 3, true},
-      {"v4", "x86-64-v4", 64, true, 8, 2, 8, 4, true},
+      {"v2", "x86-64-v2", 16, false, false, 4, 2, 8, 2, false},
+      {"v3", "x86-64-v3", 32, true, true, 6, 2, 8, 3, true},
+      {"v4", "x86-64-v4", 64, true, true, 8, 2, 8, 4, true},
   };
   return sets;
 }

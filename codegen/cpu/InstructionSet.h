@@ -20,13 +20,15 @@ struct InstructionSet {
   llvm::StringRef cpu;
   int64_t vectorBytes;
   bool hasFma;
+  /// Whether it converts between f16 and f32.
+  bool hasHalfConversion;
   /// The accumulators of a matrix product: rows x vectors. As many as registers hold beside the operands.
   int64_t tileRows, tileVectors;
   /// Accumulators of a product with one row: enough to cover the latency of an addition.
   int64_t rowAccumulators;
   /// Rows of a tile of dot products, which has four columns.
   int64_t dotRows;
-  /// Whether there are masked loads and stores; elsewhere they are a branch a lane.
+  /// Whether there are masked loads and stores, of 4 bytes and 8; elsewhere they are a branch a lane.
   bool hasMasks;
 };
 

@@ -15,6 +15,8 @@ using namespace mlir;
 
 namespace kiln::codegen {
 
+static bool isNarrowFloat(Type element) { return isa<Float16Type, BFloat16Type>(element); }
+
 //===----------------------------------------------------------------------===//
 // Integers
 //===----------------------------------------------------------------------===//
@@ -55,12 +57,16 @@ Value KernelBuilder::size(const DimExpr &expression) {
   for (const DimExpr::Term &term : expression.terms()) {
     Value product = constant(term.coefficient);
     for (const DimExpr::Atom &atom : term.atoms) {
-      if (atom.divisor == 0) {
+      if (atom.kind == DimExpr::Atom::Kind::Symbol) {
         product = mul(product, symbols.at(atom.symbol));
         continue;
       }
+      if (atom.kind == DimExpr::Atom::Kind::AtLeastZero) {
+        product = mul(product, maximum(size(*atom.operand), constant(0)));
+        continue;
+      }
       // Toward minus infinity: the numerator may be negative before other terms make up for it.
-      Value numerator = size(*atom.numerator), divisor = constant(atom.divisor);
+      Value numerator = size(*atom.operand), divisor = constant(atom.divisor);
       Value remainder = createOrFold<arith::RemSIOp>(numerator, divisor);
       Value isNegative = lessThan(remainder, constant(0));
       Value correction = createOrFold<arith::SelectOp>(isNegative, divisor, constant(0));
@@ -122,11 +128,40 @@ int64_t KernelBuilder::lanesIn(Value value) {
   return vector ? vector.getNumElements() : 1;
 }
 
-/// What an element is in memory: bools are bytes, unsigned integers are plain ones to LLVM.
+Type KernelBuilder::computeType(Type element) {
+  return isNarrowFloat(element) ? Type(Float32Type::get(element.getContext())) : ir::scalarTypeOf(element);
+}
+
+Value KernelBuilder::widened(Value value) {
+  Type type = vectorOf(computeType(getElementTypeOrSelf(value.getType())), lanesIn(value));
+  return type == value.getType() ? value : Value(arith::ExtFOp::create(*this, type, value));
+}
+
+Value KernelBuilder::rounded(Value value, Type element) {
+  Type type = vectorOf(ir::scalarTypeOf(element), lanesIn(value));
+  return type == value.getType() ? value : Value(arith::TruncFOp::create(*this, type, value));
+}
+
+/// What an element is in memory: bools are bytes; unsigned integers and 16-bit floats, which LLVM would have to take apart, are
+/// plain integers.
 Type KernelBuilder::memoryType(Type element) {
-  if (isa<IntegerType>(element))
-    return getIntegerType(bytesOf(element) * 8);
-  return element;
+  return isa<IntegerType>(element) || isNarrowFloat(element) ? getIntegerType(bytesOf(element) * 8) : element;
+}
+
+/// The value of what a load gives, scalar or vector.
+Value KernelBuilder::fromMemory(Value loaded, Type element) {
+  if (isBool(element))
+    return arith::CmpIOp::create(*this, arith::CmpIPredicate::ne, loaded, integerConstant(loaded.getType(), 0));
+  if (isNarrowFloat(element))
+    return arith::BitcastOp::create(*this, vectorOf(element, lanesIn(loaded)), loaded);
+  return loaded;
+}
+
+Value KernelBuilder::toMemory(Value value) {
+  Type element = getElementTypeOrSelf(value.getType()), type = vectorOf(memoryType(element), lanesIn(value));
+  if (isBool(element))
+    return arith::ExtUIOp::create(*this, type, value);
+  return isNarrowFloat(element) ? Value(arith::BitcastOp::create(*this, type, value)) : value;
 }
 
 Value KernelBuilder::pointer(Value base, Type element, Value offset) {
@@ -135,47 +170,46 @@ Value KernelBuilder::pointer(Value base, Type element, Value offset) {
 }
 
 Value KernelBuilder::load(Value base, Type element, Value offset, int64_t lanes) {
-  Type inMemory = memoryType(element);
-  Value loaded = LLVM::LoadOp::create(*this, vectorOf(inMemory, lanes), pointer(base, element, offset), bytesOf(element));
-  if (isBool(element))
-    return arith::CmpIOp::create(*this, arith::CmpIPredicate::ne, loaded, integerConstant(loaded.getType(), 0));
-  return loaded;
+  Type type = vectorOf(memoryType(element), lanes);
+  return fromMemory(LLVM::LoadOp::create(*this, type, pointer(base, element, offset), bytesOf(element)), element);
 }
 
 Value KernelBuilder::loadMasked(Value base, Type element, Value offset, Value mask) {
   Type type = vectorOf(memoryType(element), lanesIn(mask));
-  Value loaded = LLVM::MaskedLoadOp::create(*this, type, pointer(base, element, offset), mask, constant(type, 0),
-                                            static_cast<uint32_t>(bytesOf(element)));
-  if (isBool(element))
-    return arith::CmpIOp::create(*this, arith::CmpIPredicate::ne, loaded, integerConstant(type, 0));
-  return loaded;
+  return fromMemory(LLVM::MaskedLoadOp::create(*this, type, pointer(base, element, offset), mask, constant(type, 0),
+                                               static_cast<uint32_t>(bytesOf(element))),
+                    element);
 }
 
 Value KernelBuilder::loadStrided(Value base, Type element, Value offset, Value stride, int64_t lanes) {
   if (lanes == 1)
     return load(base, element, offset);
+  Type inMemory = memoryType(element);
   SmallVector<Value> elements;
   for (int64_t lane = 0; lane < lanes; ++lane)
-    elements.push_back(load(base, element, add(offset, mul(stride, lane))));
-  return vector::FromElementsOp::create(*this, vectorOf(elements.front().getType(), lanes), elements);
+    elements.push_back(
+        LLVM::LoadOp::create(*this, inMemory, pointer(base, element, add(offset, mul(stride, lane))), bytesOf(element)));
+  return fromMemory(vector::FromElementsOp::create(*this, vectorOf(inMemory, lanes), elements), element);
 }
 
 void KernelBuilder::store(Value value, Value base, Value offset) {
   Type element = getElementTypeOrSelf(value.getType());
-  if (isBool(element))
-    value = arith::ExtUIOp::create(*this, vectorOf(getI8Type(), lanesIn(value)), value);
-  LLVM::StoreOp::create(*this, value, pointer(base, element, offset), bytesOf(element));
+  LLVM::StoreOp::create(*this, toMemory(value), pointer(base, element, offset), bytesOf(element));
 }
 
 void KernelBuilder::storeMasked(Value value, Value base, Value offset, Value mask) {
   Type element = getElementTypeOrSelf(value.getType());
-  if (isBool(element))
-    value = arith::ExtUIOp::create(*this, vectorOf(getI8Type(), lanesIn(value)), value);
-  LLVM::MaskedStoreOp::create(*this, value, pointer(base, element, offset), mask, static_cast<uint32_t>(bytesOf(element)));
+  LLVM::MaskedStoreOp::create(*this, toMemory(value), pointer(base, element, offset), mask,
+                              static_cast<uint32_t>(bytesOf(element)));
 }
 
 Value KernelBuilder::broadcast(Value scalar, int64_t lanes) {
-  return lanes == 1 ? scalar : Value(vector::BroadcastOp::create(*this, vectorOf(scalar.getType(), lanes), scalar));
+  if (lanes == 1)
+    return scalar;
+  Type element = scalar.getType();
+  if (isNarrowFloat(element))
+    return fromMemory(broadcast(toMemory(scalar), lanes), element);
+  return vector::BroadcastOp::create(*this, vectorOf(element, lanes), scalar);
 }
 
 Value KernelBuilder::iota(Value begin, int64_t lanes) {
@@ -185,6 +219,10 @@ Value KernelBuilder::iota(Value begin, int64_t lanes) {
   auto type = cast<VectorType>(vectorOf(begin.getType(), lanes));
   Value offsets = arith::ConstantOp::create(*this, DenseElementsAttr::get(type, ArrayRef<int64_t>(steps)));
   return add(broadcast(begin, lanes), offsets);
+}
+
+Value KernelBuilder::sum(Value a, Value b) {
+  return isa<FloatType>(getElementTypeOrSelf(a.getType())) ? Value(arith::AddFOp::create(*this, a, b)) : add(a, b);
 }
 
 Value KernelBuilder::multiplyAdd(Value a, Value b, Value c) {

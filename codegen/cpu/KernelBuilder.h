@@ -76,6 +76,11 @@ public:
   //===--------------------------------------------------------------------===//
 
   static Type vectorOf(Type element, int64_t lanes);
+  /// The type that sums and products of an element type are computed in: f32 for f16 and bf16, else the type of its scalars.
+  static Type computeType(Type element);
+  /// From an element type, scalar or vector, to the type that it is computed in, and back, rounded.
+  Value widened(Value value);
+  Value rounded(Value value, Type element);
   /// Lanes of a full vector of this element type; a bool counts as a byte.
   int64_t lanesOf(Type element);
   /// Bytes of an element in memory.
@@ -93,6 +98,8 @@ public:
   Value broadcast(Value scalar, int64_t lanes);
   /// begin, begin + 1, ... as a vector; `begin` itself for one lane.
   Value iota(Value begin, int64_t lanes);
+  /// a + b, of integers or floats.
+  Value sum(Value a, Value b);
   /// a * b + c, in one rounding where the instruction set has it.
   Value multiplyAdd(Value a, Value b, Value c);
   /// The sum of the lanes, in a fixed order.
@@ -101,9 +108,11 @@ public:
 
 private:
   Type memoryType(Type element);
+  Value fromMemory(Value loaded, Type element);
+  Value toMemory(Value value);
 };
 
-/// Loads and stores of anything but bools see the element type itself.
+/// The element type of bools, which are bytes in memory and bits in values.
 inline bool isBool(Type type) { return type.isSignlessInteger(1); }
 
 } // namespace kiln::codegen

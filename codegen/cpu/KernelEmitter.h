@@ -51,11 +51,11 @@ struct KernelEmitter {
 const KernelEmitter *findKernelEmitter(llvm::StringRef anchor);
 
 /// Calls `anchorElement(row, column, lanes)` for every element of the units in the context's range, and writes the result. The
-/// grid is the schedule's for rows: rows of the result, or blocks of 64 elements when there is one dimension or none.
+/// grid is the schedule's for rows: rows of the result, or blocks of kFlatBlock elements when there is one dimension or none.
 /// `anchorElement` is null in a map. Vectors have `lanes` lanes, or as many as the kernel's types suggest.
 using AnchorElement = llvm::function_ref<Value(Row &row, Value column, int64_t lanes)>;
 mlir::LogicalResult emitRows(KernelContext &context, AnchorElement anchorElement, int64_t lanes = 0);
-/// The same over a box: units are 1/64ths of it, or it has one unit.
+/// The same over a box, whose units are that many fractions of it.
 mlir::LogicalResult emitBox(KernelContext &context, ResultWriter &writer, int64_t fractions, AnchorElement anchorElement);
 
 } // namespace kiln::codegen

@@ -6,6 +6,7 @@
 
 #include "CallBuilder.h"
 #include "MathExpansion.h"
+#include "NarrowFloats.h"
 
 #include "kiln/schedule/InPlace.h"
 #include "mlir/IR/BuiltinTypes.h"
@@ -81,6 +82,7 @@ static FailureOr<LLVM::LLVMFuncOp> emitKernelFunction(OpBuilder &builder, Kernel
   if (failed(emitter.emit(context)))
     return failure();
   LLVM::ReturnOp::create(b, ValueRange());
+  expandNarrowFloats(function, target);
   if (failed(expandMath(function, target, location)))
     return failure();
   return function;
@@ -139,24 +141,12 @@ static LLVM::LLVMFuncOp emitTaskFunction(OpBuilder &builder, KernelOp kernel, LL
   return function;
 }
 
-/// Arithmetic in 16-bit floats would call conversion functions that older instruction sets lack. Moving them is fine.
-static LogicalResult checkTypes(KernelOp kernel, Location location) {
-  for (Operation &op : kernel.getBodyBlock().without_terminator())
-    for (ValueRange values : {ValueRange(op.getOperands()), ValueRange(op.getResults())})
-      for (Type type : values.getTypes())
-        if (isa<Float16Type, BFloat16Type>(type))
-          return emitError(location) << "arithmetic on " << type << " is not compiled for the CPU; compute in f32";
-  return success();
-}
-
 FailureOr<KernelFunctions> emitKernel(OpBuilder &builder, KernelOp kernel, Location location, const InstructionSet &target) {
   StringRef anchor = kernel.getAnchor().value_or("");
   KernelFunctions functions;
   functions.emitter = findKernelEmitter(anchor);
   if (!functions.emitter)
     return emitError(location) << "'" << anchor << "' has no CPU kernel; take it out of compiled functions";
-  if (failed(checkTypes(kernel, location)))
-    return failure();
   FailureOr<LLVM::LLVMFuncOp> function = emitKernelFunction(builder, kernel, location, *functions.emitter, target);
   if (failed(function))
     return failure();

@@ -1,4 +1,6 @@
 // The one door through which all operations go: evaluated at once, or recorded.
+#include <cstdlib>
+
 #include "autograd.h"
 #include "errors.h"
 #include "kiln/semantics/operation.h"
@@ -85,8 +87,15 @@ Tensor with_geometry(const Tensor &result, Geometry geometry) {
   return result;
 }
 
-Tensor make_full(std::vector<int64_t> sizes, double value, DType dtype) {
-  const Attributes attributes{{"shape", std::vector<DimExpr>(sizes.begin(), sizes.end())}, {"value", value}, {"dtype", dtype}};
+Tensor make_full(std::vector<int64_t> sizes, const Scalar &value, DType dtype) {
+  // Integers beyond 2^53 are no doubles.
+  constexpr int64_t kExact = int64_t{1} << 53;
+  const bool keep_integer = !value.is_floating_point() && (runtime::is_integral(dtype) || std::abs(value.to_int64()) > kExact);
+  Attributes attributes{{"shape", std::vector<DimExpr>(sizes.begin(), sizes.end())}, {"dtype", dtype}};
+  if (keep_integer)
+    attributes.set("value", value.to_int64());
+  else
+    attributes.set("value", value.to_double());
   Recorder *recorder = Recorder::current();
   return recorder ? recorder->record("nn.full", {}, attributes)[0] : evaluate("nn.full", {}, attributes)[0];
 }

@@ -74,7 +74,7 @@ Tensor tensor(const TensorData &data, const TensorOptions &options) {
 }
 
 Tensor full(IntArrayRef sizes, const Scalar &value, const TensorOptions &options) {
-  return finished(detail::make_full(sizes.vec(), value.to_double(), options.dtype_or(number_dtype(value))), options);
+  return finished(detail::make_full(sizes.vec(), value, options.dtype_or(number_dtype(value))), options);
 }
 Tensor zeros(IntArrayRef sizes, const TensorOptions &options) { return full(sizes, 0.0, options); }
 Tensor ones(IntArrayRef sizes, const TensorOptions &options) { return full(sizes, 1.0, options); }

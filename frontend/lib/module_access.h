@@ -26,6 +26,8 @@ struct ModuleAccess {
   static std::vector<std::shared_ptr<TensorSlot>> slots(const Module &module);
   /// Direct submodules, in order, those set to None left out.
   static std::vector<std::pair<std::string, Module *>> children(const Module &module);
+  /// Names that are registered for a child that is None.
+  static std::vector<std::string> absent_children(const Module &module);
 };
 
 /// A module below a root and its path.

@@ -43,6 +43,14 @@ std::vector<std::pair<std::string, Module *>> ModuleAccess::children(const Modul
   return result;
 }
 
+std::vector<std::string> ModuleAccess::absent_children(const Module &module) {
+  std::vector<std::string> result;
+  for (const auto &[name, child] : module.children_)
+    if (!child)
+      result.push_back(name);
+  return result;
+}
+
 namespace {
 void walk_into(const Module &module, PathModule entry, std::vector<PathModule> &result,
                std::unordered_set<const Module *> *seen) {
@@ -180,7 +188,8 @@ Tensor Module::get_buffer(const std::string &path) const {
 
 runtime::StateDict Module::state_dict() const {
   runtime::StateDict result;
-  for (const detail::PathModule &below : detail::walk_all(*this, std::string()))
+  for (const detail::PathModule &below : detail::walk_all(*this, std::string())) {
+    result.set_module_version(below.path, below.module->state_dict_version());
     for (const std::shared_ptr<TensorSlot> &slot : detail::ModuleAccess::slots(*below.module)) {
       if (!slot->impl || !slot->persistent)
         continue;
@@ -191,17 +200,35 @@ runtime::StateDict Module::state_dict() const {
              "zeros of the right sizes, before state_dict()");
       result.insert(name, slot->impl->value);
     }
+  }
   return result;
 }
 
-runtime::IncompatibleKeys Module::load_state_dict(const runtime::StateDict &source, bool strict) {
-  // A lazy parameter takes the shape of what is loaded into it.
+namespace {
+
+/// `source` without what stands below a child that is None: nobody looks there in PyTorch, and the parent knows the child's name.
+runtime::StateDict without_absent_children(const runtime::StateDict &source, const std::vector<detail::PathModule> &modules) {
+  runtime::StateDict result = source;
+  for (const detail::PathModule &below : modules)
+    for (const std::string &child : detail::ModuleAccess::absent_children(*below.module))
+      for (const auto &[name, tensor] : source)
+        if (name.starts_with(joined(below.path, child) + "."))
+          result.erase(name);
+  return result;
+}
+
+} // namespace
+
+runtime::IncompatibleKeys Module::load_state_dict(const runtime::StateDict &given, bool strict) {
+  // A module that is reachable by several paths is looked up under each of them, as PyTorch's walk does.
+  const std::vector<detail::PathModule> modules = detail::walk_all(*this, std::string());
+  const runtime::StateDict source = without_absent_children(given, modules);
   std::vector<std::string> paths;
-  for (const detail::PathModule &below : detail::walk(*this))
-    paths.push_back(below.path);
+  // A lazy parameter takes the shape of what is loaded into it.
   std::vector<std::pair<kiln::detail::TensorImplPtr, runtime::Tensor>> lazy;
   runtime::StateDict targets;
-  for (const detail::PathModule &below : detail::walk_all(*this, std::string()))
+  for (const detail::PathModule &below : modules) {
+    paths.push_back(below.path);
     for (const std::shared_ptr<TensorSlot> &slot : detail::ModuleAccess::slots(*below.module)) {
       if (!slot->impl || !slot->persistent)
         continue;
@@ -216,6 +243,7 @@ runtime::IncompatibleKeys Module::load_state_dict(const runtime::StateDict &sour
         targets.insert(name, runtime::Tensor({0}, slot->impl->uninitialized_dtype)); // reported as missing
       }
     }
+  }
   const runtime::IncompatibleKeys keys =
       kiln::detail::checked([&] { return runtime::copy_state_dict(name(), targets, source, strict, paths); });
   for (auto &[impl, value] : lazy) {

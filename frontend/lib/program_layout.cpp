@@ -30,6 +30,23 @@ void ProgramRecorder::check_unchanged() const {
   }
 }
 
+// A function may leave one tensor in two buffers. The compiled model has a copy in each, which no function may be able to tell.
+void ProgramRecorder::check_shared_states() const {
+  for (const Function &sharing : functions_)
+    for (const StateAliasing::Shared &shared : sharing.aliasing.shared)
+      for (const Function &function : functions_)
+        for (const auto &[written, other] : {std::pair(shared.first, shared.second), std::pair(shared.second, shared.first)})
+          if (function.aliasing.shows(written, other)) {
+            const std::string name = state(written).slot->name, also = state(other).slot->name;
+            runtime::ValueError error("function '" + sharing.merged.function.name + "' leaves one tensor in '" + also +
+                                      "' and '" + name + "', and function '" + function.merged.function.name + "' writes '" +
+                                      name + "' in place, which '" + also +
+                                      "' would show\na compiled model keeps each in memory of its own: assign a copy, clone()");
+            error.frames = shared.frames;
+            throw error;
+          }
+}
+
 // The models of the program. Modules without state that were called beside a model are no models of their own.
 std::vector<nn::Module *> ProgramRecorder::final_roots() const {
   std::vector<nn::Module *> roots;
@@ -215,6 +232,7 @@ void ProgramRecorder::report_unread_parameters(Layout &layout) const {
 
 recording::Recording ProgramRecorder::finish() {
   check_unchanged();
+  check_shared_states();
   Layout layout;
   layout.recording.program.name = name_;
   add_modules(layout);

@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "arithmetic_trap.h"
 #include "errors.h"
 #include "kiln/semantics/generator.h"
 
@@ -15,11 +16,11 @@ using semantics::DimExpr;
 
 namespace {
 
-// Stand-in numbers, by which expressions in sizes are told apart. The first two runs make the program. Every name's two numbers differ in
-// their remainders by 2, 3, 5 and 7, and are far enough apart that a quotient has one divisor; the names' order is reversed, so that
-// min, max and comparisons of two sizes show. The other two runs check the program: small numbers find code that clamps or decides by a
-// size, large ones what fits by coincidence.
-constexpr int64_t kFirstRun = 1009, kSecondRun = 30018, kSmallRun = 2, kLargeRun = 100003;
+// Stand-in numbers, by which expressions in sizes are told apart. The first two runs suggest them. Every name's two numbers
+// differ in their remainders by 2, 3, 5 and 7, and are far enough apart that a quotient has one divisor; the names' order is
+// reversed, so that min, max and comparisons of two sizes show. The other runs check them: small numbers find code that clamps or
+// decides by a size, large ones what fits by coincidence. No product of four overflows.
+constexpr int64_t kFirstRun = 1009, kSecondRun = 30018, kLargeRun = 40009, kSmallRun = 2, kMiddleRun = 23;
 
 int64_t next_prime(int64_t number) {
   for (;; ++number) {
@@ -183,7 +184,6 @@ void ProgramRecorder::set_end_of_block() const {
 Trace ProgramRecorder::record_once(const std::string &name, const std::vector<Input> &inputs,
                                    const std::vector<std::string> &outputs, const Body &body,
                                    const std::map<std::string, int64_t> &symbols) {
-  FlagsGuard flags;
   ++runs_;
   set_end_of_block();
   refresh_states();
@@ -219,9 +219,10 @@ Trace ProgramRecorder::record_once(const std::string &name, const std::vector<In
   }
   recorder.settle_training();
   if (training_.learning_rates() != learning_rates)
-    fail("function '" + name + "' sets the learning rate of an optimizer\nthat would happen once, while recording: set it in the "
+    fail("function '" + name +
+         "' sets the learning rate of an optimizer\nthat would happen once, while recording: set it in the "
          "KILN_PROGRAM block, and let the host program change it between calls");
-  return recorder.take_trace();
+  return recorder.finish();
 }
 
 void ProgramRecorder::add_function(std::string name, std::vector<Input> inputs, std::vector<std::string> outputs,
@@ -231,37 +232,67 @@ void ProgramRecorder::add_function(std::string name, std::vector<Input> inputs, 
   check_inputs(name, inputs, arity);
   Function function;
   function.modes = current_modes();
-  Flags flags = current_flags();
+  Flags requires_grad = current_flags();
   runs_ = 0;
   const semantics::Frames frames = capture_frames();
-  auto traced = [&](int64_t numbers_from) {
-    Trace trace = record_once(name, inputs, outputs, body, stand_in_numbers(inputs, numbers_from));
+  auto traced = [&](const std::map<std::string, int64_t> &numbers) {
+    FlagsGuard flags;
+    Trace trace = record_once(name, inputs, outputs, body, numbers);
     trace.function.name = name;
     trace.function.frames = frames;
     return trace;
   };
-  const Trace first = traced(kFirstRun);
-  if (first.symbols.empty()) {
-    function.merged = merge_traces(first, first);
-  } else {
-    auto again = [&](int64_t numbers_from) {
+  auto sizes_text = [](const std::map<std::string, int64_t> &numbers) {
+    std::string sizes;
+    for (const auto &[dim, number] : numbers)
+      sizes += (sizes.empty() ? "" : ", ") + dim + " = " + std::to_string(number);
+    return sizes;
+  };
+  std::vector<Trace> traces;
+  std::vector<EdgeRun> edges;
+  const std::map<std::string, int64_t> first = stand_in_numbers(inputs, kFirstRun);
+  traces.push_back(traced(first));
+  if (!first.empty())
+    for (int64_t from : {kSecondRun, kLargeRun, kSmallRun, kMiddleRun}) {
+      const std::map<std::string, int64_t> numbers = stand_in_numbers(inputs, from);
       try {
-        return traced(numbers_from);
+        traces.push_back(traced(numbers));
       } catch (const runtime::Error &error) {
-        std::string sizes;
-        for (const auto &[dim, number] : stand_in_numbers(inputs, numbers_from))
-          sizes += (sizes.empty() ? "" : ", ") + dim + " = " + std::to_string(number);
-        rethrow_with(error, std::string(error.what()) + "\nthis happens with " + sizes + ": function '" + name +
+        rethrow_with(error, std::string(error.what()) + "\nthis happens with " + sizes_text(numbers) + ": function '" + name +
                                 "' must work for every size of its named dimensions");
       }
-    };
-    const Trace second = again(kSecondRun);
-    function.merged = merge_traces(first, second);
-    check_trace(function.merged, again(kSmallRun));
-    check_trace(function.merged, again(kLargeRun));
+    }
+  for (const auto &[dim, number] : first)
+    for (int64_t size : {int64_t{0}, int64_t{1}}) {
+      std::map<std::string, int64_t> numbers = first;
+      numbers[dim] = size;
+      EdgeRun edge{dim, size, std::nullopt, "", frames};
+      FlagsGuard flags;
+      Recorder::Scope scope;
+      const bool divided = without_division_by_zero([&] {
+        try {
+          edge.trace = traced(numbers);
+        } catch (const runtime::Error &error) {
+          edge.error = error.what();
+          if (!error.frames.empty())
+            edge.frames = error.frames;
+        }
+      });
+      if (!divided)
+        edge.error = "integer division by zero in the model's code";
+      edges.push_back(std::move(edge));
+    }
+  function.aliasing = traces.front().aliasing;
+  function.merged = merge_traces(traces, edges);
+  for (std::size_t condition : function.merged.special_sizes) {
+    const semantics::RecordedCondition &special = function.merged.function.conditions[condition];
+    recording::Diagnostic diagnostic;
+    diagnostic.message = special.message + "; such calls are refused";
+    diagnostic.frames = special.frames;
+    diagnostics_.push_back({std::move(diagnostic), nullptr});
   }
   if (differentiates(function.merged.function))
-    function.flags = std::move(flags);
+    function.flags = std::move(requires_grad);
   functions_.push_back(std::move(function));
 }
 
@@ -332,10 +363,12 @@ void ProgramRecorder::refresh_states() {
         continue;
       auto [place, added] = state_index_.emplace(slot->impl->value.storage().get(), static_cast<int32_t>(states_.size()));
       if (added)
-        states_.push_back({slot->impl, slot, {}});
+        states_.push_back({slot->impl, slot, {}, {}});
       StateEntry &entry = states_[static_cast<std::size_t>(place->second)];
       if (std::find(entry.owners.begin(), entry.owners.end(), module) == entry.owners.end())
         entry.owners.push_back(module);
+      if (std::find(entry.slots.begin(), entry.slots.end(), slot) == entry.slots.end())
+        entry.slots.push_back(slot);
     }
   }
 }

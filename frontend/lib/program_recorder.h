@@ -31,9 +31,10 @@ struct EndOfBlock {
 
 /// A storage that some module has registered.
 struct StateEntry {
-  TensorImplPtr impl;               // what the state's value looks like: the first registration's tensor
-  std::shared_ptr<TensorSlot> slot; // the first registration
-  std::vector<nn::Module *> owners; // modules that registered it
+  TensorImplPtr impl;                             // what the state's value looks like: the first registration's tensor
+  std::shared_ptr<TensorSlot> slot;               // the first registration
+  std::vector<nn::Module *> owners;               // modules that registered it
+  std::vector<std::shared_ptr<TensorSlot>> slots; // all registrations; several for a tied tensor
 };
 
 class ProgramRecorder {
@@ -89,6 +90,7 @@ private:
     MergedFunction merged;
     Modes modes; // when it was recorded
     Flags flags; // likewise; empty where nothing is differentiated
+    StateAliasing aliasing;
   };
   struct Registration { // of a tensor, when a function was recorded
     std::shared_ptr<TensorSlot> slot;
@@ -115,6 +117,7 @@ private:
                     const Body &body, const std::map<std::string, int64_t> &symbols);
 
   void check_unchanged() const;
+  void check_shared_states() const;
   std::vector<nn::Module *> final_roots() const;
   void add_modules(Layout &layout) const;
   void add_states(Layout &layout) const;

@@ -3,6 +3,9 @@
 // Values of the trace never change. A tensor that is written in place has a storage whose current value is replaced: the write
 // goes through the inverse of each view step down to the whole, and every other view computes its value anew when it is next
 // read.
+//
+// The state is read and written the same way: a name of the model stands for a tensor, and assigning to it makes it stand for
+// another one. What the tensors hold when the function ends is what the states are given.
 #include "recorder.h"
 
 #include <algorithm>
@@ -40,9 +43,16 @@ std::string tensor_text(const TensorImpl &impl) {
   return "a tensor " + sizes_text(geometry_of(impl).sizes) + " of " + std::string(runtime::name(dtype_of(impl)));
 }
 
+[[noreturn]] void fail_foreign(const Geometry &geometry, DType dtype) {
+  fail("a tensor " + sizes_text(geometry.sizes) + " of " + std::string(runtime::name(dtype)) +
+       " that is not registered is written in place while recording\nthe compiled function would not keep the new value: "
+       "register the tensor with register_buffer or register_parameter");
+}
+
 } // namespace
 
 Recorder *Recorder::current() { return current_recorder; }
+void Recorder::set_current(Recorder *recorder) { current_recorder = recorder; }
 
 Recorder::Recorder(ProgramRecorder &program, std::map<std::string, int64_t> symbols, int64_t first_site)
     : program_(program), run_(++run_count), previous_(current_recorder), next_site_(first_site),
@@ -53,8 +63,9 @@ Recorder::Recorder(ProgramRecorder &program, std::map<std::string, int64_t> symb
 
 Recorder::~Recorder() {
   current_recorder = previous_;
-  for (const std::shared_ptr<TensorSlot> &slot : assigned_slots_)
-    slot->recorded = nullptr;
+  for (const Binding &bound : bindings_)
+    if (bound.slot)
+      bound.slot->recorded = nullptr;
 }
 
 //===----------------------------------------------------------------------===//
@@ -203,6 +214,7 @@ std::shared_ptr<ViewNode> Recorder::adopt(TensorImplPtr impl) {
   root->storage->geometry = root->geometry = geometry_of(*impl);
   root->storage->value = constant_value(*impl);
   root->owner = impl.get();
+  root->storage->is_foreign = impl->origin && impl->origin->run != run_;
   roots_[impl->value.storage().get()] = root;
   nodes_[impl.get()] = root;
   kept_alive_.push_back(impl);
@@ -250,6 +262,8 @@ ValueId Recorder::value_of(const std::shared_ptr<ViewNode> &node) {
 ValueId Recorder::computed_value(const std::shared_ptr<ViewNode> &node) {
   SymbolicStorage &storage = *node->storage;
   if (!node->parent) {
+    if (storage.state >= 0)
+      trace_.aliasing.seen[storage.state] = trace_.aliasing.written.size();
     if (storage.value == kAbsent)
       storage.value =
           emit("nn.read", {}, {{"state", "#" + std::to_string(storage.state)}}, {type_of(storage.geometry, storage.dtype)})[0];
@@ -298,10 +312,12 @@ ValueId Recorder::computed_value(const std::shared_ptr<ViewNode> &node) {
 void Recorder::write_node(const std::shared_ptr<ViewNode> &node, ValueId value) {
   SymbolicStorage &storage = *node->storage;
   if (!node->parent) {
+    if (storage.is_foreign)
+      fail_foreign(storage.geometry, storage.dtype);
     storage.value = value;
     ++storage.version;
     if (storage.state >= 0)
-      emit("nn.write", {value}, {{"state", "#" + std::to_string(storage.state)}}, {});
+      note_written(storage.state);
     return;
   }
   const ViewStep &step = node->step;
@@ -320,10 +336,16 @@ void Recorder::write_node(const std::shared_ptr<ViewNode> &node, ValueId value) 
     whole = emit_inferred("nn.permute", {value}, {{"dims", inverse}})[0];
     break;
   }
-  case ViewStep::Kind::Expand:
-    fail("unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please "
-         "clone() "
-         "the tensor before performing the operation.");
+  case ViewStep::Kind::Expand: {
+    // Where it repeats nothing, it is a reshape.
+    const std::vector<int64_t> &before = node->parent->geometry.sizes;
+    if (Geometry::contiguous(before).numel() != node->geometry.numel())
+      fail("a part of an expanded tensor is written in place, which Kiln can't compile\nwrite to the tensor before it is "
+           "expanded, "
+           "or clone() the expanded one");
+    whole = emit_inferred("nn.reshape", {value}, {{"shape", dim_exprs(before)}})[0];
+    break;
+  }
   case ViewStep::Kind::Slice:
     whole =
         emit_inferred("nn.slice_scatter", {value_of(node->parent), value},
@@ -339,9 +361,7 @@ void Recorder::write_node(const std::shared_ptr<ViewNode> &node, ValueId value) 
 void Recorder::write(const TensorImplPtr &target, const Tensor &value) {
   if (!is_recorded(target)) {
     if (target->origin && target->origin->run != run_)
-      fail(tensor_text(*target) +
-           " that is not registered is written in place while recording\nthe compiled function would not keep the new value: "
-           "register the tensor with register_buffer or register_parameter");
+      fail_foreign(geometry_of(*target), dtype_of(*target));
     adopt(target);
   }
   const std::shared_ptr<ViewNode> node = node_of(target);
@@ -353,36 +373,82 @@ void Recorder::write(const TensorImplPtr &target, const Tensor &value) {
   write_node(node, written);
 }
 
+//===----------------------------------------------------------------------===//
+// State
+//===----------------------------------------------------------------------===//
+
+const semantics::Frames *StateAliasing::shows(int32_t written_state, int32_t other) const {
+  const auto last_use = seen.find(other);
+  const std::size_t end = !assigned.count(other) ? written.size() : last_use == seen.end() ? 0 : last_use->second;
+  for (std::size_t i = 0; i < end; ++i)
+    if (written[i].first == written_state)
+      return &written[i].second;
+  return nullptr;
+}
+
+Recorder::Binding &Recorder::binding(int32_t state) {
+  auto found = std::find_if(bindings_.begin(), bindings_.end(), [&](const Binding &bound) { return bound.state == state; });
+  if (found == bindings_.end())
+    found = bindings_.insert(bindings_.end(), {state, nullptr, {}});
+  found->place = here();
+  return *found;
+}
+
+void Recorder::note_written(int32_t state) {
+  auto &written = trace_.aliasing.written;
+  if (std::none_of(written.begin(), written.end(), [&](const auto &entry) { return entry.first == state; }))
+    written.emplace_back(state, capture_frames());
+  binding(state);
+}
+
 void Recorder::assign_buffer(const std::shared_ptr<TensorSlot> &slot, const Tensor &value) {
   const int32_t state = slot->impl && slot->impl->value.defined() ? program_.find_state(slot->impl->value.storage().get()) : -1;
   if (state < 0)
     fail("buffer '" + slot->name +
          "' can't be assigned while recording: it had no tensor before\nregister it with a tensor of its shape");
-  const TensorImplPtr before = program_.state(state).impl;
-  const TensorImplPtr after = TensorAccess::impl(value);
+  const StateEntry &entry = program_.state(state);
+  if (entry.slots.size() > 1)
+    fail("buffer '" + slot->name + "' is assigned while recording, but its tensor is registered as '" +
+         (entry.slots[0] == slot ? entry.slots[1] : entry.slots[0])->name +
+         "' too\nthe two would part: write into the tensor in place, with copy_(), or register clone()s");
+  const TensorImplPtr before = entry.impl, after = TensorAccess::impl(value);
   const Geometry geometry = geometry_of(*after);
   if (geometry.sizes != geometry_of(*before).sizes || dtype_of(*after) != before->value.dtype())
     fail("buffer '" + slot->name + "' is " + std::string(runtime::name(before->value.dtype())) +
          sizes_text(geometry_of(*before).sizes) + ", but is assigned " + std::string(runtime::name(dtype_of(*after))) +
          sizes_text(geometry.sizes) + " while recording\na compiled model's state keeps its shape and type");
-  const ValueId written = operand_value(value);
-  // Whoever still holds the tensor that was in the buffer keeps its value; writes to it no longer reach the state.
-  const TensorImplPtr replaced = slot->recorded && slot->recorded_run == run_ ? slot->recorded : slot->impl;
-  const std::shared_ptr<ViewNode> old = node_of(replaced);
-  std::shared_ptr<ViewNode> root = old;
-  while (root->parent)
-    root = root->parent;
-  value_of(root); // read now: afterwards there is nothing to read it from
-  root->storage->state = -1;
-  emit("nn.write", {written}, {{"state", "#" + std::to_string(state)}}, {});
-  // The buffer now is the assigned tensor, so later writes to that one reach the state; a view of something else is copied.
-  TensorImplPtr recorded = after->symbolic && !after->symbolic->parent && after->symbolic->storage->state < 0
-                               ? after
-                               : TensorAccess::impl(new_value(written));
-  recorded->symbolic->storage->state = state;
-  slot->recorded = std::move(recorded);
+  program_.check_state_use(state, call_stack_.empty() ? nullptr : call_stack_.front().module);
+  if (!is_recorded(after))
+    adopt(after);
+  node_of(after); // throws for a tensor that can't be followed
+  // As in Python, the name stands for the very tensor from now on: later writes to it are seen through the name.
+  slot->recorded = after;
   slot->recorded_run = run_;
-  assigned_slots_.push_back(slot);
+  binding(state).slot = slot;
+}
+
+Trace Recorder::finish() {
+  std::map<const SymbolicStorage *, std::vector<std::pair<int32_t, semantics::Frames>>> bound_to;
+  for (const Binding &bound : bindings_)
+    if (bound.slot)
+      trace_.aliasing.assigned.insert(bound.state);
+  for (const auto &[key, root] : roots_)
+    if (const int32_t state = root->storage->state; state >= 0 && !trace_.aliasing.assigned.count(state))
+      bound_to[root->storage.get()].emplace_back(state, semantics::Frames());
+  std::vector<ValueId> values;
+  for (const Binding &bound : bindings_) {
+    const std::shared_ptr<ViewNode> node = node_of(bound.slot ? bound.slot->recorded : program_.state(bound.state).impl);
+    values.push_back(value_of(node));
+    if (bound.slot)
+      bound_to[node->storage.get()].emplace_back(bound.state, bound.place.frames);
+  }
+  for (const auto &[storage, states] : bound_to)
+    for (std::size_t i = 1; i < states.size(); ++i)
+      for (std::size_t j = 0; j < i; ++j)
+        trace_.aliasing.shared.push_back({states[j].first, states[i].first, states[i].second});
+  for (std::size_t i = 0; i < bindings_.size(); ++i)
+    emit("nn.write", {values[i]}, {{"state", "#" + std::to_string(bindings_[i].state)}}, {}, &bindings_[i].place);
+  return std::move(trace_);
 }
 
 void Recorder::tensors_materialized() { program_.refresh_states(); }

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -36,6 +37,26 @@ struct GradientAtEnd {
   semantics::Frames frames;
 };
 
+/// What a function does with the identity of states' tensors. A compiled model gives each state memory of its own, so a function
+/// that leaves one tensor in two buffers is as good as PyTorch's only while no call can tell.
+struct StateAliasing {
+  struct Shared {
+    int32_t first, second;    // states that one storage stands for when the call ends
+    semantics::Frames frames; // of the assignment
+  };
+  std::vector<Shared> shared;
+  /// States whose tensor of the call's begin is written in place, in this order, and where.
+  std::vector<std::pair<int32_t, semantics::Frames>> written;
+  /// States that stand for another tensor when the call ends.
+  std::set<int32_t> assigned;
+  /// How many of `written` came before the last use of a state's tensor of the call's begin.
+  std::map<int32_t, std::size_t> seen;
+
+  /// Where the function writes to the tensor of one state in a way that the other state would show if both had that tensor; null
+  /// when it does not.
+  const semantics::Frames *shows(int32_t written_state, int32_t other) const;
+};
+
 /// What one run of a function recorded. Sizes in types and attributes are the run's stand-in numbers. Operations name states by
 /// index
 /// ("#3", or "@3" for what training adds) and modules by index ("2"; "" for none) until the program's names are settled.
@@ -44,12 +65,22 @@ struct Trace {
   semantics::RecordedFunction function;
   std::vector<ModuleCall> calls;
   std::vector<GradientAtEnd> gradients; // what the function leaves in .grad; written once the program's names are settled
+  StateAliasing aliasing;
 };
 
 class Recorder {
 public:
   /// The recording that runs on this thread; null when there is none.
   static Recorder *current();
+  /// Makes the recording that runs now the current one again in the end, even where one that began since could not end.
+  class Scope {
+  public:
+    Scope() : before_(current()) {}
+    ~Scope() { set_current(before_); }
+
+  private:
+    Recorder *before_;
+  };
 
   /// Random operations are numbered from `first_site` on.
   Recorder(ProgramRecorder &program, std::map<std::string, int64_t> symbols, int64_t first_site);
@@ -61,7 +92,8 @@ public:
   const std::map<std::string, int64_t> &symbols() const { return trace_.symbols; }
   /// Settles what training leaves behind when the function returns: gradients, and the random generator's state.
   void settle_training();
-  Trace take_trace() { return std::move(trace_); }
+  /// Ends the recording: the states get the values of the tensors that they are bound to now.
+  Trace finish();
 
   Tensor add_input(const std::string &name, std::vector<int64_t> sizes, DType dtype);
   void add_output(const std::string &name, const Tensor &tensor);
@@ -108,6 +140,7 @@ public:
 private:
   friend class Autograd;
   friend class OptimizerStep;
+  static void set_current(Recorder *recorder);
   struct ActiveCall {
     nn::Module *module;
     std::size_t call; // index into trace_.calls
@@ -122,6 +155,7 @@ private:
   Tensor new_value(semantics::ValueId value);
   void write_node(const std::shared_ptr<ViewNode> &node, semantics::ValueId value);
   void check_run(const ViewNode &node) const;
+  void note_written(int32_t state);
   std::vector<semantics::ValueId> emit(const std::string &operation, std::vector<semantics::ValueId> operands,
                                        semantics::Attributes attributes, const std::vector<semantics::TensorType> &results,
                                        const RecordedPlace *place = nullptr);
@@ -143,11 +177,18 @@ private:
   std::vector<TensorImplPtr> kept_alive_;
   std::unordered_map<semantics::ValueId, nn::Module *> returned_by_;
   std::unordered_map<semantics::ValueId, std::size_t> defined_by_; // operation
-  std::vector<std::shared_ptr<TensorSlot>> assigned_slots_;
   std::unordered_map<int32_t, semantics::ValueId> training_values_; // current ones, by state
   bool uses_generator_ = false;
   int64_t next_site_;
   std::unique_ptr<Autograd> autograd_;
+  /// States that may end with another value, in the order of their first write or assignment.
+  struct Binding {
+    int32_t state;
+    std::shared_ptr<TensorSlot> slot; // null: its own tensor
+    RecordedPlace place;              // of the last write or assignment
+  };
+  std::vector<Binding> bindings_;
+  Binding &binding(int32_t state);
 };
 
 } // namespace kiln::detail

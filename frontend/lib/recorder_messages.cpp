@@ -37,7 +37,7 @@ std::optional<DimExpr> Recorder::expression_of(int64_t size) const {
   int64_t rest = size;
   for (const auto &[name, value] : trace_.symbols) {
     if (value < kSmallestTellingNumber)
-      return std::nullopt;
+      continue;
     while (rest % value == 0) {
       expression = expression * DimExpr::symbol(name);
       rest /= value;
@@ -46,7 +46,7 @@ std::optional<DimExpr> Recorder::expression_of(int64_t size) const {
   if (rest != size)
     return expression * rest;
   for (const auto &[name, value] : trace_.symbols)
-    if (std::abs(size - value) <= kLargestOffset)
+    if (value >= kSmallestTellingNumber && std::abs(size - value) <= kLargestOffset)
       return DimExpr::symbol(name) + (size - value);
   return std::nullopt;
 }

@@ -22,6 +22,19 @@ namespace {
 // Operands
 //===----------------------------------------------------------------------===//
 
+// As a number of this type. An operand of arithmetic wraps round where it does not fit, as PyTorch's does; only fills complain.
+runtime::Tensor number_value(const Scalar &number, DType dtype) {
+  if (number.is_floating_point())
+    return runtime::Tensor::scalar<double>(number.to_double()).to(dtype);
+  return runtime::Tensor::scalar<int64_t>(number.to_int64()).to(dtype);
+}
+
+Scalar wrapped(const Scalar &number, DType dtype) {
+  if (number.is_floating_point() || !runtime::is_integral(dtype))
+    return number;
+  return *number_value(number, dtype).to(DType::Int64).data<int64_t>();
+}
+
 // Either side of a binary operation.
 struct Operand {
   Operand(const Tensor &tensor, const char *operation) : tensor(tensor) {
@@ -33,7 +46,7 @@ struct Operand {
   Tensor as(DType dtype) const {
     if (!number)
       return tensor.to(dtype);
-    return detail::make_full({}, number->to_double(), dtype);
+    return detail::make_full({}, wrapped(*number, dtype), dtype);
   }
 
   Tensor tensor;
@@ -53,8 +66,7 @@ bool any_recorded(const Operand &a, const Operand &b) {
 }
 
 Tensor number_tensor(const Scalar &number, DType dtype) {
-  const double value = number.to_double();
-  return detail::wrap_concrete(runtime::Tensor::scalar<double>(value).to(dtype));
+  return detail::wrap_concrete(number_value(number, dtype));
 }
 
 Tensor binary(const char *operation, const Operand &a, const Operand &b, bool to_floating = false) {
@@ -258,9 +270,14 @@ const Tensor &Tensor::abs_() const {
 const Tensor &Tensor::fill_(const Scalar &value) const {
   detail::check_writable(*this);
   detail::Recorder *recorder = detail::Recorder::current();
-  const bool recorded = recorder && recorder->is_recorded(detail::TensorAccess::impl(*this));
-  detail::write_elements(*this, recorded ? detail::make_full(sizes().vec(), value.to_double(), dtype())
-                                         : number_tensor(value, dtype()).expand(sizes()));
+  if (recorder && recorder->is_recorded(detail::TensorAccess::impl(*this))) {
+    detail::write_elements(*this, detail::make_full(sizes().vec(), value, dtype()));
+    return *this;
+  }
+  semantics::Attributes attributes{{"shape", std::vector<semantics::DimExpr>()}, {"dtype", dtype()}};
+  value.is_floating_point() ? attributes.set("value", value.to_double()) : attributes.set("value", value.to_int64());
+  const runtime::Tensor element = detail::checked([&] { return semantics::evaluate("nn.full", {}, attributes)[0]; });
+  detail::write_elements(*this, detail::wrap_concrete(element).expand(sizes()));
   return *this;
 }
 

@@ -58,7 +58,8 @@ struct SymbolicStorage {
   DType dtype = DType::Float32;
   semantics::ValueId value = semantics::kAbsent; // kAbsent: not read yet (state)
   uint64_t version = 0;                          // in-place writes so far
-  int32_t state = -1;                            // index of the state that follows the writes; -1: none
+  int32_t state = -1;                            // index of the state that lay here when the call began; -1: none
+  bool is_foreign = false;                       // a tensor made before the recording, which no compiled program can write
 };
 
 /// The values that stand for a leaf of the autograd graph, while its elements do not change.
@@ -155,7 +156,7 @@ Tensor apply_elementwise(const char *operation, const std::vector<Tensor> &opera
 /// A fresh result with the strides of `geometry`, whose sizes it has: what PyTorch's layout rules say about it.
 Tensor with_geometry(const Tensor &result, Geometry geometry);
 /// nn.full: recorded inside a recording, evaluated outside.
-Tensor make_full(std::vector<int64_t> sizes, double value, DType dtype);
+Tensor make_full(std::vector<int64_t> sizes, const Scalar &value, DType dtype);
 /// Replaces the elements of `target` by those of `value`, which has its sizes and element type.
 void write_elements(const Tensor &target, const Tensor &value);
 /// Throws PyTorch's errors for tensors that may not be written in place.

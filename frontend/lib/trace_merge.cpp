@@ -2,6 +2,7 @@
 #include "trace_merge.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <type_traits>
 
@@ -9,6 +10,8 @@
 #include "errors.h"
 #include "kiln/semantics/operation.h"
 #include "python_text.h"
+#include "size_matcher.h"
+#include "trace_equivalence.h"
 
 namespace kiln::detail {
 
@@ -18,70 +21,6 @@ using semantics::DimExpr;
 using semantics::kAbsent;
 using semantics::RecordedOperation;
 using semantics::TensorType;
-
-//===----------------------------------------------------------------------===//
-// Expressions for numbers
-//===----------------------------------------------------------------------===//
-
-SizeMatcher::SizeMatcher(std::map<std::string, int64_t> first, std::map<std::string, int64_t> second)
-    : first_(std::move(first)), second_(std::move(second)) {
-  for (const auto &[name, value] : first_)
-    add(DimExpr::symbol(name));
-}
-
-void SizeMatcher::add(const DimExpr &size) {
-  if (size.is_constant())
-    return;
-  const Candidate candidate{size, size.evaluate(first_), size.evaluate(second_)};
-  if (known_.emplace(std::pair(candidate.first, candidate.second), candidates_.size()).second)
-    candidates_.push_back(candidate);
-}
-
-std::optional<DimExpr> SizeMatcher::match(int64_t first, int64_t second) const {
-  if (first == second)
-    return DimExpr(first);
-  if (auto found = known_.find({first, second}); found != known_.end())
-    return candidates_[found->second].expression;
-  // A multiple of a candidate, or of a product of two.
-  auto multiple = [&](const DimExpr &expression, int64_t at_first, int64_t at_second) -> std::optional<DimExpr> {
-    if (at_first == 0 || at_second == 0 || first % at_first != 0 || second % at_second != 0 ||
-        first / at_first != second / at_second)
-      return std::nullopt;
-    return expression * (first / at_first);
-  };
-  for (const Candidate &candidate : candidates_)
-    if (auto result = multiple(candidate.expression, candidate.first, candidate.second))
-      return result;
-  for (const Candidate &a : candidates_)
-    for (const Candidate &b : candidates_)
-      if (auto result = multiple(a.expression * b.expression, a.first * b.first, a.second * b.second))
-        return result;
-  // k * candidate + m, with the smallest m.
-  std::optional<DimExpr> best;
-  int64_t best_offset = 0;
-  for (const Candidate &candidate : candidates_) {
-    const int64_t step = candidate.first - candidate.second;
-    if (step == 0 || (first - second) % step != 0)
-      continue;
-    const int64_t factor = (first - second) / step, offset = first - factor * candidate.first;
-    if (!best || std::abs(offset) < std::abs(best_offset)) {
-      best = candidate.expression * factor + offset;
-      best_offset = offset;
-    }
-  }
-  if (best)
-    return best;
-  // candidate / n, rounded down or up.
-  for (const Candidate &candidate : candidates_) {
-    if (first <= 0 || candidate.first <= first)
-      continue;
-    for (int64_t divisor = std::max<int64_t>(2, candidate.first / (first + 1)); divisor <= candidate.first / first + 1; ++divisor)
-      for (int64_t rounding : {int64_t{0}, divisor - 1})
-        if ((candidate.first + rounding) / divisor == first && (candidate.second + rounding) / divisor == second)
-          return (candidate.expression + rounding).floordiv(divisor);
-  }
-  return std::nullopt;
-}
 
 //===----------------------------------------------------------------------===//
 // Messages
@@ -112,8 +51,9 @@ std::string operation_name(const std::string &name) { return name.substr(name.fi
   };
   // The same operation twice differs in what it works on: values, state or options.
   const bool alike = left && right && left->name == right->name;
-  const std::string difference = alike ? " and with " + sizes_of_run(second) + ": " + text(left) + " of other values or with other options"
-                                       : ": " + text(left) + "; with " + sizes_of_run(second) + ": " + text(right);
+  const std::string difference =
+      alike ? " and with " + sizes_of_run(second) + ": " + text(left) + " of other values or with other options"
+            : ": " + text(left) + "; with " + sizes_of_run(second) + ": " + text(right);
   fail_at(
       left ? left->frames : (right ? right->frames : first.function.frames),
       "function '" + first.function.name + "' computes something else for other sizes of its inputs\nwith " +
@@ -124,12 +64,13 @@ std::string operation_name(const std::string &name) { return name.substr(name.fi
 
 [[noreturn]] void fail_number(const Trace &first, const Trace &second, const RecordedOperation &operation,
                               const std::string &name, const std::string &a, const std::string &b) {
-  fail_at(operation.frames,
-          "'" + name + "' of " + operation_name(operation.name) +
-              " depends on a size that is known only at run time, in a way that can't be compiled\nwith " + sizes_of_run(first) +
-              " it is " + a + "; with " + sizes_of_run(second) + " it is " + b +
-              "\nshapes may be sums, products and quotients of sizes; numbers in arithmetic may not depend on them "
-              "(a division by a size is what mean() is for)");
+  fail_at(
+      operation.frames,
+      "'" + name + "' of " + operation_name(operation.name) +
+          " depends on a size that is known only at run time, in a way that can't be compiled\nwith " + sizes_of_run(first) +
+          " it is " + a + "; with " + sizes_of_run(second) + " it is " + b +
+          "\nshapes, and numbers in arithmetic, may be sums, products, quotients and remainders of sizes, and a number divided "
+          "by one of these; the elements of a tensor that is made while recording may not depend on them");
 }
 
 //===----------------------------------------------------------------------===//
@@ -174,6 +115,30 @@ const Attribute *find_attribute(const Attributes &attributes, const std::string 
   return nullptr;
 }
 
+/// The number in an attribute of nn.full.
+double real_number(const Attribute &attribute) {
+  const auto *real = std::get_if<double>(&attribute);
+  return real ? *real : static_cast<double>(std::get<int64_t>(attribute));
+}
+
+std::optional<int64_t> whole_number(const Attribute &attribute) {
+  constexpr double kExact = 0x1p53; // beyond it, a double does not say which integer it was
+  if (const auto *integer = std::get_if<int64_t>(&attribute))
+    return *integer;
+  const double real = std::get<double>(attribute);
+  if (!(std::fabs(real) <= kExact) || std::trunc(real) != real || (real == 0 && std::signbit(real)))
+    return std::nullopt;
+  return static_cast<int64_t>(real);
+}
+
+/// A number of the model's code that is computed from a size in floating point: `number / size` or `number * size`.
+struct RealFromSize {
+  double number;
+  bool is_quotient;
+  DimExpr size;
+  DType dtype; // that it was computed in
+};
+
 /// Whether operation `i` of two recordings is the same computation, but for the values of attributes.
 bool same_operation(const semantics::RecordedFunction &first, const semantics::RecordedFunction &second, std::size_t i) {
   if (i >= first.operations.size() || i >= second.operations.size())
@@ -199,142 +164,339 @@ bool same_gradients(const std::vector<GradientAtEnd> &first, const std::vector<G
   });
 }
 
+std::vector<SizeMatcher::Symbols> symbols_of(const std::vector<const Trace *> &traces) {
+  std::vector<SizeMatcher::Symbols> symbols;
+  for (const Trace *trace : traces)
+    symbols.push_back(trace->symbols);
+  return symbols;
+}
+
 class Merger {
 public:
-  Merger(const Trace &first, const Trace &second) : first_(first), second_(second), matcher_(first.symbols, second.symbols) {}
+  /// The first `required` traces must be of one function; what the others differ in drops them.
+  Merger(std::vector<const Trace *> traces, std::size_t required)
+      : traces_(std::move(traces)), required_(required), first_(*traces_.front()), matcher_(symbols_of(traces_), required) {}
 
   MergedFunction merge() {
     MergedFunction result;
     result.function = first_.function;
-    result.symbols = first_.symbols;
+    result.function.operations.clear();
     values_ = &result.function.values;
-    operations_ = result.function.operations.data();
     for (const semantics::RecordedArgument &input : result.function.inputs)
-      (*values_)[index(input.value)] = matched_type(input.value, first_.function.frames);
-    const std::size_t count = std::max(first_.function.operations.size(), second_.function.operations.size());
-    for (std::size_t i = 0; i < count; ++i) {
-      if (!same_operation(first_.function, second_.function, i))
-        fail_structure(first_, second_, i);
-      merge_operation(result.function.operations[i], second_.function.operations[i]);
+      settle_input(input.value);
+    std::size_t count = 0;
+    for (std::size_t t = 0; t < required_; ++t)
+      count = std::max(count, traces_[t]->function.operations.size());
+    std::vector<std::size_t> place; // of each recorded operation in the merged function
+    for (index_ = 0; index_ < count; ++index_) {
+      for (std::size_t t = 1; t < required_; ++t)
+        if (!same_operation(first_.function, traces_[t]->function, index_))
+          fail_structure(first_, *traces_[t], index_);
+      place.push_back(result.function.operations.size());
+      merge_operation(first_.function.operations[index_], result.function.operations);
     }
-    if (!same_outputs(first_.function, second_.function) || !same_gradients(first_.gradients, second_.gradients))
-      fail_structure(first_, second_, count);
-    result.gradients = first_.gradients;
-    merge_calls(result);
+    place.push_back(result.function.operations.size());
+    for (std::size_t t = 1; t < required_; ++t)
+      if (!same_outputs(first_.function, traces_[t]->function) || !same_gradients(first_.gradients, traces_[t]->gradients))
+        fail_structure(first_, *traces_[t], count);
+    result.gradients = first_.gradients; // values of the first run keep their numbers
+    merge_calls(result, place);
     return result;
   }
+
+  bool is_dropped(std::size_t trace) const { return matcher_.is_dropped(trace); }
 
 private:
   static std::size_t index(semantics::ValueId value) { return static_cast<std::size_t>(value); }
 
-  int64_t number(const Trace &trace, semantics::ValueId value, std::size_t dim) const {
-    return *trace.function.values[index(value)].sizes[dim].constant();
+  const RecordedOperation &operation_in(std::size_t trace) const { return traces_[trace]->function.operations[index_]; }
+  const Attribute &attribute_in(std::size_t trace, const std::string &name) const {
+    return *find_attribute(operation_in(trace).attributes, name);
   }
 
-  // The type that the numbers of both traces show.
-  TensorType matched_type(semantics::ValueId value, const semantics::Frames &frames) {
-    TensorType type = first_.function.values[index(value)];
+  void settle_input(semantics::ValueId value) {
+    TensorType &type = (*values_)[index(value)];
     for (std::size_t d = 0; d < type.sizes.size(); ++d) {
-      const std::optional<DimExpr> size = matcher_.match(number(first_, value, d), number(second_, value, d));
-      if (!size)
-        fail_at(frames,
-                "a size of " + first_.function.values[index(value)].shape_text() + " is no expression of the named dimensions");
-      type.sizes[d] = *size;
-      matcher_.add(*size);
+      Numbers numbers;
+      for (const Trace *trace : traces_)
+        numbers.push_back(*trace->function.values[index(value)].sizes[d].constant());
+      type.sizes[d] = *matcher_.match(numbers);
     }
-    return type;
   }
 
-  DimExpr merged_size(const RecordedOperation &operation, const std::string &name, const DimExpr &a, const DimExpr &b) {
-    const std::optional<DimExpr> size = matcher_.match(*a.constant(), *b.constant());
+  DimExpr merged_size(const std::string &name, const Numbers &numbers) {
+    const std::optional<DimExpr> size = matcher_.match(numbers);
     if (!size)
-      fail_number(first_, second_, operation, name, a.text(), b.text());
+      for (std::size_t t = 1; t < required_; ++t)
+        if (numbers[t] != numbers[0])
+          fail_number(first_, *traces_[t], operation_in(0), name, std::to_string(numbers[0]), std::to_string(numbers[t]));
+    drop_unlike(*size, numbers);
+    matcher_.add(*size);
     return *size;
   }
 
-  Attribute merged_attribute(const RecordedOperation &operation, const std::string &name, const Attribute &a,
-                             const Attribute &b) {
-    if (const auto *size = std::get_if<DimExpr>(&a))
-      return merged_size(operation, name, *size, std::get<DimExpr>(b));
-    if (const auto *sizes = std::get_if<std::vector<DimExpr>>(&a)) {
-      const auto &others = std::get<std::vector<DimExpr>>(b);
-      if (sizes->size() != others.size())
-        fail_structure(first_, second_, static_cast<std::size_t>(&operation - operations_));
-      std::vector<DimExpr> merged;
-      for (std::size_t i = 0; i < sizes->size(); ++i)
-        merged.push_back(merged_size(operation, name, (*sizes)[i], others[i]));
-      return merged;
-    }
-    if (const auto *value = std::get_if<runtime::Tensor>(&a)) {
-      const auto &other = std::get<runtime::Tensor>(b);
-      if (!same_constant(*value, other))
-        fail_number(first_, second_, operation, "value", "a tensor " + value->shape_text(),
-                    other.shape_text() == value->shape_text() ? "one with other elements" : "a tensor " + other.shape_text());
-    } else if (const auto *real = std::get_if<double>(&a)) {
-      if (!same_double(*real, std::get<double>(b)))
-        fail_number(first_, second_, operation, name, float_text(*real), float_text(std::get<double>(b)));
-    } else if (const auto *integer = std::get_if<int64_t>(&a)) {
-      if (*integer != std::get<int64_t>(b))
-        fail_number(first_, second_, operation, name, std::to_string(*integer), std::to_string(std::get<int64_t>(b)));
-    } else if (const auto *integers = std::get_if<std::vector<int64_t>>(&a)) {
-      if (*integers != std::get<std::vector<int64_t>>(b))
-        fail_number(first_, second_, operation, name, tuple_text(*integers), tuple_text(std::get<std::vector<int64_t>>(b)));
-    }
-    if (!same_but_for_sizes(a, b))
-      fail_structure(first_, second_, static_cast<std::size_t>(&operation - operations_));
-    return a;
+  void drop_unlike(const DimExpr &size, const Numbers &numbers) {
+    for (std::size_t t = required_; t < traces_.size(); ++t)
+      if (!matcher_.is_dropped(t) && size.evaluate(traces_[t]->symbols) != numbers[t])
+        matcher_.drop(t);
   }
 
-  void merge_operation(RecordedOperation &operation, const RecordedOperation &other) {
-    for (const auto &[name, attribute] : Attributes(operation.attributes))
-      operation.attributes.set(name, merged_attribute(operation, name, attribute, *find_attribute(other.attributes, name)));
-    if (operation.name == "nn.read" || operation.name == "nn.write")
-      return; // state has a fixed type
+  Attribute merged_attribute(const std::string &name, const Attribute &attribute) {
+    if (std::holds_alternative<DimExpr>(attribute)) {
+      Numbers numbers;
+      for (std::size_t t = 0; t < traces_.size(); ++t)
+        numbers.push_back(matcher_.is_dropped(t) ? 0 : *std::get<DimExpr>(attribute_in(t, name)).constant());
+      return merged_size(name, numbers);
+    }
+    if (const auto *sizes = std::get_if<std::vector<DimExpr>>(&attribute)) {
+      require_all([&](std::size_t t) { return std::get<std::vector<DimExpr>>(attribute_in(t, name)).size() == sizes->size(); },
+                  [&](std::size_t t) { fail_structure(first_, *traces_[t], index_); });
+      std::vector<DimExpr> merged;
+      for (std::size_t i = 0; i < sizes->size(); ++i) {
+        Numbers numbers;
+        for (std::size_t t = 0; t < traces_.size(); ++t)
+          numbers.push_back(matcher_.is_dropped(t) ? 0 : *std::get<std::vector<DimExpr>>(attribute_in(t, name))[i].constant());
+        merged.push_back(merged_size(name, numbers));
+      }
+      return merged;
+    }
+    require_all([&](std::size_t t) { return same_but_for_sizes(attribute, attribute_in(t, name)); },
+                [&](std::size_t t) { fail_different(name, attribute, attribute_in(t, name), t); });
+    return attribute;
+  }
+
+  // Drops traces that do not hold; `fail` is for those that have to.
+  template <class Holds, class Fail> void require_all(const Holds &holds, const Fail &fail) {
+    for (std::size_t t = 1; t < traces_.size(); ++t) {
+      if (matcher_.is_dropped(t) || holds(t))
+        continue;
+      if (t < required_)
+        fail(t);
+      matcher_.drop(t);
+    }
+  }
+
+  [[noreturn]] void fail_different(const std::string &name, const Attribute &a, const Attribute &b, std::size_t trace) const {
+    const RecordedOperation &operation = operation_in(0);
+    const Trace &other = *traces_[trace];
+    if (const auto *value = std::get_if<runtime::Tensor>(&a)) {
+      const auto &found = std::get<runtime::Tensor>(b);
+      fail_number(first_, other, operation, "value", "a tensor " + value->shape_text(),
+                  found.shape_text() == value->shape_text() ? "one with other elements" : "a tensor " + found.shape_text());
+    }
+    if (const auto *real = std::get_if<double>(&a))
+      fail_number(first_, other, operation, name, float_text(*real), float_text(std::get<double>(b)));
+    if (const auto *integer = std::get_if<int64_t>(&a))
+      fail_number(first_, other, operation, name, std::to_string(*integer), std::to_string(std::get<int64_t>(b)));
+    if (const auto *integers = std::get_if<std::vector<int64_t>>(&a))
+      fail_number(first_, other, operation, name, tuple_text(*integers), tuple_text(std::get<std::vector<int64_t>>(b)));
+    fail_structure(first_, other, index_);
+  }
+
+  void merge_operation(const RecordedOperation &recorded, std::vector<RecordedOperation> &operations) {
+    for (std::size_t t = required_; t < traces_.size(); ++t)
+      if (!matcher_.is_dropped(t) && !same_operation(first_.function, traces_[t]->function, index_))
+        matcher_.drop(t);
+    RecordedOperation operation = recorded;
+    auto merge_attribute = [&](const std::string &name) {
+      operation.attributes.set(name, merged_attribute(name, *find_attribute(recorded.attributes, name)));
+    };
+    const bool is_slice = recorded.attributes.has("start");
+    if (is_slice)
+      merge_attribute("start"); // first: the end is never before it
+    for (const auto &[name, attribute] : recorded.attributes) {
+      if (recorded.name == "nn.full" && name == "value") {
+        if (std::optional<RealFromSize> real = merge_value(operation)) {
+          merge_attribute("shape");
+          return compute(*real, operation, operations);
+        }
+      } else if (!(is_slice && name == "start")) {
+        merge_attribute(name);
+      }
+    }
+    settle_results(operation);
+    operations.push_back(std::move(operation));
+  }
+
+  // The number of an nn.full. Returns what has to be computed when the function runs.
+  std::optional<RealFromSize> merge_value(RecordedOperation &operation) {
+    bool differs = false, all_whole = true;
+    Numbers whole;
+    std::vector<double> real;
+    for (std::size_t t = 0; t < traces_.size(); ++t) {
+      const Attribute &value = attribute_in(matcher_.is_dropped(t) ? 0 : t, "value");
+      differs = differs || !same_but_for_sizes(value, attribute_in(0, "value"));
+      const std::optional<int64_t> number = whole_number(value);
+      all_whole = all_whole && (number || t >= required_);
+      whole.push_back(number.value_or(0));
+      real.push_back(real_number(value));
+    }
+    if (!differs)
+      return std::nullopt;
+    if (all_whole)
+      if (std::optional<DimExpr> size = matcher_.match(whole); size && !size->is_constant()) {
+        drop_unlike(*size, whole);
+        operation.attributes.set("value", *size);
+        return std::nullopt;
+      }
+    if (std::optional<RealFromSize> found = match_real(real))
+      return found;
+    operation.attributes.set("value", merged_attribute("value", attribute_in(0, "value"))); // fails, or drops traces
+    return std::nullopt;
+  }
+
+  std::optional<RealFromSize> match_real(const std::vector<double> &numbers) {
+    // 1 / size: the size shows by itself.
+    Numbers sizes;
+    for (double number : numbers)
+      sizes.push_back(std::isfinite(number) && number != 0 && std::fabs(1 / number) < 0x1p53 ? std::llround(1 / number) : 0);
+    std::vector<DimExpr> candidates = matcher_.candidates();
+    if (std::optional<DimExpr> size = matcher_.match(sizes); size && !size->is_constant())
+      candidates.insert(candidates.begin(), *size);
+    for (const DimExpr &size : candidates)
+      for (bool is_quotient : {true, false})
+        for (DType dtype : {DType::Float64, DType::Float32})
+          if (std::optional<double> number = matching_number(numbers, size, is_quotient, dtype))
+            return RealFromSize{*number, is_quotient, size, dtype};
+    return std::nullopt;
+  }
+
+  // The number that gives exactly `numbers` with the values of `size`.
+  std::optional<double> matching_number(const std::vector<double> &numbers, const DimExpr &size, bool is_quotient, DType dtype) {
+    const std::optional<Numbers> values = matcher_.values(size);
+    if (!values)
+      return std::nullopt;
+    auto computed = [&](double number, int64_t value) -> double {
+      if (dtype == DType::Float32) {
+        const auto left = static_cast<float>(number), right = static_cast<float>(value);
+        return is_quotient ? left / right : left * right;
+      }
+      return is_quotient ? number / static_cast<double>(value) : number * static_cast<double>(value);
+    };
+    const double first = static_cast<double>((*values)[0]), guess = is_quotient ? numbers[0] * first : numbers[0] / first;
+    // The guess is rounded: its neighbours, and numbers with few digits, are tried too.
+    const double step = dtype == DType::Float32 ? std::fabs(guess) * 0x1p-23 : std::fabs(guess) * 0x1p-52;
+    for (double number : {std::round(guess * 1e6) / 1e6, guess, guess + step, guess - step, guess + 2 * step, guess - 2 * step}) {
+      if (dtype == DType::Float32)
+        number = static_cast<float>(number);
+      bool fits = std::isfinite(number);
+      for (std::size_t t = 0; t < required_ && fits; ++t)
+        fits = same_double(computed(number, (*values)[t]), numbers[t]);
+      if (!fits)
+        continue;
+      for (std::size_t t = required_; t < traces_.size(); ++t)
+        if (!matcher_.is_dropped(t) && !same_double(computed(number, (*values)[t]), numbers[t]))
+          matcher_.drop(t);
+      return number;
+    }
+    return std::nullopt;
+  }
+
+  // `full` with a number that is computed first.
+  void compute(const RealFromSize &real, RecordedOperation &full, std::vector<RecordedOperation> &operations) {
+    const std::vector<DimExpr> scalar;
+    auto emit = [&](const char *name, std::vector<semantics::ValueId> operands, Attributes attributes,
+                    semantics::ValueId result = kAbsent) {
+      RecordedOperation operation = full;
+      operation.name = name;
+      operation.operands = std::move(operands);
+      operation.attributes = std::move(attributes);
+      if (result == kAbsent) {
+        result = static_cast<semantics::ValueId>(values_->size());
+        values_->push_back({});
+      }
+      operation.results = {result};
+      settle_types(operation);
+      operations.push_back(std::move(operation));
+      return result;
+    };
+    const auto number = emit("nn.full", {}, {{"shape", scalar}, {"value", real.number}, {"dtype", real.dtype}});
+    const auto size = emit("nn.full", {}, {{"shape", scalar}, {"value", real.size}, {"dtype", real.dtype}});
+    const auto result = emit(real.is_quotient ? "nn.div" : "nn.mul", {number, size}, {});
+    const auto cast = emit("nn.cast", {result}, {{"dtype", full.attributes.get<DType>("dtype")}});
+    emit("nn.expand", {cast}, {{"shape", full.attributes.get<std::vector<DimExpr>>("shape")}}, full.results[0]);
+    check_result(full, full.results[0]);
+  }
+
+  void settle_types(const RecordedOperation &operation) {
     std::vector<std::optional<TensorType>> types;
     for (semantics::ValueId operand : operation.operands)
       types.push_back(operand == kAbsent ? std::nullopt : std::optional((*values_)[index(operand)]));
-    std::vector<TensorType> results;
     try {
-      results = infer_recorded(operation.name, types, operation.attributes);
+      const std::vector<TensorType> results = infer_recorded(operation.name, types, operation.attributes);
+      for (std::size_t r = 0; r < operation.results.size(); ++r)
+        (*values_)[index(operation.results[r])] = results[r];
     } catch (runtime::Error &error) {
       if (error.frames.empty())
         error.frames = operation.frames;
       throw;
     }
-    for (std::size_t r = 0; r < operation.results.size(); ++r)
-      settle_result(operation, operation.results[r], results[r]);
+  }
+
+  void settle_results(const RecordedOperation &operation) {
+    if (operation.name == "nn.read" || operation.name == "nn.write")
+      return; // state has a fixed type
+    settle_types(operation);
+    for (semantics::ValueId result : operation.results)
+      check_result(operation, result);
   }
 
   // The inferred type must give the numbers that were recorded.
-  void settle_result(const RecordedOperation &operation, semantics::ValueId value, const TensorType &type) {
-    for (std::size_t d = 0; d < type.sizes.size(); ++d) {
-      if (type.sizes[d].evaluate(first_.symbols) != number(first_, value, d) ||
-          type.sizes[d].evaluate(second_.symbols) != number(second_, value, d))
-        fail_number(first_, second_, operation, "result", first_.function.values[index(value)].shape_text(),
-                    second_.function.values[index(value)].shape_text());
-      matcher_.add(type.sizes[d]);
-    }
-    (*values_)[index(value)] = type;
+  void check_result(const RecordedOperation &operation, semantics::ValueId value) {
+    const TensorType &type = (*values_)[index(value)];
+    auto sizes_in = [&](std::size_t t) -> const std::vector<DimExpr> & {
+      return traces_[t]->function.values[index(value)].sizes;
+    };
+    require_all_from_first(
+        [&](std::size_t t) {
+          for (std::size_t d = 0; d < type.sizes.size(); ++d)
+            if (d >= sizes_in(t).size() || type.sizes[d].evaluate(traces_[t]->symbols) != *sizes_in(t)[d].constant())
+              return false;
+          return true;
+        },
+        [&](std::size_t t) {
+          fail_number(first_, *traces_[std::max<std::size_t>(t, 1)], operation, "result", semantics::shape_text(sizes_in(0)),
+                      semantics::shape_text(sizes_in(std::max<std::size_t>(t, 1))));
+        });
+    for (const DimExpr &size : type.sizes)
+      matcher_.add(size);
+  }
+  template <class Holds, class Fail> void require_all_from_first(const Holds &holds, const Fail &fail) {
+    if (!holds(0))
+      fail(0);
+    require_all(holds, fail);
   }
 
-  void merge_calls(MergedFunction &result) {
+  void merge_calls(MergedFunction &result, const std::vector<std::size_t> &place) {
     result.calls = first_.calls;
     for (std::size_t c = 0; c < first_.calls.size(); ++c) {
-      const ModuleCall &a = first_.calls[c];
+      ModuleCall &call = result.calls[c];
       std::vector<std::vector<DimExpr>> shapes;
-      if (c < second_.calls.size() && second_.calls[c].output_sizes.size() == a.output_sizes.size())
-        for (std::size_t o = 0; o < a.output_sizes.size(); ++o)
-          shapes.push_back(matched_shape(a.output_sizes[o], second_.calls[c].output_sizes[o]));
+      for (std::size_t o = 0; o < call.output_sizes.size(); ++o)
+        shapes.push_back(output_shape(c, o));
+      call.first_operation = place[call.first_operation];
+      call.last_operation = place[call.last_operation];
       result.call_shapes.push_back(std::move(shapes));
-      result.call_multiply_adds.push_back(multiply_adds(result.function, a));
+      result.call_multiply_adds.push_back(multiply_adds(result.function, call));
     }
   }
-  std::vector<DimExpr> matched_shape(const std::vector<int64_t> &a, const std::vector<int64_t> &b) const {
+
+  std::vector<DimExpr> output_shape(std::size_t call, std::size_t output) const {
+    const std::vector<int64_t> &sizes = first_.calls[call].output_sizes[output];
     std::vector<DimExpr> shape;
-    for (std::size_t d = 0; d < a.size() && d < b.size(); ++d)
-      shape.push_back(matcher_.match(a[d], b[d]).value_or(DimExpr(a[d])));
+    for (std::size_t d = 0; d < sizes.size(); ++d) {
+      Numbers numbers;
+      for (std::size_t t = 0; t < traces_.size(); ++t) {
+        const auto &calls = traces_[t]->calls;
+        const bool has = !matcher_.is_dropped(t) && call < calls.size() && output < calls[call].output_sizes.size() &&
+                         d < calls[call].output_sizes[output].size();
+        numbers.push_back(has ? calls[call].output_sizes[output][d] : 0);
+      }
+      shape.push_back(matcher_.match(numbers).value_or(DimExpr(sizes[d])));
+    }
     return shape;
   }
+
   // Of the operations that the called module ran itself.
   DimExpr multiply_adds(const semantics::RecordedFunction &function, const ModuleCall &call) const {
     DimExpr total = 0;
@@ -351,57 +513,72 @@ private:
     return total;
   }
 
-  const Trace &first_, &second_;
+  std::vector<const Trace *> traces_;
+  std::size_t required_;
+  const Trace &first_;
   SizeMatcher matcher_;
   std::vector<TensorType> *values_ = nullptr;
-  const RecordedOperation *operations_ = nullptr;
+  std::size_t index_ = 0; // of the operation at hand
 };
+
+//===----------------------------------------------------------------------===//
+// Sizes that are cases of their own
+//===----------------------------------------------------------------------===//
+
+/// Not negative but where `name` is `size`, which is 0 or 1.
+DimExpr unequal(const std::string &name, int64_t size) {
+  const DimExpr symbol = DimExpr::symbol(name);
+  return size == 0 ? symbol - 1 : 2 * (symbol - 1).at_least_zero() - symbol;
+}
+
+/// The first operation in which `special` is not like `general`.
+const semantics::Frames &first_difference(const Trace &general, const Trace &special) {
+  const auto &operations = special.function.operations;
+  std::size_t i = 0;
+  while (i < operations.size() && same_operation(general.function, special.function, i))
+    ++i;
+  if (i < operations.size())
+    return operations[i].frames;
+  return i < general.function.operations.size() ? general.function.operations[i].frames : general.function.frames;
+}
 
 } // namespace
 
-MergedFunction merge_traces(const Trace &first, const Trace &second) { return Merger(first, second).merge(); }
-
-void check_trace(const MergedFunction &merged, const Trace &third) {
-  const auto &expected = merged.function.operations, &found = third.function.operations;
-  Trace reference; // for messages
-  reference.function = merged.function;
-  reference.symbols = merged.symbols;
-  auto fail_size = [&](const RecordedOperation &operation, const std::string &what, const DimExpr &expression, int64_t number) {
-    fail_at(operation.frames,
-            what + " of " + operation_name(operation.name) +
-                " depends on a size that is known only at run time, in a way that can't be compiled\nit looks like " +
-                expression.text() + ", but with " + sizes_of_run(third) + " it is " + std::to_string(number) +
-                "\na part that is cut out must fit for every size, also small ones: the code must not clamp to, or "
-                "decide by, a size that is known only at run time");
-  };
-  for (std::size_t i = 0; i < std::max(expected.size(), found.size()); ++i) {
-    if (!same_operation(merged.function, third.function, i))
-      fail_structure(reference, third, i);
-    auto check_size = [&](const std::string &name, const DimExpr &size, const DimExpr &numbers) {
-      if (size.evaluate(third.symbols) != *numbers.constant())
-        fail_size(expected[i], "'" + name + "'", size, *numbers.constant());
-    };
-    for (const auto &[name, attribute] : expected[i].attributes) {
-      const Attribute &other = *find_attribute(found[i].attributes, name);
-      if (!same_but_for_sizes(attribute, other))
-        fail_structure(reference, third, i);
-      if (const auto *size = std::get_if<DimExpr>(&attribute))
-        check_size(name, *size, std::get<DimExpr>(other));
-      else if (const auto *sizes = std::get_if<std::vector<DimExpr>>(&attribute))
-        for (std::size_t d = 0; d < sizes->size(); ++d)
-          check_size(name, (*sizes)[d], std::get<std::vector<DimExpr>>(other)[d]);
+MergedFunction merge_traces(const std::vector<Trace> &traces, const std::vector<EdgeRun> &edges) {
+  std::vector<const Trace *> all;
+  for (const Trace &trace : traces)
+    all.push_back(&trace);
+  std::vector<const EdgeRun *> recorded;
+  for (const EdgeRun &edge : edges)
+    if (edge.trace) {
+      all.push_back(&*edge.trace);
+      recorded.push_back(&edge);
     }
-    for (semantics::ValueId result : expected[i].results) {
-      const TensorType &type = merged.function.values[static_cast<std::size_t>(result)];
-      const TensorType &numbers = third.function.values[static_cast<std::size_t>(result)];
-      for (std::size_t d = 0; d < type.sizes.size(); ++d)
-        if (d >= numbers.sizes.size() || type.sizes[d].evaluate(third.symbols) != *numbers.sizes[d].constant())
-          fail_size(expected[i], "the shape of the result", type.sizes[d],
-                    d < numbers.sizes.size() ? *numbers.sizes[d].constant() : 0);
+  Merger merger(all, traces.size());
+  MergedFunction result = merger.merge();
+  const Trace &first = traces.front();
+  for (const EdgeRun &edge : edges) {
+    const std::string is = edge.dimension + " = " + std::to_string(edge.size);
+    const DimExpr condition = unequal(edge.dimension, edge.size);
+    if (!edge.trace) {
+      result.function.conditions.push_back({condition, edge.error + "\nthis happens with " + is, edge.frames});
+      continue;
     }
+    const std::size_t place =
+        traces.size() + static_cast<std::size_t>(std::find(recorded.begin(), recorded.end(), &edge) - recorded.begin());
+    const bool alike = !merger.is_dropped(place) && edge.trace->function.operations.size() == first.function.operations.size() &&
+                       same_outputs(first.function, edge.trace->function) &&
+                       same_gradients(first.gradients, edge.trace->gradients);
+    if (alike || same_computation(result, *edge.trace))
+      continue;
+    result.function.conditions.push_back({condition,
+                                          "'" + edge.dimension + "' must not be " + std::to_string(edge.size) + ": with " + is +
+                                              " the model's code computes something else than with other sizes, for which '" +
+                                              first.function.name + "' is compiled",
+                                          first_difference(first, *edge.trace)});
+    result.special_sizes.push_back(result.function.conditions.size() - 1);
   }
-  if (!same_outputs(merged.function, third.function) || !same_gradients(merged.gradients, third.gradients))
-    fail_structure(reference, third, expected.size());
+  return result;
 }
 
 } // namespace kiln::detail

@@ -51,14 +51,18 @@ int64_t wrapTo(int64_t value, Type type) {
   return width == 1 ? value & 1 : llvm::SignExtend64(static_cast<uint64_t>(value), width);
 }
 
+/// The value's low bits, without its sign.
+int64_t withoutSign(int64_t value, Type type) {
+  const unsigned width = type.getIntOrFloatBitWidth();
+  return width == 64 ? value : value & static_cast<int64_t>(llvm::maskTrailingOnes<uint64_t>(width));
+}
+
+/// Beyond the range arith.fptosi gives poison. Here, as in compiled code and in PyTorch, what the processor's instruction gives for
+/// those and for NaN: the smallest value.
 int64_t toInteger(double value, Type type) {
-  // Beyond the range arith.fptosi gives poison; here the ends of the range, and 0 for NaN.
-  const double limit = std::ldexp(1.0, static_cast<int>(type.getIntOrFloatBitWidth()) - 1);
-  if (std::isnan(value))
-    return 0;
-  if (value >= limit)
-    return llvm::maxIntN(type.getIntOrFloatBitWidth());
-  return value < -limit ? llvm::minIntN(type.getIntOrFloatBitWidth()) : static_cast<int64_t>(value);
+  const unsigned width = type.getIntOrFloatBitWidth();
+  const double limit = std::ldexp(1.0, static_cast<int>(width) - 1), whole = std::trunc(value);
+  return whole >= -limit && whole < limit ? static_cast<int64_t>(whole) : llvm::minIntN(width);
 }
 
 double maximum(double a, double b) {
@@ -85,16 +89,19 @@ public:
     } else {
       Tensor numbers = tensor.to(DType::Int64).contiguous();
       lane.integers.assign(numbers.data<int64_t>(), numbers.data<int64_t>() + count);
+      for (int64_t &number : lane.integers)
+        number = wrapTo(number, value.getType());
     }
   }
 
-  Tensor result(Value value, ArrayRef<int64_t> sizes) {
+  /// `element` is the result's element type, which knows what is unsigned.
+  Tensor result(Value value, ArrayRef<int64_t> sizes, Type element) {
     std::vector<int64_t> shape(sizes.begin(), sizes.end());
     const Lane &lane = lanes.at(value);
     if (!isa<FloatType>(value.getType()))
-      return Tensor::from(std::span<const int64_t>(lane.integers), shape).to(*toDType(value.getType()));
+      return Tensor::from(std::span<const int64_t>(lane.integers), shape).to(*toDType(element));
     Tensor numbers = Tensor::from(std::span<const double>(lane.floats), shape);
-    return computeInDouble ? numbers : numbers.to(*toDType(value.getType()));
+    return computeInDouble ? numbers : numbers.to(*toDType(element));
   }
 
   void run(Operation *op) {
@@ -194,16 +201,20 @@ private:
         .Case([&](arith::XOrIOp) { return integers(op, [](int64_t a, int64_t b) { return a ^ b; }); })
         .Case([&](arith::MaxSIOp) { return integers(op, [](int64_t a, int64_t b) { return std::max(a, b); }); })
         .Case([&](arith::MinSIOp) { return integers(op, [](int64_t a, int64_t b) { return std::min(a, b); }); })
+        .Case([&](arith::MaxUIOp) {
+          return integers(op, [](uint64_t a, uint64_t b) { return static_cast<int64_t>(std::max(a, b)); });
+        })
+        .Case([&](arith::MinUIOp) {
+          return integers(op, [](uint64_t a, uint64_t b) { return static_cast<int64_t>(std::min(a, b)); });
+        })
         .Case([&](math::AbsIOp) {
           return integers(op, [](uint64_t a, uint64_t) { return static_cast<int64_t>(static_cast<int64_t>(a) < 0 ? 0 - a : a); });
         })
         .Case<arith::TruncIOp, arith::ExtUIOp, arith::ExtSIOp>([&](auto) {
-          // Extension without sign is of bools only, which are 0 and 1 here.
+          // Values are kept with their sign, but bools, which are 0 and 1.
           Type from = op->getOperand(0).getType();
-          if (isa<arith::ExtUIOp>(op) && !from.isInteger(1))
-            return false;
-          const bool negate = isa<arith::ExtSIOp>(op) && from.isInteger(1);
-          return integers(op, [negate](int64_t a, int64_t) { return negate ? -a : a; });
+          const bool negate = isa<arith::ExtSIOp>(op) && from.isInteger(1), isUnsigned = isa<arith::ExtUIOp>(op);
+          return integers(op, [=](int64_t a, int64_t) { return negate ? -a : isUnsigned ? withoutSign(a, from) : a; });
         })
         .Case([&](arith::CmpIOp compare) {
           return integers(op, [&](int64_t a, int64_t b) {
@@ -234,12 +245,13 @@ private:
       }
     } else if (isa<arith::SIToFPOp, arith::UIToFPOp>(op)) {
       Type from = op->getOperand(0).getType();
-      if (isa<arith::UIToFPOp>(op) && !from.isInteger(1))
+      const bool isUnsigned = isa<arith::UIToFPOp>(op);
+      if (isUnsigned && from.isInteger(64))
         return false;
       const bool negate = isa<arith::SIToFPOp>(op) && from.isInteger(1);
       for (int64_t value : lanes.at(op->getOperand(0)).integers) {
         // Straight to f32: through f64 a 64-bit integer would be rounded twice.
-        const int64_t number = negate ? -value : value;
+        const int64_t number = negate ? -value : isUnsigned ? withoutSign(value, from) : value;
         lane.floats.push_back(type.isF32() && !computeInDouble ? static_cast<float>(number)
                                                                : rounded(static_cast<double>(number), type));
       }
@@ -270,7 +282,7 @@ Tensor runScalarBody(FusedOp op, ArrayRef<Tensor> arguments, ArrayRef<int64_t> s
     runner.define(argument, tensor);
   for (Operation &scalar : body.without_terminator())
     runner.run(&scalar);
-  return runner.result(op.getYield().getValue(), sizes);
+  return runner.result(op.getYield().getValue(), sizes, op.getOutputType().getElementType());
 }
 
 } // namespace kiln::ir

@@ -104,7 +104,7 @@ LogicalResult FusedOp::verify() {
     FailureOr<RankedTensorType> anchorType = inferAnchorType(*this);
     if (failed(anchorType))
       return failure();
-    scalarTypes.push_back(anchorType->getElementType());
+    scalarTypes.push_back(scalarTypeOf(anchorType->getElementType()));
   } else if (getAnchorAttributes() || !getAnchorOperands().empty()) {
     return emitOpError("fused_c1: anchor attributes or operands without an anchor");
   }
@@ -113,7 +113,7 @@ LogicalResult FusedOp::verify() {
   for (unsigned index = 0; index < getExtraOperands().size(); ++index) {
     if (failed(verifyExtra(*this, index)))
       return failure();
-    scalarTypes.push_back(getElementTypeOrSelf(getExtraOperands()[index].getType()));
+    scalarTypes.push_back(scalarTypeOf(getElementTypeOrSelf(getExtraOperands()[index].getType())));
   }
   TypeRange argumentTypes = getBody().front().getArgumentTypes();
   if (!llvm::equal(argumentTypes, scalarTypes)) {
@@ -136,7 +136,7 @@ LogicalResult FusedOp::verifyRegions() {
 }
 
 LogicalResult YieldOp::verify() {
-  Type expected = cast<FusedOp>((*this)->getParentOp()).getOutputType().getElementType();
+  Type expected = scalarTypeOf(cast<FusedOp>((*this)->getParentOp()).getOutputType().getElementType());
   if (getValue().getType() != expected)
     return emitOpError("yield_c1: expected ") << expected << ", found " << getValue().getType();
   return success();

@@ -18,13 +18,8 @@ namespace {
 /// null.
 std::optional<APFloat> floatSplat(Value value, Attribute constant) {
   if (auto full = value.getDefiningOp<FullOp>()) {
-    auto type = dyn_cast<FloatType>(full.getDtype());
-    if (!type)
-      return std::nullopt;
-    APFloat converted = full.getValue();
-    bool losesInfo = false;
-    converted.convert(type.getFloatSemantics(), APFloat::rmNearestTiesToEven, &losesInfo);
-    return converted;
+    auto element = dyn_cast_if_present<FloatAttr>(full.getElement());
+    return element ? std::optional(element.getValue()) : std::nullopt;
   }
   auto splat = dyn_cast_if_present<SplatElementsAttr>(constant);
   if (splat && isa<FloatType>(splat.getElementType()))
@@ -124,10 +119,12 @@ OpFoldResult WhereOp::fold(FoldAdaptor adaptor) {
   if (getInput() == getOther())
     return ifTypeIs(getInput(), getType());
   std::optional<bool> holds;
-  if (auto full = getCondition().getDefiningOp<FullOp>())
-    holds = full.getValue().isNonZero(); // NaN is true, as everywhere in conversions to bool.
-  else if (std::optional<APInt> condition = integerSplat(adaptor.getCondition()))
+  if (auto full = getCondition().getDefiningOp<FullOp>()) {
+    if (auto element = dyn_cast_if_present<IntegerAttr>(full.getElement()))
+      holds = !element.getValue().isZero();
+  } else if (std::optional<APInt> condition = integerSplat(adaptor.getCondition())) {
     holds = !condition->isZero();
+  }
   if (!holds)
     return {};
   return ifTypeIs(*holds ? getInput() : getOther(), getType());

@@ -176,6 +176,9 @@ private:
       if (failed(define(function, input.value, body->getArgument(index), location)))
         return failure();
     }
+    for (const semantics::RecordedCondition &condition : function.conditions)
+      RequireOp::create(builder, locationOf("", condition.frames), DimAttr::get(&context, condition.expression),
+                        builder.getStringAttr(condition.message));
     for (const RecordedOperation &operation : function.operations)
       if (failed(importOperation(function, operation)))
         return failure();

@@ -154,14 +154,6 @@ std::optional<semantics::DimExpr> multiplyAdds(Operation *op) {
   return operation->multiply_adds(types, semanticAttributes(op));
 }
 
-bool hasScalarTypes(Operation *op) {
-  auto isScalar = [](Type type) {
-    Type element = getElementTypeOrSelf(type);
-    return isa<FloatType>(element) || element.isSignlessInteger();
-  };
-  return llvm::all_of(op->getOperandTypes(), isScalar) && llvm::all_of(op->getResultTypes(), isScalar);
-}
-
 bool areFloating(Operation *op, unsigned operand, unsigned result) {
   return isa<FloatType>(getElementTypeOrSelf(op->getOperand(operand).getType())) &&
          isa<FloatType>(getElementTypeOrSelf(op->getResult(result).getType()));

@@ -155,6 +155,11 @@ private:
   void runOperation(Operation *op) {
     if (auto constant = dyn_cast<ConstantOp>(op))
       return define(constant, promoted(toTensor(constant.getValue())));
+    if (auto require = dyn_cast<RequireOp>(op)) {
+      if (require.getCondition().getExpression().evaluate(symbols) < 0)
+        throw runtime::ValueError(require.getMessage().str());
+      return;
+    }
     if (auto read = dyn_cast<ReadOp>(op))
       return define(read, promoted(states.get(read.getState().str())));
     if (auto write = dyn_cast<WriteOp>(op))

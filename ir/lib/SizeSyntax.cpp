@@ -5,7 +5,7 @@
 //
 //   sum     := product (("+" | "-") product)*
 //   product := factor ("*" factor | "floordiv" integer)*
-//   factor  := "-" factor | integer | symbol | "(" sum ")"
+//   factor  := "-" factor | integer | symbol | "(" sum ")" | ("max" | "min") "(" sum "," sum ")"
 //
 //===----------------------------------------------------------------------===//
 
@@ -95,7 +95,21 @@ private:
     SMLoc location = parser.getCurrentLocation();
     if (failed(parser.parseOptionalKeyword(&name)))
       return parser.emitError(location, "expected a size: a number, a symbol or an expression in them");
+    // No word is reserved for these: a symbol is never followed by a parenthesis.
+    if ((name == "max" || name == "min") && succeeded(parser.parseOptionalLParen()))
+      return nested([&] { return extremum(name == "max"); });
     return compute([&] { return DimExpr::symbol(name); });
+  }
+
+  /// The two operands, after the opening parenthesis.
+  FailureOr<DimExpr> extremum(bool isMaximum) {
+    FailureOr<DimExpr> left = sum();
+    if (failed(left) || parser.parseComma())
+      return failure();
+    FailureOr<DimExpr> right = sum();
+    if (failed(right) || parser.parseRParen())
+      return failure();
+    return compute([&] { return isMaximum ? DimExpr::maximum(*left, *right) : DimExpr::minimum(*left, *right); });
   }
 
   template <class Parse> FailureOr<DimExpr> nested(Parse parse) {

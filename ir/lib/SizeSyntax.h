@@ -29,6 +29,10 @@ void printShape(mlir::OpAsmPrinter &printer, mlir::Operation *op, ShapeAttr shap
 mlir::ParseResult parseRange(mlir::OpAsmParser &parser, DimAttr &start, DimAttr &end, mlir::IntegerAttr &step);
 void printRange(mlir::OpAsmPrinter &printer, mlir::Operation *op, DimAttr start, DimAttr end, mlir::IntegerAttr step);
 
+/// "1.5", "3" or "#nn.dim<batch>"
+mlir::ParseResult parseFullValue(mlir::OpAsmParser &parser, mlir::Attribute &value);
+void printFullValue(mlir::OpAsmPrinter &printer, mlir::Operation *op, mlir::Attribute value);
+
 /// "type" where all are equal, else "(type, ...) -> type"
 mlir::ParseResult parseElementwiseTypes(mlir::OpAsmParser &parser, mlir::Type &input, mlir::Type &output);
 mlir::ParseResult parseElementwiseTypes(mlir::OpAsmParser &parser, mlir::Type &lhs, mlir::Type &rhs, mlir::Type &output);

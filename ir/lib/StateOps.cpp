@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "kiln/ir/Ops.h"
+#include "kiln/ir/Types.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinDialect.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
@@ -110,6 +111,26 @@ LogicalResult PreparedOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
   for (auto source : getSources().getAsRange<FlatSymbolRefAttr>())
     if (!symbolTable.lookupNearestSymbolFrom<StateOp>(getOperation(), source))
       return emitOpError("prepared_c2: there is no nn.state ") << source;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Conditions of a call
+//===----------------------------------------------------------------------===//
+
+LogicalResult RequireOp::verify() {
+  auto function = (*this)->getParentOfType<FunctionOpInterface>();
+  if (!function)
+    return emitOpError("require_c1: it is in no function");
+  for (const std::string &symbol : getCondition().getExpression().symbols()) {
+    const bool isSize = llvm::any_of(function.getArgumentTypes(), [&](Type type) {
+      return isNNTensorType(type) && llvm::any_of(sizesOf(cast<RankedTensorType>(type)),
+                                                  [&](const semantics::DimExpr &size) { return size.as_symbol() == symbol; });
+    });
+    // Open types have yet to get their names.
+    if (!isSize && llvm::none_of(function.getArgumentTypes(), isOpenTensorType))
+      return emitOpError("require_c1: no input of the function has the size '") << symbol << "'";
+  }
   return success();
 }
 

@@ -77,6 +77,11 @@ std::optional<DType> toDType(Type type) {
   return std::nullopt;
 }
 
+Type scalarTypeOf(Type elementType) {
+  auto integer = dyn_cast<IntegerType>(elementType);
+  return integer ? IntegerType::get(integer.getContext(), integer.getWidth()) : elementType;
+}
+
 bool isNNTensorType(Type type) {
   auto tensor = dyn_cast<RankedTensorType>(type);
   if (!tensor || !toDType(tensor.getElementType()))

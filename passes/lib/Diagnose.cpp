@@ -6,6 +6,7 @@
 
 #include "kiln/ir/Locations.h"
 #include "kiln/ir/Ops.h"
+#include "kiln/ir/Statistics.h"
 #include "kiln/passes/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/MapVector.h"
@@ -13,6 +14,8 @@
 using namespace mlir;
 
 namespace kiln::passes {
+
+static ir::Statistic numWarnings("nn-diagnose", "Number of warnings");
 
 #define GEN_PASS_DEF_DIAGNOSEPASS
 #include "kiln/passes/Passes.h.inc"

@@ -7,23 +7,22 @@
 
 #include "PassRemarks.h"
 #include "kiln/ir/Build.h"
+#include "kiln/ir/Statistics.h"
 #include "kiln/passes/Gradients.h"
 #include "kiln/passes/Passes.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/SetVector.h"
-#include "llvm/ADT/Statistic.h"
 
 using namespace mlir;
 
 namespace kiln::passes {
 
-#define DEBUG_TYPE "nn-differentiate"
-ALWAYS_ENABLED_STATISTIC(numRequests, "Number of nn.backward expanded");
-ALWAYS_ENABLED_STATISTIC(numDifferentiated, "Number of ops that gradients were built of");
-ALWAYS_ENABLED_STATISTIC(numBuilt, "Number of ops that gradients were built from");
-ALWAYS_ENABLED_STATISTIC(numStored, "Number of values of the forward computation that gradients read");
-ALWAYS_ENABLED_STATISTIC(numZeros, "Number of targets that their loss does not depend on");
+static ir::Statistic numRequests("nn-differentiate", "Number of nn.backward expanded");
+static ir::Statistic numDifferentiated("nn-differentiate", "Number of ops that gradients were built of");
+static ir::Statistic numBuilt("nn-differentiate", "Number of ops that gradients were built from");
+static ir::Statistic numStored("nn-differentiate", "Number of values of the forward computation that gradients read");
+static ir::Statistic numZeros("nn-differentiate", "Number of targets that their loss does not depend on");
 
 #define GEN_PASS_DEF_DIFFERENTIATEPASS
 #include "kiln/passes/Passes.h.inc"

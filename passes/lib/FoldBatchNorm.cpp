@@ -8,6 +8,7 @@
 #include "PassRemarks.h"
 #include "StateDependence.h"
 #include "kiln/ir/Build.h"
+#include "kiln/ir/Statistics.h"
 #include "kiln/passes/Interfaces.h"
 #include "kiln/passes/Passes.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -15,6 +16,9 @@
 using namespace mlir;
 
 namespace kiln::passes {
+
+static ir::Statistic numFolded("nn-fold-batch-norm", "Number of affine maps folded into weights");
+static ir::Statistic numMissed("nn-fold-batch-norm", "Number of affine maps left where they are");
 
 #define GEN_PASS_DEF_FOLDBATCHNORMPASS
 #include "kiln/passes/Passes.h.inc"

@@ -7,6 +7,7 @@
 
 #include "FusionRegion.h"
 #include "PassRemarks.h"
+#include "kiln/ir/Statistics.h"
 #include "kiln/passes/Interfaces.h"
 #include "kiln/passes/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -18,6 +19,11 @@
 using namespace mlir;
 
 namespace kiln::passes {
+
+static ir::Statistic numRegions("nn-fuse", "Number of regions formed");
+static ir::Statistic numAnchored("nn-fuse", "Number of regions with an anchor");
+static ir::Statistic numOps("nn-fuse", "Number of element-wise ops in regions");
+static ir::Statistic numMissed("nn-fuse", "Number of producers that could not join their consumer");
 
 #define GEN_PASS_DEF_FUSEPASS
 #include "kiln/passes/Passes.h.inc"

@@ -51,23 +51,18 @@ AffineMap operandMap(Operation *op, unsigned number) {
   return broadcastMap(typeOf(op->getOperand(number)), typeOf(op->getResult(0)));
 }
 
-/// The one number in `value`, of its element type; null when it is not the same known number in all elements.
+/// The one number in `value`, as a scalar of a body; null when it is not the same known number in all elements.
 static TypedAttr scalarConstant(Value value) {
-  Type type = typeOf(value).getElementType();
-  if (auto full = value.getDefiningOp<ir::FullOp>()) {
-    double number = full.getValue().convertToDouble();
-    if (isa<FloatType>(type))
-      return FloatAttr::get(type, number);
-    if (type.isInteger(1))
-      return IntegerAttr::get(type, number != 0);
-    // Beyond 2^53 a double is no exact integer, and beyond 2^63 the conversion is undefined.
-    return type.isSignlessInteger() && std::abs(number) <= 0x1p53 ? IntegerAttr::get(type, static_cast<int64_t>(number))
-                                                                  : TypedAttr();
-  }
+  Type type = ir::scalarTypeOf(typeOf(value).getElementType());
+  if (auto full = value.getDefiningOp<ir::FullOp>())
+    return full.getElement();
   DenseElementsAttr elements;
-  if (!matchPattern(value, m_Constant(&elements)) || !elements.isSplat() || type.isUnsignedInteger())
+  if (!matchPattern(value, m_Constant(&elements)) || !elements.isSplat())
     return {};
-  return cast<TypedAttr>(elements.getSplatValue<Attribute>());
+  auto splat = elements.getSplatValue<Attribute>();
+  if (auto integer = dyn_cast<IntegerAttr>(splat))
+    return IntegerAttr::get(type, integer.getValue());
+  return cast<TypedAttr>(splat);
 }
 
 //===----------------------------------------------------------------------===//
@@ -180,10 +175,13 @@ Operation *RegionBuilder::build() {
                                    anchorAttributes(), anchor ? ValueRange(anchor->getOperands()) : ValueRange(), extraValues,
                                    builder.getAffineMapArrayAttr(maps));
   body = &fused.getBody().emplaceBlock();
+  auto addScalar = [&](Value value) {
+    return body->addArgument(ir::scalarTypeOf(typeOf(value).getElementType()), value.getLoc());
+  };
   if (anchor)
-    scalars.map(anchor->getResult(0), body->addArgument(typeOf(anchor->getResult(0)).getElementType(), anchor->getLoc()));
+    scalars.map(anchor->getResult(0), addScalar(anchor->getResult(0)));
   for (Value value : extraValues)
-    body->addArgument(typeOf(value).getElementType(), value.getLoc());
+    addScalar(value);
 
   builder.setInsertionPointToStart(body);
   for (Operation *op : ops) {

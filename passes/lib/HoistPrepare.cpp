@@ -8,12 +8,18 @@
 #include "PassRemarks.h"
 #include "PreparedPool.h"
 #include "StateDependence.h"
+#include "kiln/ir/Statistics.h"
 #include "kiln/passes/Passes.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
 using namespace mlir;
 
 namespace kiln::passes {
+
+static ir::Statistic numSlots("nn-hoist-prepare", "Number of prepared values");
+static ir::Statistic numShared("nn-hoist-prepare", "Number of values that share the slot of an equal computation");
+static ir::Statistic numFunctions("nn-hoist-prepare", "Number of prepare functions made");
+static ir::Statistic numElements("nn-hoist-prepare", "Number of elements in all prepared values");
 
 #define GEN_PASS_DEF_HOISTPREPAREPASS
 #include "kiln/passes/Passes.h.inc"

@@ -8,11 +8,15 @@
 #include "PassRemarks.h"
 #include "StateDependence.h"
 #include "kiln/ir/Build.h"
+#include "kiln/ir/Statistics.h"
 #include "kiln/passes/Passes.h"
 
 using namespace mlir;
 
 namespace kiln::passes {
+
+static ir::Statistic numPacked("nn-layout", "Number of matrix products whose weight is read from panels");
+static ir::Statistic numMissed("nn-layout", "Number of matrix products whose weight stays as it is");
 
 #define GEN_PASS_DEF_LAYOUTPASS
 #include "kiln/passes/Passes.h.inc"
@@ -56,7 +60,7 @@ struct Layout : impl::LayoutPassBase<Layout> {
     } else {
       ++numMissed;
       missedRemark(linear, kPass, "pack") << remark::reason("{0}", reason);
-      if (!linear.getBias())
+      if (!linear.getBias() || addsBiasBeforeRounding(linear))
         return;
       product = ir::LinearOp::create(builder, location, linear.getInput(), linear.getWeight(), Value());
     }
@@ -69,9 +73,18 @@ struct Layout : impl::LayoutPassBase<Layout> {
   static std::string obstacle(ir::LinearOp linear, RankedTensorType weightType, const StateDependence &dependence) {
     if (!dependence.onStateAlone(linear.getWeight()))
       return "the weight is not fixed: " + dependence.reason(linear.getWeight());
+    if (!isa<FloatType>(weightType.getElementType()))
+      return "the weight holds integers, which have no kernel for panels";
     if (weightType.getNumElements() == 0)
       return "the weight has no elements";
+    if (linear.getBias() && addsBiasBeforeRounding(linear))
+      return "the bias is added before the sum is rounded to 16 bits";
     return {};
+  }
+
+  /// Sums of 16-bit floats are f32; an add of its own would see them rounded.
+  static bool addsBiasBeforeRounding(ir::LinearOp linear) {
+    return isa<Float16Type, BFloat16Type>(getElementTypeOrSelf(linear.getOutput().getType()));
   }
 };
 

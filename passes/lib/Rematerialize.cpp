@@ -8,22 +8,22 @@
 #include "FusionRegion.h"
 #include "PassRemarks.h"
 #include "PreparedPool.h"
+#include "kiln/ir/Statistics.h"
 #include "kiln/passes/Interfaces.h"
 #include "kiln/passes/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/SetVector.h"
-#include "llvm/ADT/Statistic.h"
 
 using namespace mlir;
 
 namespace kiln::passes {
 
-#define DEBUG_TYPE "nn-rematerialize"
-ALWAYS_ENABLED_STATISTIC(numValues, "Number of values that live shorter");
-ALWAYS_ENABLED_STATISTIC(numCopies, "Number of ops that were built to compute values again");
-ALWAYS_ENABLED_STATISTIC(numMissed, "Number of cheap values that live on because what they are computed from does not");
+static ir::Statistic numValues("nn-rematerialize", "Number of values that live shorter");
+static ir::Statistic numCopies("nn-rematerialize", "Number of ops that were built to compute values again");
+static ir::Statistic numMissed("nn-rematerialize",
+                               "Number of cheap values that live on because what they are computed from does not");
 
 #define GEN_PASS_DEF_REMATERIALIZEPASS
 #include "kiln/passes/Passes.h.inc"
@@ -204,18 +204,12 @@ private:
     builder.setInsertionPointToStart(&body);
     SmallVector<Value> scalars;
     for (Value operand : op->getOperands())
-      scalars.push_back(body.addArgument(scalarType(typeOf(operand).getElementType()), op->getLoc()));
+      scalars.push_back(body.addArgument(ir::scalarTypeOf(typeOf(operand).getElementType()), op->getLoc()));
     scalar.buildScalarBody(builder, op->getLoc(), scalars);
     unsigned cost = 0;
     for (Operation &part : body)
       cost += scalarCost(&part);
     return costs[op->getName()] = cost;
-  }
-
-  /// `arith` computes with signless integers.
-  static Type scalarType(Type elementType) {
-    auto integer = dyn_cast<IntegerType>(elementType);
-    return integer ? IntegerType::get(integer.getContext(), integer.getWidth()) : elementType;
   }
 
   void copy(Operation *op, OpOperand &use, const Recipe &recipe, Timeline &timeline) {

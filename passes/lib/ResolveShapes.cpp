@@ -8,6 +8,7 @@
 
 #include "kiln/ir/Locations.h"
 #include "kiln/ir/Ops.h"
+#include "kiln/ir/Statistics.h"
 #include "kiln/passes/Interfaces.h"
 #include "kiln/passes/Passes.h"
 #include "kiln/runtime/error.h"
@@ -19,6 +20,10 @@
 using namespace mlir;
 
 namespace kiln::passes {
+
+static ir::Statistic numRefined("nn-resolve-shapes", "Number of results whose type became more precise");
+static ir::Statistic numSymbols("nn-resolve-shapes", "Number of dimensions of arguments that were given a symbol");
+static ir::Statistic numStates("nn-resolve-shapes", "Number of states whose open sizes were found");
 
 #define GEN_PASS_DEF_RESOLVESHAPESPASS
 #include "kiln/passes/Passes.h.inc"

@@ -6,11 +6,16 @@
 
 #include "PassRemarks.h"
 #include "kiln/ir/Build.h"
+#include "kiln/ir/Statistics.h"
 #include "kiln/passes/Passes.h"
 
 using namespace mlir;
 
 namespace kiln::passes {
+
+static ir::Statistic numDropouts("nn-specialize-mode", "Number of dropouts removed");
+static ir::Statistic numBatchNorms("nn-specialize-mode", "Number of batch norms turned into affine maps");
+static ir::Statistic numTraining("nn-specialize-mode", "Number of ops left alone because they are in training mode");
 
 #define GEN_PASS_DEF_SPECIALIZEMODEPASS
 #include "kiln/passes/Passes.h.inc"

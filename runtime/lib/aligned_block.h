@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "kiln/runtime/error.h"
@@ -23,14 +25,15 @@ public:
   AlignedBlock(const AlignedBlock &) = delete;
   AlignedBlock &operator=(const AlignedBlock &) = delete;
 
-  /// At least `bytes` aligned bytes; what was there before is lost when the block grows.
-  std::byte *reserve(std::size_t bytes) {
+  /// At least `bytes` aligned bytes; what was there before is lost when the block grows. `owner` is for the message of an Error.
+  std::byte *reserve(std::size_t bytes, std::string_view owner) {
     if (bytes > bytes_) {
       std::free(std::exchange(data_, nullptr));
       bytes_ = 0;
-      data_ = static_cast<std::byte *>(std::aligned_alloc(kAlignment, aligned(bytes)));
+      if (bytes <= static_cast<std::size_t>(PTRDIFF_MAX)) // beyond that, rounding up could wrap around
+        data_ = static_cast<std::byte *>(std::aligned_alloc(kAlignment, aligned(bytes)));
       if (data_ == nullptr)
-        throw Error("can't allocate " + std::to_string(bytes) + " bytes of scratch memory");
+        throw Error(std::string(owner) + ": can't allocate " + std::to_string(bytes) + " bytes of scratch memory");
       bytes_ = aligned(bytes);
     }
     return data_;

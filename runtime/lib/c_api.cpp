@@ -2,6 +2,9 @@
 #include "kiln/runtime/c_api.h"
 
 #include <algorithm>
+#include <cstring>
+#include <memory>
+#include <mutex>
 #include <new>
 #include <optional>
 #include <string>
@@ -10,19 +13,26 @@
 #include "kiln/runtime/checkpoint.h"
 #include "kiln/runtime/files.h"
 #include "kiln/runtime/model.h"
+#include "strided_copy.h"
 
 using namespace kiln::runtime;
 
 namespace {
 
-/// A host's parallel_for as an Executor.
+/// A host's parallel_for as an Executor. A host in C++ may throw from it; the error is the host's own, not the runtime's.
 class HostExecutor final : public Executor {
 public:
   explicit HostExecutor(const kiln_runtime_options &options)
       : parallel_for_(options.parallel_for), executor_(options.executor) {}
   void parallel_for(int64_t count, TaskRef task) override {
-    parallel_for_(
-        executor_, [](void *argument, int64_t index) { (*static_cast<const TaskRef *>(argument))(index); }, &task, count);
+    try {
+      parallel_for_(
+          executor_, [](void *argument, int64_t index) { (*static_cast<const TaskRef *>(argument))(index); }, &task, count);
+    } catch (const std::exception &error) {
+      throw Error(std::string("the host's parallel_for threw an exception: ") + error.what());
+    } catch (...) {
+      throw Error("the host's parallel_for threw an exception of unknown type");
+    }
   }
 
 private:
@@ -83,18 +93,57 @@ TensorView view_of(const kiln_tensor &tensor) {
     require(tensor.sizes, "sizes of a tensor");
   const auto dtype = static_cast<DType>(tensor.dtype);
   const std::span<const int64_t> sizes(tensor.sizes, tensor.rank);
-  int64_t bytes = static_cast<int64_t>(element_size(dtype));
-  for (int64_t size : sizes)
-    if (size < 0 || __builtin_mul_overflow(bytes, size, &bytes))
-      throw ValueError("a tensor of sizes " + shape_text(sizes) + " has a negative size, or more bytes than there can be");
-  if (bytes != 0)
+  if (std::ranges::any_of(sizes, [](int64_t size) { return size < 0; }) || !fits_memory(sizes, {}, element_size(dtype)))
+    throw ValueError("a tensor of sizes " + shape_text(sizes) + " has a negative size, or more bytes than there can be");
+  if (element_count(sizes) != 0)
     require(tensor.data, "data of a tensor");
   return {tensor.data, dtype, sizes, tensor.strides ? std::span(tensor.strides, tensor.rank) : std::span<const int64_t>()};
 }
 
-/// Kept by each thread, so that a call allocates nothing after the first.
+/// What one call's tensors look like to the runtime.
 struct CallViews {
   std::vector<TensorView> inputs, outputs;
+};
+
+/// Views that no call uses now, kept so that a call allocates nothing after the first. A call in progress owns its own: while it
+/// runs, the host's parallel_for may call again on the same thread, or go on with the call on another one.
+class SpareViews {
+public:
+  std::unique_ptr<CallViews> take() {
+    {
+      std::lock_guard lock(mutex_);
+      if (!spare_.empty()) {
+        std::unique_ptr<CallViews> views = std::move(spare_.back());
+        spare_.pop_back();
+        return views;
+      }
+      spare_.reserve(++made_); // giving back never fails
+    }
+    return std::make_unique<CallViews>();
+  }
+  void give_back(std::unique_ptr<CallViews> views) noexcept {
+    std::lock_guard lock(mutex_);
+    spare_.push_back(std::move(views));
+  }
+
+private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<CallViews>> spare_;
+  std::size_t made_ = 0;
+};
+
+/// The views of one call, given back with it.
+class OwnViews {
+public:
+  explicit OwnViews(SpareViews &spare) : spare_(spare), views_(spare.take()) {}
+  ~OwnViews() { spare_.give_back(std::move(views_)); }
+  OwnViews(const OwnViews &) = delete;
+  OwnViews &operator=(const OwnViews &) = delete;
+  CallViews *operator->() const { return views_.get(); }
+
+private:
+  SpareViews &spare_;
+  std::unique_ptr<CallViews> views_;
 };
 
 std::span<const TensorView> fill(std::vector<TensorView> &views, const kiln_tensor *tensors, uint32_t count,
@@ -107,15 +156,19 @@ std::span<const TensorView> fill(std::vector<TensorView> &views, const kiln_tens
   return views;
 }
 
-/// The part of options that this version knows and the host has.
+/// Size of the options in version 1.0, the first: no host has shorter ones.
+constexpr std::size_t kFirstOptionsSize = 24;
+
+/// The part of options that this version knows; what an earlier version's host lacks is 0.
 kiln_runtime_options known(const kiln_runtime_options *options) {
   kiln_runtime_options result{};
   if (options == nullptr)
     return result;
-  if (options->struct_size < sizeof(kiln_runtime_options))
+  if (options->struct_size < kFirstOptionsSize)
     throw ValueError("options have struct_size " + std::to_string(options->struct_size) + ": expected " +
                      std::to_string(sizeof(kiln_runtime_options)));
-  return *options;
+  std::memcpy(&result, options, std::min<std::size_t>(options->struct_size, sizeof result));
+  return result;
 }
 
 void describe(const std::vector<Argument> &arguments, kiln_runtime_argument *result, uint32_t *count) {
@@ -137,6 +190,7 @@ struct kiln_runtime_program {
 struct kiln_runtime_model {
   std::optional<HostExecutor> host; // outlives the model, which refers to it
   Model model;
+  SpareViews spare_views;
 
   kiln_runtime_model(const Program &program, const kiln_runtime_options &options)
       : host(options.parallel_for ? std::optional<HostExecutor>(options) : std::nullopt),
@@ -247,9 +301,9 @@ kiln_status kiln_runtime_call(kiln_runtime_model *model, const char *function, c
     std::optional<HostExecutor> host;
     if (chosen.parallel_for != nullptr)
       call.executor = &host.emplace(chosen);
-    thread_local CallViews views;
-    const auto input_views = fill(views.inputs, inputs, input_count, "inputs");
-    model->model.call(function, input_views, fill(views.outputs, outputs, output_count, "outputs"), call);
+    const OwnViews views(model->spare_views);
+    const auto input_views = fill(views->inputs, inputs, input_count, "inputs");
+    model->model.call(function, input_views, fill(views->outputs, outputs, output_count, "outputs"), call);
   });
 }
 

@@ -85,10 +85,14 @@ std::string value_text(const Tensor &exact, int64_t index) {
 } // namespace
 
 Tensor read_input(const std::string &text, const Argument &argument, std::size_t position) {
-  if (text.starts_with("zeros:"))
-    return Tensor(parse_sizes(text, std::string_view(text).substr(6)), argument.dtype);
-  if (text.starts_with("random:"))
-    return random_tensor(parse_sizes(text, std::string_view(text).substr(7)), argument.dtype, position);
+  if (const bool zeros = text.starts_with("zeros:"); zeros || text.starts_with("random:")) {
+    std::vector<int64_t> sizes = parse_sizes(text, std::string_view(text).substr(text.find(':') + 1));
+    try {
+      return zeros ? Tensor(std::move(sizes), argument.dtype) : random_tensor(std::move(sizes), argument.dtype, position);
+    } catch (const Error &error) { // more than there can be, or than this machine has
+      throw ValueError("input '" + std::string(argument.name) + "', " + text + ": " + error.what());
+    }
+  }
   const std::size_t colon = text.rfind(':');
   std::error_code ignored;
   if (colon == std::string::npos || std::filesystem::exists(text, ignored))

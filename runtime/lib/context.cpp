@@ -12,12 +12,7 @@ namespace kiln::runtime {
 
 namespace {
 
-int64_t numel(const TensorView &view) {
-  int64_t count = 1;
-  for (int64_t size : view.sizes)
-    count *= size;
-  return count;
-}
+int64_t numel(const TensorView &view) { return element_count(view.sizes); }
 
 std::size_t bytes_of(const TensorView &view) { return static_cast<std::size_t>(numel(view)) * element_size(view.dtype); }
 
@@ -146,13 +141,12 @@ void ContextParts::call_into(ModelParts &model, std::string_view function, std::
   std::string sizes;
   for (std::size_t i = 0; i < symbols.size(); ++i)
     sizes += std::string(i == 0 ? "" : ", ") + std::string(function.symbols[i]) + " = " + std::to_string(symbols[i]);
-  const std::string start = std::string(function.name) + ": inputs with " + sizes;
   if (verdict == -1)
-    throw ValueError(start + " need more memory than there can be");
+    throw ValueError(std::string(function.name) + ": inputs with " + sizes + " need more memory than there can be");
   const uint64_t condition = static_cast<uint64_t>(-2 - verdict);
-  throw ValueError(start + " are too small\nthe function slices them, which needs " +
-                   (condition < function.descriptor->condition_count ? function.descriptor->conditions[condition] : "its sizes") +
-                   " to be 0 or more");
+  throw ValueError((condition < function.descriptor->condition_count ? std::string(function.descriptor->conditions[condition])
+                                                                     : "the function is not for these sizes") +
+                   "\n  in a call of '" + std::string(function.name) + "' with " + sizes);
 }
 
 void ContextParts::bind(const Function &function, std::span<const TensorView> inputs) {
@@ -182,41 +176,41 @@ void ContextParts::run(ModelParts &model, std::size_t index, std::span<const Ten
         fail_outputs_overlap(function, j, i);
   }
 
-  Executor *host = options.executor != nullptr ? options.executor : model.executor;
-  const bool exclusive = !function.writes.empty();
-  auto locked = [&](Executor &executor) {
+  // `preparing` runs prepare functions, which other callers wait for: never the host's code.
+  auto with_executors = [&](Executor &executor, Executor &preparing) {
+    const StateLock::Hold hold(model.lock, function.writes.empty() ? StateLock::Kind::Shared : StateLock::Kind::Exclusive);
     stage(model, function, inputs, outputs);
+    model.make_ready(index, preparing);
     execute(model, index, executor);
     for (std::size_t i = 0; i < outputs.size(); ++i)
       if (output_pointers_[i] != outputs[i].data)
         scatter(outputs[i].data, outputs[i].sizes, outputs[i].strides, output_pointers_[i],
                 element_size(outputs[i].dtype));
   };
-  auto with_executor = [&](Executor &executor) {
-    if (exclusive) {
-      std::lock_guard lock(model.lock);
-      locked(executor);
-    } else {
-      std::shared_lock lock(model.lock);
-      locked(executor);
-    }
-  };
-  if (host != nullptr)
-    return with_executor(*host);
+  if (Executor *host = options.executor != nullptr ? options.executor : model.executor) {
+    CallingThread alone;
+    return with_executors(*host, alone);
+  }
   LimitedPool pool(*model.pool, options.threads);
-  with_executor(pool);
+  with_executors(pool, pool);
 }
 
 void ContextParts::stage(const ModelParts &model, const Function &function, std::span<const TensorView> inputs,
                          std::span<const TensorView> outputs) {
   // First what must be staged and how much that is, since the block may move when it grows; null marks what waits for a place.
+  // Tensors that were expanded may have more bytes than there is memory, each and together.
   std::size_t bytes = 0;
+  auto add = [&](const TensorView &view) {
+    if (__builtin_add_overflow(bytes, aligned(bytes_of(view)), &bytes))
+      throw ValueError(std::string(function.name) + ": inputs and outputs that are not contiguous need more memory than there can be");
+  };
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const Extent extent = extent_of(inputs[i]);
     const bool may_change = !function.writes.empty() && model.overlaps_state(extent.begin, extent.end);
     const bool direct = extent.begin == extent.end || (is_direct(inputs[i]) && !may_change);
     input_pointers_[i] = direct ? inputs[i].data : nullptr;
-    bytes += direct ? 0 : aligned(bytes_of(inputs[i]));
+    if (!direct)
+      add(inputs[i]);
   }
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const Extent extent = extent_of(outputs[i]);
@@ -224,11 +218,12 @@ void ContextParts::stage(const ModelParts &model, const Function &function, std:
                                       [&](const TensorView &input) { return extent.overlaps(extent_of(input)); });
     const bool direct = extent.begin == extent.end || (is_direct(outputs[i]) && !is_input);
     output_pointers_[i] = direct ? outputs[i].data : nullptr;
-    bytes += direct ? 0 : aligned(bytes_of(outputs[i]));
+    if (!direct)
+      add(outputs[i]);
   }
   if (bytes == 0)
     return;
-  std::byte *place = staging_.reserve(bytes);
+  std::byte *place = staging_.reserve(bytes, function.name);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (input_pointers_[i] != nullptr || numel(inputs[i]) == 0)
       continue;
@@ -246,18 +241,27 @@ void ContextParts::stage(const ModelParts &model, const Function &function, std:
 
 void ContextParts::execute(ModelParts &model, std::size_t index, Executor &executor) {
   const Function &function = model.program.functions()[index];
-  model.make_ready(index, executor);
-  kiln_call call = make_call(executor);
+  CallServices services(executor);
+  kiln_call call = services.make_call();
   call.symbols = symbols_.data();
   call.inputs = input_pointers_.data();
   call.outputs = output_pointers_.data();
   call.state = model.state_pointers.data();
   call.prepared = model.prepared_pointers.data();
-  call.arena = arena_.reserve(static_cast<std::size_t>(arena_bytes_));
+  call.arena = arena_.reserve(static_cast<std::size_t>(arena_bytes_), function.name);
+  // A call that failed, in whatever way, may have written some of its states before.
+  struct Mark {
+    ModelParts &model;
+    const Function &function;
+    bool complete = false;
+    ~Mark() {
+      if (!function.writes.empty())
+        model.mark_changed(function.writes, complete);
+    }
+  } mark{model, function};
   const int32_t status = function.descriptor->run[static_cast<int>(model.instruction_set)](&call);
-  // A call that failed may have written some of its states before.
-  if (!function.writes.empty())
-    model.mark_changed(function.writes, status == KILN_OK);
+  mark.complete = status == KILN_OK && !services.failed();
+  services.rethrow();
   if (status != KILN_OK)
     throw_status(model.program, std::string(function.name), status, call);
 }

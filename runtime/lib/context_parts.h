@@ -30,6 +30,9 @@ struct ContextParts {
   /// Sizes of output `index` of the function that was bound last.
   std::span<const int64_t> sizes_of(const Function &function, std::size_t index) const;
 
+  /// A Context's: a call of it is under way.
+  bool in_use = false;
+
 private:
   std::span<const TensorView> views(std::span<const Tensor> tensors);
   void run(ModelParts &model, std::size_t index, std::span<const TensorView> inputs,

@@ -1,6 +1,8 @@
 // Entry checks and their messages: dtype first, then rank, then the first dimension that is wrong, then both shapes whole.
 #include "entry_check.h"
 
+#include "strided_copy.h"
+
 namespace kiln::runtime {
 
 namespace {
@@ -33,6 +35,14 @@ void check_kind(const Function &function, const char *kind, const Argument &argu
     throw ValueError(place(function, kind, argument) + "expected " +
                      dimensions(static_cast<std::size_t>(argument.rank)) + ", found " +
                      std::to_string(view.sizes.size()) + expected_and_found(expected_shape, argument, view));
+}
+
+/// What comes after the entry multiplies sizes and strides freely.
+void check_memory(const Function &function, const char *kind, const Argument &argument, const TensorView &view) {
+  if (!fits_memory(view.sizes, view.strides, element_size(view.dtype)))
+    throw ValueError(place(function, kind, argument) + "sizes " + shape_text(view.sizes) +
+                     (view.strides.empty() ? "" : " with strides " + shape_text(view.strides)) +
+                     " reach further than there can be memory");
 }
 
 [[noreturn]] void fail_count(const Function &function, std::size_t found) {
@@ -106,6 +116,7 @@ void check_inputs(const Function &function, std::span<const TensorView> inputs, 
       else if (value != size)
         fail_symbol(function, inputs, i, d);
     }
+    check_memory(function, "input", argument, inputs[i]);
   }
 }
 
@@ -132,6 +143,7 @@ void check_output(const Function &function, std::size_t index, const TensorView 
                          " in dimension " + std::to_string(d) + ", found " + std::to_string(output.sizes[d]) +
                          expected_and_found(shape, argument, output));
   }
+  check_memory(function, kind, argument, output);
   for (std::size_t d = 0; d < output.strides.size(); ++d)
     if (output.strides[d] == 0 && output.sizes[d] > 1)
       throw ValueError("unsupported operation: more than one element of the written-to tensor refers to a single memory "

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "kiln/runtime/error.h"
 #include "kiln/runtime/tensor.h"
 
 namespace kiln::runtime {
@@ -45,6 +46,17 @@ private:
   std::byte *data_;
   std::size_t size_;
 };
+
+/// Runs `make`, which builds a tensor from what a file says about it; what it refuses becomes a FileError at `where` of the file.
+template <class Make> auto from_file(const std::string &path, const std::string &where, Make make) {
+  try {
+    return make();
+  } catch (const FileError &) {
+    throw;
+  } catch (const Error &error) {
+    throw FileError(path, where, error.what());
+  }
+}
 
 /// Storage for elements of type `dtype` at `offset` of the file: the mapped memory itself, or a copy when it is not aligned for the
 /// type. The caller has checked the bounds. Booleans come out as 0 and 1: any other byte is true, and no C++ bool may hold it.

@@ -21,8 +21,13 @@ ModelParts::ModelParts(Program program, const ModelOptions &options)
     own_pool = std::make_unique<ThreadPool>(options.threads);
   if (executor == nullptr)
     pool = own_pool ? own_pool.get() : &ThreadPool::shared();
-  lay_out_state();
-  lay_out_prepared_values();
+  try {
+    lay_out_state();
+    lay_out_prepared_values();
+  } catch (const Error &error) { // too large for this machine: the message says how much, not of what
+    throw Error(std::string(error.what()) + "\n  for the state and the prepared values of program '" +
+                std::string(this->program.name()) + "' (" + this->program.origin() + ")");
+  }
   make_plans();
 }
 
@@ -87,7 +92,7 @@ IncompatibleKeys Model::load_state_dict(const StateDict &source, bool strict) {
   std::vector<std::string> modules;
   for (const ModuleEntry &module : program().modules())
     modules.push_back(module.path);
-  std::lock_guard lock(parts_->lock);
+  const StateLock::Hold hold(parts_->lock, StateLock::Kind::Exclusive);
   IncompatibleKeys keys = copy_state_dict(std::string(program().model_type()), targets, source, strict, modules);
   std::vector<uint32_t> loaded;
   for (const StateName &name : program().state_names())
@@ -102,7 +107,7 @@ void Model::update_state(const std::function<void()> &write) {
   std::vector<uint32_t> all(parts_->states.size());
   for (std::size_t i = 0; i < all.size(); ++i)
     all[i] = static_cast<uint32_t>(i);
-  std::lock_guard lock(parts_->lock);
+  const StateLock::Hold hold(parts_->lock, StateLock::Kind::Exclusive);
   // Also when `write` throws half way: what it wrote until then is there.
   struct Mark {
     ModelParts &parts;
@@ -187,12 +192,35 @@ Context::~Context() = default;
 Context::Context(Context &&) noexcept = default;
 Context &Context::operator=(Context &&) noexcept = default;
 
+namespace {
+
+/// A context is in use while one lives.
+class InUse {
+public:
+  explicit InUse(ContextParts &context) : context_(context) { context_.in_use = true; }
+  ~InUse() { context_.in_use = false; }
+  InUse(const InUse &) = delete;
+  InUse &operator=(const InUse &) = delete;
+
+private:
+  ContextParts &context_;
+};
+
+} // namespace
+
+// A call within a call of the same context, by way of the host's executor, works with a context of the model's.
 template <class Inputs>
 std::vector<Tensor> Context::call_new(std::string_view function, Inputs inputs, const CallOptions &options) {
+  if (parts_->in_use)
+    return Borrowed(*model_)->call_new(*model_, function, inputs, options);
+  const InUse mark(*parts_);
   return parts_->call_new(*model_, function, inputs, options);
 }
 template <class Inputs, class Outputs>
 void Context::call_into(std::string_view function, Inputs inputs, Outputs outputs, const CallOptions &options) {
+  if (parts_->in_use)
+    return Borrowed(*model_)->call_into(*model_, function, inputs, outputs, options);
+  const InUse mark(*parts_);
   parts_->call_into(*model_, function, inputs, outputs, options);
 }
 

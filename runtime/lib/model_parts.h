@@ -4,38 +4,15 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
-#include <shared_mutex>
+#include <string>
 #include <vector>
 
 #include "aligned_block.h"
 #include "context_parts.h"
 #include "kiln/runtime/model.h"
+#include "state_lock.h"
 
 namespace kiln::runtime {
-
-/// A shared mutex in which writers don't starve: readers that arrive while a writer waits let it go first. (std::shared_mutex leaves
-/// that open, and glibc's prefers readers: under steady calls new weights would never get in.)
-class StateLock {
-public:
-  void lock() {
-    waiting_.fetch_add(1, std::memory_order_relaxed);
-    std::lock_guard turn(turnstile_);
-    mutex_.lock();
-    waiting_.fetch_sub(1, std::memory_order_relaxed);
-  }
-  void unlock() { mutex_.unlock(); }
-  void lock_shared() {
-    if (waiting_.load(std::memory_order_relaxed) != 0)
-      std::lock_guard turn(turnstile_);
-    mutex_.lock_shared();
-  }
-  void unlock_shared() { mutex_.unlock_shared(); }
-
-private:
-  std::shared_mutex mutex_;
-  std::mutex turnstile_;
-  std::atomic<int> waiting_{0};
-};
 
 /// What one function needs before it can run, worked out once.
 struct FunctionPlan {
@@ -47,7 +24,8 @@ struct ModelParts {
   ModelParts(Program program, const ModelOptions &options);
 
   /// Makes all that `function` reads ready: throws ValueError when state has no value, runs prepare functions whose sources changed.
-  /// The caller holds `lock`, shared or not.
+  /// The caller holds `lock`, shared or not. `executor` runs no code of the host's: other callers wait while prepare functions run,
+  /// and host code could call the model.
   void make_ready(std::size_t function, Executor &executor) {
     if (ready[function].load(std::memory_order_acquire) != epoch)
       make_ready_slowly(function, executor);
@@ -76,7 +54,7 @@ struct ModelParts {
   std::vector<FunctionPlan> plans;
 
   /// Shared for calls that read state, exclusive for those that write it.
-  StateLock lock;
+  StateLock lock{"program '" + std::string(program.name()) + "'"};
   // Guarded by `lock`. `epoch` is the version at which something last changed that some function must look at.
   uint64_t version = 1, epoch = 1;
   std::vector<uint64_t> state_versions;

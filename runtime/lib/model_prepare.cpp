@@ -121,12 +121,15 @@ void ModelParts::make_ready_slowly(std::size_t function, Executor &executor) {
 void ModelParts::run_prepare(std::size_t index, Executor &executor) {
   const Prepare &prepare = program.prepares()[index];
   prepared_versions_[index] = 0; // while it runs, and if it fails, the value is none
-  kiln_call call = make_call(executor);
+  CallServices services(executor);
+  kiln_call call = services.make_call();
   call.outputs = prepare_targets_[index].data();
   call.state = state_pointers.data();
   call.prepared = prepared_pointers.data();
-  call.arena = prepare_arena_.reserve(prepare.arena_bytes);
-  if (int32_t status = prepare.descriptor->run[static_cast<int>(instruction_set)](&call); status != KILN_OK)
+  call.arena = prepare_arena_.reserve(prepare.arena_bytes, prepare.name);
+  const int32_t status = prepare.descriptor->run[static_cast<int>(instruction_set)](&call);
+  services.rethrow();
+  if (status != KILN_OK)
     throw_status(program, std::string(prepare.name), status, call);
   prepared_versions_[index] = version;
 }

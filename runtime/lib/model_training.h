@@ -1,8 +1,6 @@
 // What the training members of Model share: reading and replacing states under the lock. Internal.
 #pragma once
 
-#include <mutex>
-#include <shared_mutex>
 #include <string>
 #include <vector>
 
@@ -13,11 +11,11 @@ namespace kiln::runtime {
 
 /// Runs `body` while no call writes state, or while no call is in flight.
 template <class Body> auto while_reading(ModelParts &parts, Body body) {
-  std::shared_lock lock(parts.lock);
+  const StateLock::Hold hold(parts.lock, StateLock::Kind::Shared);
   return body();
 }
 template <class Body> auto while_writing(ModelParts &parts, Body body) {
-  std::lock_guard lock(parts.lock);
+  const StateLock::Hold hold(parts.lock, StateLock::Kind::Exclusive);
   return body();
 }
 

@@ -183,13 +183,14 @@ private:
         (factors += factors.empty() ? "" : " * ") += factor;
       begin = i + 3;
     }
-    if (negative)
-      coefficient = -coefficient;
-    auto place = std::ranges::find(terms_, factors, &Term::first);
-    if (place == terms_.end())
-      terms_.emplace_back(std::move(factors), coefficient);
-    else
-      overflowed |= __builtin_add_overflow(place->second, coefficient, &place->second);
+    if (!overflowed) { // what overflowed can't be negated
+      coefficient = negative ? -coefficient : coefficient;
+      auto place = std::ranges::find(terms_, factors, &Term::first);
+      if (place == terms_.end())
+        terms_.emplace_back(std::move(factors), coefficient);
+      else
+        overflowed = __builtin_add_overflow(place->second, coefficient, &place->second);
+    }
     if (overflowed)
       throw ValueError("the sum of multiply-adds does not fit 64 bits");
   }

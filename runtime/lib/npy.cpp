@@ -165,7 +165,7 @@ Tensor load_npy(const std::string &path) {
     throw FileError(
         path, "offset 8",
         fmt::format("the header is {} bytes long, but only {} follow; the file is truncated", length, file->size() - begin));
-  Header header = HeaderParser(path, file->text(begin, length), begin).parse();
+  const Header header = HeaderParser(path, file->text(begin, length), begin).parse();
 
   const std::string &descr = *header.descr;
   const char order = descr.empty() ? '\0' : descr[0];
@@ -177,7 +177,7 @@ Tensor load_npy(const std::string &path) {
                                 descr));
   const DType dtype = code->dtype;
   const std::size_t item_bytes = element_size(dtype), data_begin = begin + length;
-  std::vector<int64_t> &shape = *header.shape;
+  const std::vector<int64_t> &shape = *header.shape;
   uint64_t bytes = item_bytes;
   bool overflowed = false;
   if (std::ranges::find(shape, 0) != shape.end())
@@ -190,17 +190,20 @@ Tensor load_npy(const std::string &path) {
                                : fmt::format("shape {} of '{}' needs {} bytes, but {} follow", shape_text(shape), descr, bytes,
                                              file->size() - data_begin));
 
-  auto storage = mapped_storage(file, data_begin, bytes, dtype);
-  if (order == '>')
-    swap_byte_order(storage->data(), storage->bytes(), item_bytes);
-  if (!*header.fortran_order) {
-    auto strides = contiguous_strides(shape);
-    return Tensor(std::move(storage), std::move(shape), std::move(strides), 0, dtype);
-  }
-  // Fortran order is the C order of the reversed sizes.
-  std::vector<int64_t> reversed(shape.rbegin(), shape.rend()), strides = contiguous_strides(reversed);
-  std::ranges::reverse(strides);
-  return Tensor(std::move(storage), std::move(shape), std::move(strides), 0, dtype);
+  return from_file(path, fmt::format("shape {}", shape_text(shape)), [&] {
+    auto storage = mapped_storage(file, data_begin, bytes, dtype);
+    if (order == '>')
+      swap_byte_order(storage->data(), storage->bytes(), item_bytes);
+    // Fortran order is the C order of the reversed sizes.
+    std::vector<int64_t> strides;
+    if (*header.fortran_order) {
+      strides = contiguous_strides(std::vector<int64_t>(shape.rbegin(), shape.rend()));
+      std::ranges::reverse(strides);
+    } else {
+      strides = contiguous_strides(shape);
+    }
+    return Tensor(std::move(storage), shape, std::move(strides), 0, dtype);
+  });
 }
 
 void save_npy(const std::string &path, const Tensor &tensor) {

@@ -14,8 +14,7 @@ std::shared_ptr<const ProgramParts> read(std::string origin, const kiln_program 
   auto parts = std::make_shared<ProgramParts>();
   parts->library = std::move(library);
   parts->origin = std::move(origin);
-  parts->descriptor = descriptor;
-  read_descriptor(*parts);
+  read_descriptor(*parts, descriptor);
   return parts;
 }
 
@@ -64,9 +63,9 @@ Program Program::from(const kiln_program *descriptor) {
   return Program(read(std::move(origin), descriptor, nullptr));
 }
 
-std::string_view Program::name() const { return parts_->descriptor->name; }
-std::string_view Program::fingerprint() const { return parts_->descriptor->fingerprint; }
-std::string_view Program::target() const { return parts_->descriptor->target; }
+std::string_view Program::name() const { return parts_->descriptor.name; }
+std::string_view Program::fingerprint() const { return parts_->descriptor.fingerprint; }
+std::string_view Program::target() const { return parts_->descriptor.target; }
 const std::string &Program::origin() const { return parts_->origin; }
 std::span<const Function> Program::functions() const { return parts_->functions; }
 std::span<const State> Program::states() const { return parts_->states; }

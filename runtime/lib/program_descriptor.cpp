@@ -1,12 +1,14 @@
 // Checking a descriptor: every rule of abi.h that can be checked is, once, so that nothing after this asks again.
 //
 // A descriptor comes from our own compiler, but perhaps from another version of it, or from a damaged file. Structs are read with the
-// artifact's own struct_size as stride: an artifact of an earlier minor version has shorter ones.
+// artifact's own struct_size as stride, and copied: an artifact of an earlier minor version has shorter ones, and the members that
+// these lack are zero in the copies.
 #include <algorithm>
 #include <climits>
-#include <cstddef>
+#include <cstring>
 #include <set>
 
+#include "aligned_block.h"
 #include "program_parts.h"
 
 namespace kiln::runtime {
@@ -16,19 +18,51 @@ namespace {
 constexpr uint32_t kMaxStructSize = 4096; // far above any version's; a larger one is garbage
 constexpr uint32_t kMaxRank = 64;         // as many dimensions as PyTorch's tensors have
 constexpr uint64_t kMaxOptionNumbers = 64; // of a tuple among an optimizer's options; PyTorch's have two
-constexpr std::size_t kProgramBytesOfMinor0 = offsetof(kiln_program, gradient_count);
+
+/// Sizes in the first version that had the struct. Members that a later minor version appends leave these numbers as they are.
+template <class T> constexpr uint32_t kFirstSize = 0;
+template <> constexpr uint32_t kFirstSize<kiln_argument> = 40;
+template <> constexpr uint32_t kFirstSize<kiln_function> = 144;
+template <> constexpr uint32_t kFirstSize<kiln_state> = 48;
+template <> constexpr uint32_t kFirstSize<kiln_state_name> = 24;
+template <> constexpr uint32_t kFirstSize<kiln_prepared> = 24;
+template <> constexpr uint32_t kFirstSize<kiln_prepare> = 72;
+template <> constexpr uint32_t kFirstSize<kiln_module> = 56;
+template <> constexpr uint32_t kFirstSize<kiln_site> = 32;
+template <> constexpr uint32_t kFirstSize<kiln_program> = 120;
+template <> constexpr uint32_t kFirstSize<kiln_gradient> = sizeof(kiln_gradient);
+template <> constexpr uint32_t kFirstSize<kiln_option> = sizeof(kiln_option);
+template <> constexpr uint32_t kFirstSize<kiln_slot> = sizeof(kiln_slot);
+template <> constexpr uint32_t kFirstSize<kiln_parameter_group> = sizeof(kiln_parameter_group);
+template <> constexpr uint32_t kFirstSize<kiln_optimizer> = sizeof(kiln_optimizer);
+
+/// A total of sizes that a descriptor tells, in bytes that one block can have.
+class Total {
+public:
+  /// False when there can't be so much.
+  [[nodiscard]] bool add(std::size_t bytes) {
+    return bytes <= static_cast<std::size_t>(LLONG_MAX) && !__builtin_add_overflow(bytes_, aligned(bytes), &bytes_) &&
+           bytes_ <= static_cast<std::size_t>(LLONG_MAX);
+  }
+
+private:
+  std::size_t bytes_ = 0;
+};
 
 class DescriptorReader {
 public:
-  explicit DescriptorReader(ProgramParts &parts) : parts_(parts), program_(*parts.descriptor) {}
+  explicit DescriptorReader(ProgramParts &parts) : parts_(parts), program_(parts.descriptor) {}
 
-  void read() {
-    // The version first: with another one, nothing else need make sense.
+  void read(const kiln_program *descriptor) {
+    // The version first: with another one, nothing else need make sense. It is in the same place in all of them.
+    program_.abi_major = descriptor->abi_major;
+    program_.abi_minor = descriptor->abi_minor;
     if (program_.abi_major != KILN_ABI_MAJOR || program_.abi_minor > KILN_ABI_MINOR)
       fail("", "was built for version " + version(program_.abi_major, program_.abi_minor) +
                    " of the program interface, and this runtime has version " + version(KILN_ABI_MAJOR, KILN_ABI_MINOR) +
                    ": build it again with a Kiln of this runtime's version");
-    check_struct_size(program_, "program", program_.abi_minor == 0 ? kProgramBytesOfMinor0 : sizeof(kiln_program));
+    check_struct_size<kiln_program>(descriptor->struct_size, "program");
+    program_ = read_struct<kiln_program>(descriptor);
     text(program_.name, "name");
     check_fingerprint();
     if (std::string_view target = text(program_.target, "target"); target != "x86_64")
@@ -60,24 +94,26 @@ private:
   // Structs, text, indices
   //===--------------------------------------------------------------------===//
 
-  template <class T> void check_struct_size(const T &value, const std::string &where, std::size_t least = sizeof(T)) const {
-    if (value.struct_size < least || value.struct_size > kMaxStructSize || value.struct_size % alignof(T) != 0)
-      fail(where, "has struct_size " + std::to_string(value.struct_size) + ": expected at least " +
-                      std::to_string(least));
+  template <class T> void check_struct_size(uint32_t size, const std::string &where) const {
+    static_assert(kFirstSize<T> != 0 && kFirstSize<T> <= sizeof(T) && (KILN_ABI_MINOR != 0 || kFirstSize<T> == sizeof(T)));
+    const std::size_t least = program_.abi_minor == KILN_ABI_MINOR ? sizeof(T) : kFirstSize<T>;
+    if (size < least || size > kMaxStructSize || size % alignof(T) != 0)
+      fail(where, "has struct_size " + std::to_string(size) + ": expected at least " + std::to_string(least));
   }
 
-  /// Calls visit(element, where) for each struct of an array.
+  /// Calls visit(copy, where) for each struct of an array.
   template <class T, class Visit>
   void for_each(const T *array, uint32_t count, const std::string &where, Visit visit) const {
     if (count != 0 && array == nullptr)
       fail(where, "is null: expected " + std::to_string(count) + " entries");
-    for (uint32_t i = 0; i < count; ++i) {
-      const auto *base = reinterpret_cast<const char *>(array);
-      const T &element = *reinterpret_cast<const T *>(base + std::size_t{i} * array->struct_size);
-      check_struct_size(element, at(where, i));
-      if (element.struct_size != array->struct_size)
+    const auto *place = reinterpret_cast<const char *>(array);
+    for (uint32_t i = 0; i < count; ++i, place += array->struct_size) {
+      uint32_t size;
+      std::memcpy(&size, place, sizeof size);
+      check_struct_size<T>(size, at(where, i));
+      if (size != array->struct_size)
         fail(at(where, i), "has another struct_size than the first entry");
-      visit(element, at(where, i));
+      visit(read_struct<T>(place), at(where, i));
     }
   }
 
@@ -131,6 +167,7 @@ private:
 
   void read_states() {
     std::set<std::string_view> paths;
+    Total total;
     for_each(program_.states, program_.state_count, "states", [&](const kiln_state &state, const std::string &where) {
       if (state.kind > (program_.abi_minor == 0 ? KILN_STATE_OPTIMIZER : KILN_STATE_GENERATOR))
         fail(where, "is of the unknown kind " + std::to_string(state.kind));
@@ -138,11 +175,14 @@ private:
       State result{unique_name(state.path, where + ".path", paths), static_cast<StateKind>(state.kind),
                    dtype(state.dtype, where), state.trainable != 0, array(state.sizes, state.rank, where + ".sizes"),
                    state.initial, 0};
+      // The product without zeros, so that the strides fit too.
       int64_t bytes = static_cast<int64_t>(element_size(result.dtype));
       for (int64_t size : result.sizes)
-        if (size < 0 || __builtin_mul_overflow(bytes, size, &bytes))
+        if (size < 0 || __builtin_mul_overflow(bytes, std::max<int64_t>(size, 1), &bytes))
           fail(where + ".sizes", "hold a negative size, or more bytes than there can be");
-      result.bytes = static_cast<std::size_t>(bytes);
+      result.bytes = std::ranges::find(result.sizes, 0) == result.sizes.end() ? static_cast<std::size_t>(bytes) : 0;
+      if (!total.add(result.bytes))
+        fail(where + ".sizes", "make the states larger together than there can be memory");
       parts_.states.push_back(result);
     });
   }
@@ -160,6 +200,7 @@ private:
   }
 
   void read_prepared() {
+    Total total;
     for_each(program_.prepared, program_.prepared_count, "prepared",
              [&](const kiln_prepared &prepared, const std::string &where) {
                if (prepared.prepare >= program_.prepare_count)
@@ -167,6 +208,8 @@ private:
                                               std::to_string(program_.prepare_count));
                if (prepared.bytes > LLONG_MAX)
                  fail(where + ".bytes", "is more than there can be");
+               if (!total.add(static_cast<std::size_t>(prepared.bytes)))
+                 fail(where + ".bytes", "makes the prepared values larger together than there can be memory");
                parts_.prepared.push_back({text(prepared.name, where + ".name"), prepared.prepare,
                                           static_cast<std::size_t>(prepared.bytes)});
              });
@@ -181,7 +224,8 @@ private:
                Prepare result{text(prepare.name, where + ".name"),
                               indices(prepare.sources, prepare.source_count, parts_.states.size(), where + ".sources"),
                               indices(prepare.targets, prepare.target_count, parts_.prepared.size(), where + ".targets"),
-                              static_cast<std::size_t>(prepare.arena_bytes), &prepare};
+                              static_cast<std::size_t>(prepare.arena_bytes),
+                              &parts_.prepare_structs.emplace_back(prepare)};
                for (uint32_t target : result.targets) {
                  if (parts_.prepared[target].prepare != parts_.prepares.size())
                    fail(where + ".targets", "name a value that another prepare function computes");
@@ -219,7 +263,7 @@ private:
                  fail(where + ".measure", "is null");
                for (const char *condition : array(function.conditions, function.condition_count, where + ".conditions"))
                  text(condition, where + ".conditions");
-               result.descriptor = &function;
+               result.descriptor = &parts_.function_structs.emplace_back(function);
                parts_.functions.push_back(std::move(result));
              });
   }
@@ -448,11 +492,11 @@ private:
 
   static constexpr int64_t kPair[] = {2};
   ProgramParts &parts_;
-  const kiln_program &program_;
+  kiln_program &program_; // of parts_
 };
 
 } // namespace
 
-void read_descriptor(ProgramParts &parts) { DescriptorReader(parts).read(); }
+void read_descriptor(ProgramParts &parts, const kiln_program *descriptor) { DescriptorReader(parts).read(descriptor); }
 
 } // namespace kiln::runtime

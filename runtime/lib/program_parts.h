@@ -1,6 +1,9 @@
 // What the handles of one program share, and the two steps that make it: finding a descriptor in a file, and checking it.
 #pragma once
 
+#include <algorithm>
+#include <cstring>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -9,11 +12,23 @@
 
 namespace kiln::runtime {
 
-/// A checked descriptor in readable form. Text and arrays point into the artifact.
+/// The struct of a descriptor at `from`, as this version knows it: what an earlier version's struct lacks at its end is zero, what a
+/// later one has more is left out.
+template <class T> T read_struct(const void *from) {
+  uint32_t size;
+  std::memcpy(&size, from, sizeof size); // what every struct begins with
+  T result{};
+  std::memcpy(&result, from, std::min<std::size_t>(size, sizeof result));
+  return result;
+}
+
+/// A checked descriptor in readable form. Text and arrays point into the artifact, structs are copies.
 struct ProgramParts {
   std::shared_ptr<void> library; ///< of dlopen, null for a linked-in program; destroyed last
   std::string origin;
-  const kiln_program *descriptor = nullptr;
+  kiln_program descriptor{};
+  std::deque<kiln_function> function_structs; ///< what Function::descriptor points to
+  std::deque<kiln_prepare> prepare_structs;
   std::vector<Function> functions;
   std::vector<State> states;
   std::vector<StateName> state_names;
@@ -27,8 +42,8 @@ struct ProgramParts {
   std::vector<InstructionSet> instruction_sets;
 };
 
-/// Fills `parts` from `parts.descriptor`. Throws FileError on the first rule of abi.h that the descriptor breaks.
-void read_descriptor(ProgramParts &parts);
+/// Fills `parts`, whose origin is known, from `descriptor`. Throws FileError on the first rule of abi.h that the descriptor breaks.
+void read_descriptor(ProgramParts &parts, const kiln_program *descriptor);
 
 /// Name of the one symbol kiln_program_* that a shared library exports, read from the file without running any of it. Throws
 /// FileError when the file is not a whole shared library for this processor that exports exactly one.

@@ -269,9 +269,11 @@ StateDict load_safetensors(const std::string &path, std::map<std::string, std::s
   StateDict tensors;
   for (Entry &entry : reader.entries) {
     const std::size_t begin = data_begin + (*entry.offsets)[0], bytes = (*entry.offsets)[1] - (*entry.offsets)[0];
-    auto strides = contiguous_strides(*entry.shape);
-    tensors.insert(std::move(entry.name), Tensor(mapped_storage(file, begin, bytes, *entry.dtype), std::move(*entry.shape),
-                                                 std::move(strides), 0, *entry.dtype));
+    Tensor tensor = from_file(path, "'" + entry.name + "'", [&] {
+      auto strides = contiguous_strides(*entry.shape);
+      return Tensor(mapped_storage(file, begin, bytes, *entry.dtype), std::move(*entry.shape), std::move(strides), 0, *entry.dtype);
+    });
+    tensors.insert(std::move(entry.name), std::move(tensor));
   }
   if (metadata)
     *metadata = std::move(reader.metadata);

@@ -6,7 +6,7 @@ namespace kiln::runtime {
 namespace {
 
 void parallel_for(void *executor, void (*task)(void *argument, int64_t index), void *argument, int64_t count) {
-  static_cast<Executor *>(executor)->parallel_for(count, TaskRef(task, argument));
+  static_cast<CallServices *>(executor)->parallel_for(count, TaskRef(task, argument));
 }
 
 constexpr kiln_services kServices = {sizeof(kiln_services), parallel_for};
@@ -29,12 +29,41 @@ std::string site_text(const Program &program, uint32_t index) {
 
 } // namespace
 
-kiln_call make_call(Executor &executor) {
+kiln_call CallServices::make_call() {
   kiln_call call{};
   call.struct_size = sizeof call;
   call.services = &kServices;
-  call.executor = &executor;
+  call.executor = this;
   return call;
+}
+
+void CallServices::parallel_for(int64_t count, TaskRef task) noexcept {
+  if (failed())
+    return;
+  auto guarded = [&](int64_t index) {
+    if (failed())
+      return;
+    try {
+      task(index);
+    } catch (...) {
+      remember();
+    }
+  };
+  try {
+    executor_.parallel_for(count, guarded);
+  } catch (...) {
+    remember();
+  }
+}
+
+void CallServices::remember() noexcept {
+  if (!failed_.exchange(true, std::memory_order_relaxed))
+    error_ = std::current_exception();
+}
+
+void CallServices::rethrow() {
+  if (failed())
+    std::rethrow_exception(error_);
 }
 
 void throw_status(const Program &program, const std::string &function, int32_t status, const kiln_call &call) {

@@ -1,6 +1,11 @@
 // The two ends of a call into compiled code: the services it gets, and the meaning of what it returns.
+//
+// Compiled code can't be unwound. What a host's executor, or a task on whatever thread, throws is caught before it gets there, kept
+// until the code has returned, and thrown again then.
 #pragma once
 
+#include <atomic>
+#include <exception>
 #include <string>
 
 #include "kiln/runtime/abi.h"
@@ -9,8 +14,38 @@
 
 namespace kiln::runtime {
 
-/// A call whose services run on `executor`; pointers are null.
-kiln_call make_call(Executor &executor);
+/// What one call's services run on: `kiln_call::executor` of that call.
+class CallServices {
+public:
+  explicit CallServices(Executor &executor) : executor_(executor) {}
+  CallServices(const CallServices &) = delete;
+  CallServices &operator=(const CallServices &) = delete;
+
+  /// A call of compiled code with these services; pointers are null.
+  kiln_call make_call();
+
+  /// Runs task(i) for i in [0, count). After the first exception, tasks of this and of later ranges do nothing.
+  void parallel_for(int64_t count, TaskRef task) noexcept;
+  bool failed() const { return failed_.load(std::memory_order_relaxed); }
+  /// Throws the first exception that was caught, if there was one. To be called when compiled code has returned.
+  void rethrow();
+
+private:
+  void remember() noexcept;
+
+  Executor &executor_;
+  std::atomic<bool> failed_{false};
+  std::exception_ptr error_; // of the one that set failed_; the end of the parallel_for makes it visible to the caller
+};
+
+/// Everything on the thread that asks.
+class CallingThread final : public Executor {
+public:
+  void parallel_for(int64_t count, TaskRef task) override {
+    for (int64_t i = 0; i < count; ++i)
+      task(i);
+  }
+};
 
 /// Throws the exception that a status other than KILN_OK stands for. `function` is for the message.
 [[noreturn]] void throw_status(const Program &program, const std::string &function, int32_t status,

@@ -1,6 +1,7 @@
 // Strided copies: one loop nest, by recursion over dimensions; the innermost loop knows the element's size.
 #include "strided_copy.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace kiln::runtime {
@@ -30,9 +31,7 @@ CopyRow copy_row_of(std::size_t element) {
 }
 
 std::size_t bytes_of(std::span<const int64_t> sizes, std::size_t element) {
-  for (int64_t size : sizes)
-    element *= static_cast<std::size_t>(size);
-  return element;
+  return static_cast<std::size_t>(element_count(sizes)) * element;
 }
 
 /// Walks a strided tensor in row-major order, row by row, next to contiguous memory.
@@ -51,12 +50,39 @@ void for_each_row(std::span<const int64_t> sizes, std::span<const int64_t> strid
 
 } // namespace
 
+int64_t element_count(std::span<const int64_t> sizes) {
+  if (std::ranges::find(sizes, 0) != sizes.end())
+    return 0;
+  int64_t count = 1;
+  for (int64_t size : sizes)
+    count *= size;
+  return count;
+}
+
+bool fits_memory(std::span<const int64_t> sizes, std::span<const int64_t> strides, std::size_t element) {
+  if (std::ranges::find(sizes, 0) != sizes.end())
+    return true;
+  const auto item = static_cast<int64_t>(element);
+  int64_t bytes = item, before = 0, after = item; // of the whole, and to both sides of the first element
+  for (std::size_t d = 0; d < sizes.size(); ++d) {
+    int64_t reach = 0;
+    if (__builtin_mul_overflow(bytes, sizes[d], &bytes))
+      return false;
+    if (strides.empty())
+      continue;
+    int64_t &side = strides[d] < 0 ? before : after;
+    if (__builtin_mul_overflow(sizes[d] - 1, strides[d], &reach) || __builtin_mul_overflow(reach, item, &reach) ||
+        __builtin_add_overflow(side, reach, &side))
+      return false;
+  }
+  return true;
+}
+
 bool is_contiguous(std::span<const int64_t> sizes, std::span<const int64_t> strides) {
   if (strides.empty())
     return true;
-  for (int64_t size : sizes)
-    if (size == 0)
-      return true;
+  if (std::ranges::find(sizes, 0) != sizes.end())
+    return true;
   int64_t expected = 1;
   for (std::size_t d = sizes.size(); d-- > 0;) {
     if (sizes[d] != 1 && strides[d] != expected)

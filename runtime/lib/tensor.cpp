@@ -33,11 +33,11 @@ void refuse_negative_sizes(std::span<const int64_t> sizes) {
 
 // Bytes that elements at `offset` with these sizes and strides reach to, or -1 on overflow.
 int64_t required_bytes(std::span<const int64_t> sizes, std::span<const int64_t> strides, int64_t offset, int64_t item_bytes) {
+  if (std::ranges::find(sizes, 0) != sizes.end())
+    return 0; // whatever the strides are: none is followed
   int64_t last = offset;
   for (std::size_t d = 0; d < sizes.size(); ++d) {
     int64_t extent;
-    if (sizes[d] == 0)
-      return 0;
     if (__builtin_mul_overflow(sizes[d] - 1, strides[d], &extent) || __builtin_add_overflow(last, extent, &last))
       return -1;
   }

@@ -181,8 +181,9 @@ Tensor Tensor::slice(int64_t dim, int64_t start, int64_t end, int64_t step) cons
   if (__builtin_mul_overflow(stride, step, &strides[d]))
     strides[d] = stride;
   sizes[d] = count;
-  // A slice may be empty and start behind the last element: the offset must not wander off with it.
-  const int64_t offset = offset_ + (count == 0 ? 0 : start * stride);
+  // A slice may be empty and start behind the last element: the offset must not wander off with it. Nor where another dimension has
+  // size 0, and the strides are any numbers.
+  const int64_t offset = offset_ + (count == 0 || numel() == 0 ? 0 : start * stride);
   return Tensor(storage_, std::move(sizes), std::move(strides), offset, dtype_);
 }
 

@@ -57,12 +57,15 @@ template <class Done> bool spin_until(Done done) {
   return done();
 }
 
-/// Threads inherit the mask: the host's signals are the host's business, not a worker's.
+/// Threads inherit the mask: the host's signals are the host's business, not a worker's. But a fault is that of the thread that makes
+/// it: with its signal blocked the process would end without the host's handler.
 class BlockSignals {
 public:
   BlockSignals() {
     sigset_t all;
     sigfillset(&all);
+    for (int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT})
+      sigdelset(&all, fault);
     pthread_sigmask(SIG_SETMASK, &all, &old_);
   }
   ~BlockSignals() { pthread_sigmask(SIG_SETMASK, &old_, nullptr); }
@@ -136,13 +139,26 @@ void ThreadPool::parallel_for(int64_t count, TaskRef task, int threads) {
     for (uint64_t seen = state_.load(std::memory_order_acquire); (seen & kJoinedMask) != 0;
          seen = state_.load(std::memory_order_acquire))
       state_.wait(seen);
+  std::exception_ptr error;
+  if (failed_.load(std::memory_order_relaxed)) {
+    error = std::exchange(error_, nullptr);
+    failed_.store(false, std::memory_order_relaxed);
+  }
   busy_.store(false, std::memory_order_release);
+  if (error)
+    std::rethrow_exception(error);
 }
 
-void ThreadPool::run_tasks() {
-  for (int64_t i = next_.fetch_add(1, std::memory_order_relaxed); i < count_;
-       i = next_.fetch_add(1, std::memory_order_relaxed))
-    task_(i);
+void ThreadPool::run_tasks() noexcept {
+  try {
+    for (int64_t i = next_.fetch_add(1, std::memory_order_relaxed); i < count_;
+         i = next_.fetch_add(1, std::memory_order_relaxed))
+      task_(i);
+  } catch (...) {
+    if (!failed_.exchange(true, std::memory_order_relaxed))
+      error_ = std::current_exception();
+    next_.store(count_, std::memory_order_relaxed); // nobody begins another
+  }
 }
 
 bool ThreadPool::join() {

@@ -59,7 +59,8 @@ public:
       return place->second.storage;
     }
     archive_.data(*entry); // checks the CRC
-    place->second = {mapped_storage(archive_.file(), entry->offset, entry->size, dtype), dtype};
+    place->second = {from_file(path(), where, [&] { return mapped_storage(archive_.file(), entry->offset, entry->size, dtype); }),
+                     dtype};
     if (swap_)
       swap_byte_order(place->second.storage->data(), entry->size, element_size(dtype));
     return place->second.storage;

@@ -308,7 +308,7 @@ private:
     std::unique_ptr<Tensor> tensor;
     try {
       tensor = std::make_unique<Tensor>(storage.storage, std::move(sizes), std::move(strides), offset, storage.dtype);
-    } catch (const ValueError &error) {
+    } catch (const Error &error) {
       fail(error.what());
     }
     push(std::move(tensor));

@@ -3,11 +3,14 @@
 #include "compiled_program.h"
 #include "kernel_cases.h"
 
+#include "Emission.h"
 #include "kiln/codegen/Artifact.h"
 #include "kiln/runtime/error.h"
 
+#include "llvm/AsmParser/Parser.h"
 #include "llvm/Object/ELFObjectFile.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/SourceMgr.h"
 
 #include <gtest/gtest.h>
 
@@ -46,10 +49,9 @@ std::string bytesOf(const std::string &path) {
 }
 
 TEST(ArtifactTest, ObjectsExportOneSymbolAndNeedNone) {
-  // Kernels of all kinds in one program would hide nothing: each case is an object of its own.
-  for (const KernelCase &kernelCase : kernelCases()) {
-    SCOPED_TRACE(kernelCase.name);
-    CompiledProgram program(moduleText(kernelCase.text), Optimize::No);
+  // That no kernel wants a symbol is checked whenever an object is emitted, so in all cases of KernelTest too.
+  for (const char *text : {kLinear, kEmbedding}) {
+    CompiledProgram program(moduleText(text), Optimize::No);
     ASSERT_TRUE(program.ok()) << program.message();
     std::optional<codegen::Artifact> artifact = codegen::Artifact::compile(program.scheduled(), {});
     ASSERT_TRUE(artifact);
@@ -123,14 +125,42 @@ TEST(ArtifactTest, WrongIndexIsAnError) {
 
 TEST(ArtifactTest, WhatHasNoKernelIsAnErrorAtTheOp) {
   CompiledProgram program(moduleText(R"(
-func.func @f(%x: tensor<4xf16>) -> tensor<4xf16> attributes {nn.entry} {
-  %y = nn.exp %x : tensor<4xf16>
-  return %y : tensor<4xf16>
+func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> attributes {nn.entry} {
+  %y = nn.fused () extras (%x) maps [affine_map<(d0) -> (d0)>] : (tensor<4xf32>) -> tensor<4xf32> {
+  ^bb0(%e: f32):
+    %0 = math.erf %e : f32
+    nn.yield %0 : f32
+  }
+  return %y : tensor<4xf32>
 })"),
                           Optimize::Yes);
   EXPECT_FALSE(program.ok());
-  EXPECT_NE(program.message().find("arithmetic on 'f16' is not compiled for the CPU; compute in f32"), std::string::npos)
+  EXPECT_NE(program.message().find("'math.erf' on 'f32' has no CPU code; use another function"), std::string::npos)
       << program.message();
+}
+
+// What the code generator would take from a support library is found before anything is linked.
+TEST(ArtifactTest, AnUndefinedSymbolIsAnInternalError) {
+  llvm::LLVMContext context;
+  llvm::SMDiagnostic problem;
+  std::unique_ptr<llvm::Module> module = llvm::parseAssemblyString(R"(
+target triple = "x86_64-unknown-linux-gnu"
+declare float @missing(float)
+define half @f(float %x) "target-cpu"="x86-64-v2" {
+  %y = call float @missing(float %x)
+  %h = fptrunc float %y to half
+  ret half %h
+})",
+                                                                   problem, context);
+  ASSERT_TRUE(module) << problem.getMessage().str();
+  llvm::SmallVector<char, 0> bytes;
+  ASSERT_FALSE(codegen::emitObject(*module, bytes));
+  llvm::Error error = codegen::checkImportsNothing({bytes.data(), bytes.size()});
+  ASSERT_TRUE(bool(error));
+  std::string message = llvm::toString(std::move(error));
+  EXPECT_EQ(message.rfind("internal error: ", 0), 0u) << message;
+  EXPECT_NE(message.find("missing"), std::string::npos) << message;
+  EXPECT_NE(message.find("__truncsfhf2"), std::string::npos) << message;
 }
 
 TEST(ArtifactTest, HeaderHasOneMethodAFunction) {

@@ -8,6 +8,7 @@
 #include "kiln/ir/Types.h"
 #include "kiln/passes/Interfaces.h"
 #include "kiln/passes/Pipelines.h"
+#include "kiln/runtime/half.h"
 #include "kiln/schedule/Passes.h"
 
 #include "mlir/IR/Diagnostics.h"
@@ -78,7 +79,7 @@ void CompiledProgram::randomizeStates() {
     std::vector<int64_t> sizes = state.getTensorType().getShape().vec();
     Tensor value = randomTensor(sizes, type.dtype, seed++);
     // Variances are not negative.
-    if (state.getPath().ends_with("var"))
+    if (type.dtype == DType::Float32 && state.getPath().ends_with("var"))
       for (int64_t i = 0; i < value.numel(); ++i)
         value.data<float>()[i] = std::abs(value.data<float>()[i]) + 0.5f;
     states[state.getPath().str()] = value;
@@ -126,11 +127,24 @@ Tensor randomTensor(std::vector<int64_t> sizes, DType dtype, uint32_t seed, int6
     case DType::Int32:
       tensor.data<int32_t>()[i] = static_cast<int32_t>(uniform * limit);
       break;
+    case DType::Int16:
+      tensor.data<int16_t>()[i] = static_cast<int16_t>(uniform * limit);
+      break;
+    case DType::Int8:
+      tensor.data<int8_t>()[i] = static_cast<int8_t>(uniform * limit);
+      break;
+    case DType::UInt8:
+      tensor.data<uint8_t>()[i] = static_cast<uint8_t>(uniform * limit);
+      break;
     case DType::Bool:
       tensor.data<bool>()[i] = uniform < 0.5;
       break;
-    default:
-      throw runtime::TypeError("randomTensor makes f32, f64, i64, i32 and bool");
+    case DType::Float16:
+      static_cast<uint16_t *>(tensor.data())[i] = runtime::half_from_float(static_cast<float>(uniform * 4 - 2));
+      break;
+    case DType::BFloat16:
+      static_cast<uint16_t *>(tensor.data())[i] = runtime::bfloat16_from_float(static_cast<float>(uniform * 4 - 2));
+      break;
     }
   }
   return tensor;

@@ -1,15 +1,19 @@
 // RUN: split-file %s %t
-// RUN: not kiln build %t/half.mlir -o %t/half.o 2>&1 | FileCheck %t/half.mlir
+// RUN: not kiln build %t/function.mlir -o %t/function.o 2>&1 | FileCheck %t/function.mlir
 // RUN: not kiln build %t/no-function.mlir -o %t/no-function.o 2>&1 | FileCheck %t/no-function.mlir
 
 // What has no code is an error at the op, and nothing is written.
 
-//--- half.mlir
-// CHECK: half.mlir:[[#@LINE+3]]:10: error: arithmetic on 'f16' is not compiled for the CPU; compute in f32
-module attributes {nn.program = "half"} {
-  func.func @f(%x: tensor<4xf16>) -> tensor<4xf16> attributes {nn.entry} {
-    %y = nn.exp %x : tensor<4xf16>
-    return %y : tensor<4xf16>
+//--- function.mlir
+// CHECK: function.mlir:[[#@LINE+3]]:10: error: 'math.erf' on 'f32' has no CPU code; use another function
+module attributes {nn.program = "function"} {
+  func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> attributes {nn.entry} {
+    %y = nn.fused () extras (%x) maps [affine_map<(d0) -> (d0)>] : (tensor<4xf32>) -> tensor<4xf32> {
+    ^bb0(%e: f32):
+      %0 = math.erf %e : f32
+      nn.yield %0 : f32
+    }
+    return %y : tensor<4xf32>
   }
 }
 

@@ -167,6 +167,135 @@ std::vector<KernelCase> makeCases() {
                      {{{kBatch, 6, 2}}}});
   }
 
+  // Every element type: to every other one, and what it has of arithmetic. Doubles beside the interpreter's: what is rounded to 16
+  // bits differs by half of a last place.
+  struct ElementCase {
+    const char *name;
+    DType dtype;
+    int64_t limit;
+    double tolerance;
+  };
+  const std::vector<ElementCase> elements = {
+      {"i1", DType::Bool, 2, 0},        {"ui8", DType::UInt8, 256, 0},       {"i8", DType::Int8, 128, 0},
+      {"i16", DType::Int16, 32768, 0},  {"i32", DType::Int32, 1 << 20, 0},   {"i64", DType::Int64, int64_t(1) << 40, 0},
+      {"f16", DType::Float16, 0, 1e-3}, {"bf16", DType::BFloat16, 0, 8e-3}, {"f32", DType::Float32, 0, 2e-6},
+      {"f64", DType::Float64, 0, 1e-14}};
+  for (const ElementCase &from : elements) {
+    std::string x = type("batch, 9", from.name), body, results, values;
+    for (const ElementCase &to : elements) {
+      std::string y = type("batch, 9", to.name);
+      // Of twice a value: numbers beyond 1 are truncated, negative ones become unsigned.
+      body += fmt::format("  %{2} = nn.cast %s to {2} : ({0}) -> {1}\n", x, y, to.name);
+      values += (values.empty() ? "%" : ", %") + std::string(to.name);
+      results += (results.empty() ? "" : ", ") + y;
+    }
+    cases.push_back({fmt::format("cast_{}_to_all", from.name),
+                     function({x}, fmt::format("  %s = nn.add %x0, %x0 : {}\n{}", x, body), results, values),
+                     {{{kBatch, 9}, from.dtype, std::min<int64_t>(from.limit, 1 << 14)}}, // twice that is an f16
+                     8e-3});
+  }
+  for (const ElementCase &element : elements) {
+    const std::string name = element.name, a = type("batch, 1, 6", name), b = type("4, 6", name), y = type("batch, 4, 6", name);
+    std::string body, results, values;
+    auto add = [&](const std::string &op, const std::string &text) {
+      body += fmt::format("  %{} = nn.{}\n", op, text);
+      values += (values.empty() ? "%" : ", %") + op;
+      results += (results.empty() ? "" : ", ") + y;
+    };
+    const bool isFloat = name.find('f') != std::string::npos;
+    for (const char *op : {"add", "mul", "maximum", "minimum", "sub", "div"})
+      if (!((name == "i1" && op == std::string("sub")) || (!isFloat && op == std::string("div"))))
+        add(op, fmt::format("{} %x0, %x1 : ({}, {}) -> {}", op, a, b, y));
+    for (const char *op : {"relu", "neg", "abs"})
+      if (name != "i1")
+        add(op, fmt::format("{} %sub : {}", op, y));
+    if (name.ends_with("f16"))
+      for (const char *op : {"sigmoid", "tanh", "exp", "log", "sqrt", "rsqrt"})
+        add(op, fmt::format("{} %abs : {}", op, y));
+    cases.push_back({"arithmetic_" + name,
+                     function({a, b}, body, results, values),
+                     {{{kBatch, 1, 6}, element.dtype, element.limit}, {{4, 6}, element.dtype, element.limit}},
+                     element.tolerance * 4});
+    // Everything but maps. Linear layers with few and many features, packed and not, and what is read apart.
+    std::string x = type("batch, 30", name), w = type("45, 30", name), p = type("30, 45", name), o = type("batch, 45", name);
+    if (name != "i1") {
+      cases.push_back({"products_" + name,
+                       fmt::format("nn.state @w parameter : {}\n", w) +
+                           function({x, w, p},
+                                    fmt::format("  %w = nn.read @w : {1}\n  %a = nn.linear %x0, %w : ({0}, {1}) -> {3}\n"
+                                                "  %b = nn.linear %x0, %x1 : ({0}, {1}) -> {3}\n"
+                                                "  %c = nn.matmul %x0, %x2 : ({0}, {2}) -> {3}\n"
+                                                "  %d = nn.add %a, %b : {3}",
+                                                x, w, p, o),
+                                    fmt::format("{0}, {0}, {0}", o), "%b, %c, %d"),
+                       {{{kBatch, 30}, element.dtype, element.limit},
+                        {{45, 30}, element.dtype, element.limit},
+                        {{30, 45}, element.dtype, element.limit}},
+                       element.tolerance * 2});
+    }
+    std::string t = type("batch, 7, 6", name), s = type("batch, 7", isFloat ? name : "i64"), m = type("7, 6", isFloat ? name : "i64");
+    cases.push_back({"sums_" + name,
+                     function({t},
+                              fmt::format("  %a = nn.sum %x0 dims = [2] keepdim = false : ({0}) -> {1}\n"
+                                          "  %b = nn.{3} %x0 dims = [0] keepdim = false : ({0}) -> {2}",
+                                          t, s, m, isFloat ? "mean" : "sum"),
+                              s + ", " + m, "%a, %b"),
+                     {{{kBatch, 7, 6}, element.dtype, element.limit}},
+                     element.tolerance * 2});
+    std::string half = type("batch, 7, 3", name), turned = type("6, batch, 7", name), part = type("batch, 3, 6", name),
+                twice = type("batch, 14, 6", name);
+    cases.push_back({"movement_" + name,
+                     function({t, half},
+                              fmt::format("  %a = nn.permute %x0 dims = [2, 0, 1] : ({0}) -> {2}\n"
+                                          "  %b = nn.slice %x0 dim = 1 [1 : 6 : 2] : ({0}) -> {3}\n"
+                                          "  %c = nn.cat %x0, %x0 dim = 1 : ({0}, {0}) -> {4}\n"
+                                          "  %d = nn.slice_scatter %x0, %x1 dim = 2 [0 : 6 : 2] : ({0}, {1}) -> {0}\n"
+                                          "  %f = nn.full 1.0 shape = [batch, 7, 6] dtype = {5} : {0}\n"
+                                          "  %e = nn.add %d, %f : {0}",
+                                          t, half, turned, part, twice, name),
+                              fmt::format("{}, {}, {}, {}", turned, part, twice, t), "%a, %b, %c, %e"),
+                     {{{kBatch, 7, 6}, element.dtype, element.limit}, {{kBatch, 7, 3}, element.dtype, element.limit}},
+                     element.tolerance});
+    if (isFloat)
+      cases.push_back(
+          {"dropout_" + name,
+           function({o, "tensor<2xi64>"},
+                    fmt::format("  %y = nn.dropout %x0 generator %x1 p = 3.000000e-01 training = true site = 7 : "
+                                "({0}, tensor<2xi64>) -> {0}",
+                                o),
+                    o),
+           {{{kBatch, 45}, element.dtype}, {{2}, DType::Int64, int64_t(1) << 40}},
+           element.tolerance * 2});
+  }
+  // Statistics and parameters of 16-bit inputs: of the same type, or f32.
+  for (const ElementCase &parameter : {elements[6], elements[8]}) {
+    std::string x = type("batch, 11", "f16"), c = type("11", parameter.name), s = type("11", "f16");
+    cases.push_back({fmt::format("batch_norm_f16_{}", parameter.name),
+                     function({x, c, c},
+                              fmt::format("  %y, %m, %v, %bm, %bs = nn.batch_norm %x0 weight %x1 bias %x2 running_mean %x1 "
+                                          "running_var %x2 training = true momentum = 1.000000e-01 eps = 1.000000e-05 : "
+                                          "({0}, {1}, {1}, {1}, {1}) -> ({0}, {1}, {1}, {2}, {2})",
+                                          x, c, s),
+                              fmt::format("{0}, {1}, {1}, {2}, {2}", x, c, s), "%y, %m, %v, %bm, %bs"),
+                     {{{kBatch, 11}, DType::Float16}, {{11}, parameter.dtype}, {{11}, parameter.dtype}},
+                     2e-3});
+  }
+  // An epilogue's operand that is read apart, beside features that do not fill a panel.
+  for (const char *element : {"f16", "bf16", "f32"}) {
+    DType dtype = element == std::string("f16") ? DType::Float16 : element[0] == 'b' ? DType::BFloat16 : DType::Float32;
+    std::string x = type("batch, 20", element), w = type("10, 20", element), r = type("10, batch", element),
+                t = type("batch, 10", element);
+    cases.push_back({fmt::format("linear_strided_residual_{}", element),
+                     fmt::format("nn.state @w parameter : {}\n", w) +
+                         function({x, r},
+                                  fmt::format("  %w = nn.read @w : {1}\n  %z = nn.linear %x0, %w : ({0}, {1}) -> {3}\n"
+                                              "  %p = nn.permute %x1 dims = [1, 0] : ({2}) -> {3}\n  %y = nn.add %z, %p : {3}",
+                                              x, w, r, t),
+                                  t),
+                     {{{kBatch, 20}, dtype}, {{10, kBatch}, dtype}},
+                     dtype == DType::Float32 ? 2e-6 : dtype == DType::Float16 ? 2e-3 : 1.6e-2});
+  }
+
   // Movement.
   {
     std::string x = type("batch, 7, 3");
@@ -212,6 +341,20 @@ std::vector<KernelCase> makeCases() {
          function({x, last}, fmt::format("  %y = nn.slice_scatter %x0, %x1 dim = 2 [0 : 3 : 2] : ({}, {}) -> {}", x, last, x), x),
          {{{kBatch, 7, 3}}, {{kBatch, 7, 2}}},
          0});
+    std::string tall = type("batch, 3"), lastRows = "tensor<?x3xf32, #nn.shape<min(2, batch), 3>>";
+    cases.push_back({"last_rows",
+                     function({tall},
+                              fmt::format("  %y = nn.slice %x0 dim = 0 [max(batch - 2, 0) : batch : 1] : ({0}) -> {1}", tall, lastRows),
+                              lastRows),
+                     {{{kBatch, 3}}}});
+  }
+  for (const char *element : {"f16", "bf16", "f32", "f64", "i8", "i32", "i64", "i1"}) {
+    std::string x = type("batch, 3"), y = type("batch, 3", element);
+    cases.push_back({fmt::format("full_of_size_{}", element),
+                     function({x}, fmt::format("  %y = nn.full #nn.dim<3 * batch + 1> shape = [batch, 3] dtype = {1} : {0}", y, element), y),
+                     {{{kBatch, 3}}}});
+  }
+  {
     std::string full = type("batch, 3");
     cases.push_back(
         {"full",
@@ -314,7 +457,45 @@ std::vector<KernelCase> makeCases() {
          1e-5});
   }
 
-  // State and outputs.
+  // State and outputs. What is written back may have been reshaped, saved before another write, or read again in between.
+  {
+    auto state = [&](const std::string &name, const std::string &body, const std::string &returned) {
+      cases.push_back({"state_" + name,
+                       "nn.state @s buffer : tensor<2x3xf32>\nnn.state @t buffer : tensor<2x3xf32>\n" +
+                           function({"tensor<2x3xf32>"},
+                                    body + "\n  %s = nn.read @s : tensor<2x3xf32>\n  %t = nn.read @t : tensor<2x3xf32>",
+                                    "tensor<2x3xf32>, tensor<2x3xf32>, tensor<2x3xf32>", "%s, %t, " + returned),
+                       {{{2, 3}}},
+                       0});
+    };
+    const std::string readOld = "  %old = nn.read @s : tensor<2x3xf32>\n", writeNew = "  nn.write @s, %x0 : tensor<2x3xf32>\n",
+                      writeOld = "  nn.write @s, %old : tensor<2x3xf32>\n",
+                      flat = "  %flat = nn.reshape %old to [6] : (tensor<2x3xf32>) -> tensor<6xf32>\n"
+                             "  %back = nn.reshape %flat to [2, 3] : (tensor<6xf32>) -> tensor<2x3xf32>\n",
+                      writeBack = "  nn.write @s, %back : tensor<2x3xf32>\n";
+    state("written_back", readOld + writeOld, "%old");
+    state("written_back_reshaped", readOld + flat + writeBack, "%back");
+    state("written_back_after_another", readOld + writeNew + writeOld, "%old");
+    state("written_back_reshaped_after_another", readOld + flat + writeNew + writeBack, "%old");
+    state("written_back_before_another", readOld + flat + writeBack + writeNew, "%back");
+    state("written_back_between", readOld + writeNew + "  %new = nn.read @s : tensor<2x3xf32>\n" + writeOld, "%new");
+    state("turned",
+          readOld + "  %r = nn.reshape %old to [3, 2] : (tensor<2x3xf32>) -> tensor<3x2xf32>\n"
+                    "  %p = nn.permute %r dims = [1, 0] : (tensor<3x2xf32>) -> tensor<2x3xf32>\n"
+                    "  nn.write @s, %p : tensor<2x3xf32>\n",
+          "%old");
+    state("part_moved",
+          readOld + flat +
+              "  %part = nn.slice %flat dim = 0 [1 : 4 : 1] : (tensor<6xf32>) -> tensor<3xf32>\n"
+              "  %moved = nn.slice_scatter %flat, %part dim = 0 [0 : 3 : 1] : (tensor<6xf32>, tensor<3xf32>) -> tensor<6xf32>\n"
+              "  %m = nn.reshape %moved to [2, 3] : (tensor<6xf32>) -> tensor<2x3xf32>\n  nn.write @s, %m : tensor<2x3xf32>\n",
+          "%back");
+    state("exchanged",
+          readOld + "  %other = nn.read @t : tensor<2x3xf32>\n  nn.write @s, %other : tensor<2x3xf32>\n"
+                    "  nn.write @t, %old : tensor<2x3xf32>\n",
+          "%other");
+    state("of_another", readOld + flat + "  nn.write @t, %back : tensor<2x3xf32>\n" + writeNew, "%back");
+  }
   {
     std::string x = type("batch, 4"), s = type("3");
     cases.push_back(

@@ -12,7 +12,7 @@
 // CHECK:      define internal {{.*}}void @f32_sgd_2.v4(ptr noundef {{[^,]*}}%0, ptr noundef {{[^,]*}}%1,
 // CHECK-SAME:   ptr noalias noundef {{[^,]*}}%2, ptr noalias noundef {{[^,]*}}%3,
 // CHECK-SAME:   ptr noundef {{[^,]*}}%4, ptr noundef {{[^,]*}}%5, ptr noalias noundef {{[^,]*}}%6, ptr noalias noundef {{[^,]*}}%7,
-// CHECK-SAME:   ptr noundef {{[^,]*}}%8, ptr noundef {{[^,]*}}%9, ptr noundef {{[^,]*}}%10, ptr noundef {{[^,]*}}%11)
+// CHECK-SAME:   ptr noundef {{[^,]*}}%8, ptr noundef {{[^,]*}}%9, ptr noundef {{[^,]*}}%10, ptr noundef {{[^,]*}}%11, i64
 // CHECK:        call <16 x float> @llvm.fma.v16f32
 // CHECK:      ret void
 

@@ -26,11 +26,17 @@ private:
   };
 
   static DType dtypeOf(const std::string &element) {
-    return element == "f64"   ? DType::Float64
-           : element == "i64" ? DType::Int64
-           : element == "i32" ? DType::Int32
-           : element == "i1"  ? DType::Bool
-                              : DType::Float32;
+    return element == "f64"    ? DType::Float64
+           : element == "i64"  ? DType::Int64
+           : element == "i32"  ? DType::Int32
+           : element == "i1"   ? DType::Bool
+           : element == "f16"  ? DType::Float16
+           : element == "bf16" ? DType::BFloat16
+                               : DType::Float32;
+  }
+  /// What is rounded to the element type at the end may differ in the last place.
+  static double toleranceOf(const std::string &element, double single, double twice) {
+    return element == "f64" ? twice : element == "f16" ? 2e-3 : element == "bf16" ? 1.6e-2 : single;
   }
   static std::vector<int64_t> sizesOf(const std::string &text);
   /// A case whose body reads %x0, %x1, ... and returns `returned` of types `results`.
@@ -122,6 +128,11 @@ void TrainingCases::addProducts() {
            {"nn_45", "batch, 30", "30, 45", "", "", "batch, 45", "", "f32"}, // of an input
            {"nt", "batch, 33", "45, 33", "", "33, 45", "batch, 45", "1, 0", "f32"},
            {"tt", "9, batch", "45, 9", "batch, 9", "9, 45", "batch, 45", "1, 0", "f32"},
+           {"tn_f16", "batch, 11", "batch, 21", "11, batch", "", "11, 21", "1, 0", "f16"},
+           {"nt_bf16", "batch, 33", "45, 33", "", "33, 45", "batch, 45", "1, 0", "bf16"},
+           {"tt_f16", "9, batch", "45, 9", "batch, 9", "9, 45", "batch, 45", "1, 0", "f16"},
+           {"tn_i64", "batch, 6", "batch, 7", "6, batch", "", "6, 7", "1, 0", "i64"},
+           {"nt_i32", "batch, 6", "7, 6", "", "6, 7", "batch, 7", "1, 0", "i32"},
            {"tn_column", "19, batch", "19, 1", "batch, 19", "", "batch, 1", "1, 0", "f32"},
            {"tn_batched", "batch, 6, 5", "batch, 6, 40", "batch, 5, 6", "", "batch, 5, 40", "0, 2, 1", "f32"},
            {"nt_broadcast", "batch, 2, 6, 8", "2, 17, 8", "", "2, 8, 17", "batch, 2, 6, 17", "0, 2, 1", "f32"},
@@ -138,7 +149,7 @@ void TrainingCases::addProducts() {
         swapped("a", "x0", p.lhs, p.lhsSwapped) + swapped("b", "x1", p.rhs, p.rhsSwapped) +
             fmt::format("  %m = nn.matmul {}, {} : ({}, {}) -> {}\n  %y = nn.neg %m : {}", *p.lhsSwapped ? "%a" : "%x0",
                         *p.rhsSwapped ? "%b" : "%x1", lhs, rhs, y, y),
-        y, p.element == std::string("f64") ? 1e-14 : 2e-6);
+        y, p.element[0] == 'i' ? 0 : toleranceOf(p.element, 2e-6, 1e-14));
   }
   // One permutation, two products: one that folds it and one that can't.
   std::string x = type("batch, 24"), t = type("24, batch"), s = type("24, 24"), y = type("batch, 24");
@@ -170,7 +181,7 @@ void TrainingCases::addCrossEntropy(const std::string &name, const Input &scores
   std::vector<int64_t> sizes = sizesOf(scores.sizes);
   int64_t classes = sizes[sizes.size() == 1 ? 0 : 1];
   std::string x = type(scores.sizes, scores.element), t = type(target, "i64"), w = type(std::to_string(classes), scores.element);
-  double tolerance = scores.element == "f64" ? 1e-13 : 2e-6;
+  double tolerance = toleranceOf(scores.element, 2e-6, 1e-13);
   for (const char *reduction : {"none", "sum", "mean"}) {
     std::string loss = reduction == std::string("none") ? type(target, scores.element) : type("", scores.element);
     std::string attributes =
@@ -202,6 +213,8 @@ void TrainingCases::addLosses() {
   addCrossEntropy("64_smooth", {"batch, 64"}, "batch", false, 0.2, -100);
   addCrossEntropy("vector", {"7"}, "", false, 0, -100);
   addCrossEntropy("images", {"batch, 6, 3, 7"}, "batch, 3, 7", true, 0.1, 2);
+  addCrossEntropy("37_f16", {"batch, 37", "f16"}, "batch", true, 0.1, 3);
+  addCrossEntropy("images_bf16", {"batch, 6, 3, 7", "bf16"}, "batch, 3, 7", true, 0.1, 2);
   addCrossEntropy("sequence", {"batch, 5, 20", "f64"}, "batch, 20", false, 0, 1);
 }
 
@@ -239,6 +252,16 @@ void TrainingCases::addNormalisation() {
                 isWeighted ? " weight %x4" : "", isWeighted ? ", " + c : ""),
             fmt::format("{0}, {1}, {1}", x, c), element[1] == '6' ? 1e-12 : 1e-5, "%y, %w, %b");
       }
+  // A weight beside a 16-bit input is of its type or f32; its gradient is of the weight's.
+  for (const char *parameter : {"f16", "f32"}) {
+    std::string x = type("batch, 11", "f16"), c = type("11", "f16"), w = type("11", parameter);
+    add(fmt::format("batch_norm_backward_f16_{}", parameter),
+        {{"batch, 11", "f16"}, {"batch, 11", "f16"}, {"11", "f16"}, {"11", "f16"}, {"11", parameter}},
+        fmt::format("  %y, %w, %b = nn.batch_norm_backward %x0, %x1, %x2, %x3 weight %x4 : ({0}, {0}, {1}, {1}, {2}) -> "
+                    "({0}, {2}, {2})",
+                    x, c, w),
+        fmt::format("{0}, {1}, {1}", x, w), 2e-3, "%y, %w, %b");
+  }
 }
 
 void TrainingCases::addDropout() {
@@ -288,6 +311,13 @@ void TrainingCases::addOptimizers() {
             "beta1 = 9.000000e-01 beta2 = 9.990000e-01 eps = 1.000000e-08 weight_decay = 1.000000e-02 decoupled = true amsgrad = "
             "false maximize = false",
             "f64", 2},
+           {"sgd_momentum_f16", "sgd", "momentum_buffers",
+            "momentum = 9.000000e-01 dampening = 1.000000e-01 weight_decay = 1.000000e-02 nesterov = false maximize = true",
+            "f16", 1},
+           {"adam_bf16", "adam", "exp_avgs exp_avg_sqs",
+            "beta1 = 9.000000e-01 beta2 = 9.990000e-01 eps = 1.000000e-03 weight_decay = 0.000000e+00 decoupled = false amsgrad "
+            "= false maximize = false",
+            "bf16", 2},
        }) {
     // Two parameters: one of several blocks with a rest, and a small one. Squares and counts of steps are what they can be.
     std::string a = type("91, 101", step.element), b = type("5", step.element), list = fmt::format("{}, {}", a, b);
@@ -323,7 +353,7 @@ void TrainingCases::addOptimizers() {
     }
     body += fmt::format("  {} = nn.{}{} steps %steps lr %lr indices = [2, 0] {} : ({}{}, tensor<f64>) -> ({})", names, step.op,
                         operands, step.attributes, types, steps, results);
-    add(step.name, inputs, body, results, step.element[1] == '6' ? 1e-13 : 2e-6, names);
+    add(step.name, inputs, body, results, toleranceOf(step.element, 2e-6, 1e-13), names);
   }
 }
 

@@ -169,6 +169,48 @@ def error_texts():
     out.write(DATA / "errors.txt")
 
 
+class Block(nn.Module):
+    def __init__(self, features):
+        super().__init__()
+        self.fc = nn.Linear(features, features)
+        self.norm = nn.BatchNorm1d(features)
+
+
+class Net(nn.Module):
+    """LoadNet of module_test.cpp: a block under two names, and a child that is None."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(4))
+        self.register_parameter("none", None)
+        self.body = nn.ModuleList([Block(4), Block(4)])
+        self.head = nn.Linear(4, 2)
+        self.again = self.body[0]
+        self.register_module("absent", None)
+
+
+def load_texts():
+    """What load_state_dict says of names at all levels, and the versions of modules."""
+    out = Texts()
+    source = Net().state_dict()
+    out.add("versions", "\n".join(f"{path} {facts['version']}" for path, facts in source._metadata.items()))
+    extra = ["zz", "again.norm.extra", "head.extra.deep", "body.1.norm.more", "body.0.fc.more", "body.7.w", "absent.w", "absent",
+             "again.more", "again.fc.q.r", "none", "none.x", "head", "body.0.more", "scale.x"]
+    missing = ["head.bias", "body.1.fc.weight", "scale", "again.norm.num_batches_tracked"]
+    for name in extra:
+        source[name] = torch.zeros(1)
+    for name in missing:
+        del source[name]
+    out.add("extra", "\n".join(extra))
+    out.add("missing", "\n".join(missing))
+    out.add("keys", str(Net().load_state_dict(source, strict=False)))
+    try:
+        Net().load_state_dict(source)
+    except RuntimeError as error:
+        out.add("error", str(error))
+    out.write(DATA / "load_state_dict.txt")
+
+
 def initial_parameters():
     out = {}
 
@@ -305,5 +347,6 @@ if __name__ == "__main__":
     printed_modules()
     printed_tensors()
     error_texts()
+    load_texts()
     initial_parameters()
     eager_results()

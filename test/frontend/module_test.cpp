@@ -164,6 +164,51 @@ TEST(Module, LoadStateDict) {
   EXPECT_EQ(values(target->head->weight), before);
 }
 
+/// Net of make_expectations.py: a block under two names, and a child that is None.
+struct LoadNet : nn::Module {
+  LoadNet() : nn::Module("Net") {
+    register_parameter("scale", kiln::ones({4}));
+    register_parameter("none", Tensor());
+    Block first(4);
+    register_module("body", nn::ModuleList(first, Block(4)));
+    register_module("head", nn::Linear(4, 2));
+    register_module("again", first);
+    register_module("absent", std::shared_ptr<nn::Module>());
+  }
+};
+
+std::vector<std::string> expected_lines(const std::string &name) {
+  std::istringstream text(expected_text("load_state_dict.txt", name));
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(text, line);)
+    lines.push_back(line);
+  return lines;
+}
+
+TEST(Module, StateDictKnowsTheVersionsOfItsModules) {
+  const runtime::StateDict state = LoadNet().state_dict();
+  for (const std::string &line : expected_lines("versions")) {
+    const std::size_t space = line.find(' ');
+    EXPECT_EQ(state.module_version(line.substr(0, space)), std::stoi(line.substr(space + 1))) << line;
+  }
+  EXPECT_EQ(state.module_version("absent"), std::nullopt);
+}
+
+TEST(Module, LoadStateDictListsKeysInPyTorchsOrder) {
+  LoadNet net;
+  runtime::StateDict source;
+  for (const auto &[name, value] : net.state_dict())
+    source.insert(name, value.clone());
+  for (const std::string &line : expected_lines("versions"))
+    source.set_module_version(line.substr(0, line.find(' ')), *net.state_dict().module_version(line.substr(0, line.find(' '))));
+  for (const std::string &name : expected_lines("extra"))
+    source.insert(name, runtime::Tensor({1}, DType::Float32));
+  for (const std::string &name : expected_lines("missing"))
+    EXPECT_TRUE(source.erase(name)) << name;
+  EXPECT_EQ(net.load_state_dict(source, /*strict=*/false).text(), expected_text("load_state_dict.txt", "keys"));
+  EXPECT_EQ(message_of<runtime::StateDictError>([&] { net.load_state_dict(source); }), expected_text("load_state_dict.txt", "error"));
+}
+
 TEST(Module, ModeReachesTheWholeTree) {
   Net net;
   EXPECT_TRUE(net->is_training());

@@ -163,6 +163,19 @@ KILN_PROGRAM(dropouts) {
   program.function("second", {{"x", {"batch", 3}}}, [&](Tensor x) { return dropout(x); });
 }
 
+// Integers that no double holds, and one that wraps round as PyTorch's operands do.
+Tensor large_integers(const Tensor &x) {
+  Tensor filled = kiln::zeros_like(x);
+  filled.fill_(int64_t{4611686018427387905});
+  return kiln::stack({x + int64_t{9007199254740993}, kiln::full({2}, int64_t{-9007199254740993}, kiln::kInt64), filled,
+                      (x.to(kiln::kInt8) + 300).to(kiln::kInt64)},
+                     0);
+}
+
+KILN_PROGRAM(large_integers) {
+  program.function("f", {{"x", {2}, kiln::kInt64}}, [](Tensor x) { return large_integers(x); });
+}
+
 // A member that is rebound behind the registration's back.
 struct ReboundImpl : nn::Module {
   ReboundImpl() {
@@ -257,12 +270,12 @@ TEST(Recording, TrainingWritesRunningStatistics) {
             "%1 [] = full {dtype=int64, shape=[], value=1}\n"
             "%2 [] = read {state=num_batches_tracked}\n"
             "%3 [] = add %2 %1\n"
-            "write %3 {state=num_batches_tracked}\n"
             "%4 [3] = read {state=weight}\n"
             "%5 [3] = read {state=bias}\n"
             "%6 [3] = read {state=running_mean}\n"
             "%7 [3] = read {state=running_var}\n"
             "%8 [batch, 3] = %9 [3] = %10 [3] = %11 [3] = %12 [3] = batch_norm %0 %4 %5 %6 %7 {eps=0.00001, momentum=0.1, training=true}\n"
+            "write %3 {state=num_batches_tracked}\n"
             "write %9 {state=running_mean}\n"
             "write %10 {state=running_var}\n"
             "return output=%8\n");
@@ -382,6 +395,20 @@ TEST(Recording, AMemberBehindTheRegistrationsBackIsReported) {
       recording.diagnostics[1].message,
       "parameter 'weight' is never used, though its module (Rebound) runs; if its member was assigned another tensor, let the "
       "member hold what register_parameter returned: then the assignment replaces the parameter");
+}
+
+TEST(Recording, IntegersKeepAllTheirBits) {
+  // torch: x = torch.tensor([0, 1]); x + (2**53 + 1), torch.full((2,), -2**53 - 1), x.clone().fill_(2**62 + 1), x.to(torch.int8) + 300
+  const std::vector<int64_t> expected = {9007199254740993,    9007199254740994,    -9007199254740993, -9007199254740993,
+                                         4611686018427387905, 4611686018427387905, 44,                45};
+  const Tensor x = kiln::arange(2);
+  std::map<std::string, runtime::Tensor> state;
+  const runtime::Tensor recorded = interpret(function(record("large_integers")), {x.concrete()}, state)[0].contiguous();
+  const runtime::Tensor eager = large_integers(x).concrete().contiguous();
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_EQ(recorded.data<int64_t>()[i], expected[i]) << i;
+    EXPECT_EQ(eager.data<int64_t>()[i], expected[i]) << i << ", not recorded";
+  }
 }
 
 TEST(Recording, ProgramsAreFoundByName) {

@@ -24,6 +24,20 @@ func.func private @division() attributes {
   symbolic = #nn.dim<(batch + 1) floordiv 2>
 }
 
+// CHECK-LABEL: @maxima
+// CHECK-SAME: known = #nn.dim<7>
+// CHECK-SAME: last = #nn.dim<max(batch - 3, 0)>
+// CHECK-SAME: least = #nn.dim<batch - max(batch - 5, 0)>
+// CHECK-SAME: names = #nn.dim<max + min>
+// CHECK-SAME: two = #nn.dim<length + max(batch - length, 0)>
+func.func private @maxima() attributes {
+  known = #nn.dim<max(7, min(3, batch))>,
+  last = #nn.dim<max(batch - 3, 0)>,
+  least = #nn.dim<min(5, batch)>,
+  names = #nn.dim<max + min>,
+  two = #nn.dim<max(length, batch)>
+}
+
 // CHECK-LABEL: @shapes
 // CHECK-SAME: empty = #nn.shape<>
 // CHECK-SAME: two = #nn.shape<batch, 2 * length>
@@ -48,6 +62,11 @@ func.func private @operator() attributes {a = #nn.dim<batch +>}
 
 // expected-error @+1 {{expected '>'}}
 func.func private @two() attributes {a = #nn.dim<batch batch>}
+
+// -----
+
+// expected-error @+1 {{expected ','}}
+func.func private @one() attributes {a = #nn.dim<max(batch)>}
 
 // -----
 

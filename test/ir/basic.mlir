@@ -162,6 +162,16 @@ func.func @shapes(%x: tensor<?x8x8xf32, #nn.shape<batch, 8, 8>>, %y: tensor<4x8x
   %7 = nn.full 1.000000e+00 shape = [batch, 8] dtype = f32 : tensor<?x8xf32, #nn.shape<batch, 8>>
   // CHECK: nn.full 0.000000e+00 shape = [] dtype = f32 : tensor<f32>
   %8 = nn.full 0.000000e+00 shape = [] dtype = f32 : tensor<f32>
+  // CHECK: nn.full 9007199254740993 shape = [] dtype = i64 : tensor<i64>
+  nn.full 9007199254740993 shape = [] dtype = i64 : tensor<i64>
+  // CHECK: nn.full -3 shape = [] dtype = i8 : tensor<i8>
+  nn.full -3 shape = [] dtype = i8 : tensor<i8>
+  // CHECK: nn.full 0x7FF0000000000000 : f64 shape = [] dtype = f32 : tensor<f32>
+  nn.full 0x7FF0000000000000 : f64 shape = [] dtype = f32 : tensor<f32>
+  // CHECK: nn.full #nn.dim<batch> shape = [] dtype = f32 : tensor<f32>
+  nn.full #nn.dim<batch> shape = [] dtype = f32 : tensor<f32>
+  // CHECK: nn.require <batch - 3> "at least three"
+  nn.require <batch - 3> "at least three"
   // CHECK: nn.constant dense<[1.000000e+00, 2.000000e+00]> : tensor<2xf32>
   %9 = nn.constant dense<[1.0, 2.0]> : tensor<2xf32>
   // CHECK: nn.sum %arg1 dims = [1] keepdim = false : (tensor<4x8xf32>) -> tensor<4xf32>

@@ -305,6 +305,22 @@ func.func @fused_c3_broadcast(%x: tensor<3xf32>) {
 
 // -----
 
+func.func @require_c1(%x: tensor<?xf32, #nn.shape<n>>) {
+  // expected-error @+1 {{'nn.require' op require_c1: no input of the function has the size 'batch'}}
+  nn.require <batch - 1> "empty"
+  return
+}
+
+// -----
+
+func.func @full() {
+  // expected-error @+1 {{expected a number (f64 or i64) or a size, #nn.dim<...>, found "one"}}
+  %0 = nn.full "one" shape = [] dtype = f32 : tensor<f32>
+  return
+}
+
+// -----
+
 func.func @fused_c4(%x: tensor<2xf32>) {
   // expected-error @+1 {{'nn.fused' op fused_c4: the block should take ('f32'), found ('f32', 'f32')}}
   %0 = nn.fused () extras (%x) maps [affine_map<(d0) -> (d0)>] : (tensor<2xf32>) -> tensor<2xf32> {

@@ -551,6 +551,14 @@ func.func @full_c1() {
 
 // -----
 
+func.func @full_c1() {
+  // expected-error @+1 {{'nn.full' op full_c1: value cannot be converted to type int8_t without overflow}}
+  %0 = nn.full 300 shape = [] dtype = i8 : tensor<i8>
+  return
+}
+
+// -----
+
 func.func @full_c2() {
   // expected-error @+1 {{'nn.full' op full_c2: expected type 'tensor<3xf32>', found 'tensor<2xf32>'}}
   %0 = nn.full 1.0 shape = [3] dtype = f32 : tensor<2xf32>

@@ -215,6 +215,30 @@ func.func @sizes(%x: tensor<?x4xf32, #nn.shape<n, 4>> {nn.name = "x"}) -> (tenso
   return %3 : tensor<?xf32, #nn.shape<3 * n>>
 }
 
+// RUN: kiln-interpret %s mean_of_rows --input=x=iota:3x4 | FileCheck %s --check-prefix=MEAN
+// RUN: not kiln-interpret %s mean_of_rows --input=x=iota:1x4 2>&1 | FileCheck %s --check-prefix=REQUIRE
+//
+// x = torch.arange(12.).reshape(3, 4); x.sum(0) / x.size(0), torch.tensor(2**53 + 1), x[-2:, 0]
+// MEAN: output0: float32[4]
+// MEAN-NEXT: 4 5 6 7
+// MEAN: output1: int64[]
+// MEAN-NEXT: 9007199254740993
+// MEAN: output2: float32[2, 1]
+// MEAN-NEXT: 4 8
+// REQUIRE: error: at least two
+func.func @mean_of_rows(%x: tensor<?x4xf32, #nn.shape<n, 4>> {nn.name = "x"})
+    -> (tensor<4xf32> {nn.name = "output0"}, tensor<i64> {nn.name = "output1"},
+        tensor<?x1xf32, #nn.shape<min(n, 2), 1>> {nn.name = "output2"}) attributes {nn.entry} {
+  nn.require <n - 2> "at least two"
+  %sum = nn.sum %x dims = [0] keepdim = false : (tensor<?x4xf32, #nn.shape<n, 4>>) -> tensor<4xf32>
+  %n = nn.full #nn.dim<n> shape = [] dtype = f32 : tensor<f32>
+  %mean = nn.div %sum, %n : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %large = nn.full 9007199254740993 shape = [] dtype = i64 : tensor<i64>
+  %rows = nn.slice %x dim = 0 [max(n - 2, 0) : n : 1] : (tensor<?x4xf32, #nn.shape<n, 4>>) -> tensor<?x4xf32, #nn.shape<min(n, 2), 4>>
+  %column = nn.slice %rows dim = 1 [0 : 1 : 1] : (tensor<?x4xf32, #nn.shape<min(n, 2), 4>>) -> tensor<?x1xf32, #nn.shape<min(n, 2), 1>>
+  return %mean, %large, %column : tensor<4xf32>, tensor<i64>, tensor<?x1xf32, #nn.shape<min(n, 2), 1>>
+}
+
 //===----------------------------------------------------------------------===//
 // Errors
 //===----------------------------------------------------------------------===//

@@ -2,12 +2,13 @@
 
 usage: trajectories.py [--report=FILE.xml] [--seed=N] [CASE...]
 
-Needs torch, numpy and safetensors. In double each loss may differ from PyTorch's by 1e-9 of it; in float its distance from PyTorch's
-double may be 4 times the largest distance that PyTorch's own float has had up to that step, plus 1e-6. Batches are rows of the digits.
+Needs torch, numpy and safetensors. Each loss may differ from PyTorch's by 1e-9 of it, each parameter and buffer after the last step by
+1e-7 of the largest. Weights are new each run; batches are rows of the digits.
 
-PyTorch's own distance jumps from 1e-7 to 1e-3 at the step where rounding first moves a ReLU's input across zero, which is a matter of
-luck: with the rows of each batch in another order, which changes nothing but rounding, it is another step. So its distance is the
-largest of several such orders.
+In double only. In float the distance between two correct runs jumps from 1e-7 to 1e-3 at the step where rounding first moves a ReLU's
+input across zero; which step that is, is luck, in PyTorch as in Kiln: with the rows of each batch in another order, which changes
+nothing but rounding, it is another one. A live comparison would therefore draw a lot each run. Float is compared on fixed weights and
+batches instead (record_trajectories.py, test/features/R01_*.test), where PyTorch's own distance was measured over several orders.
 """
 import argparse
 import pathlib
@@ -26,7 +27,7 @@ from models import BatchNormLiteNet, DeepMLP, ResidualNetwork
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = ROOT / "build/bin"
-STEPS, BATCH, ORDERS = 200, 32, 6
+STEPS, BATCH = 200, 32
 
 MODELS = {
     "deep_mlp": (lambda: DeepMLP(dropout_rate=0.0), "DeepMLP model(784, std::vector<int64_t>{512, 256, 128}, 10, 0.0);"),
@@ -40,6 +41,8 @@ OPTIMIZERS = {
                       "SGDOptions(0.02).momentum(0.8).nesterov(true).weight_decay(1e-3)"),
     "SGD, dampening": (lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, dampening=0.3), "SGD",
                        "SGDOptions(0.05).momentum(0.9).dampening(0.3)"),
+    # At 0.05 the residual network is chaotic: PyTorch's double strays from itself when the rows of the batches change their order.
+    "SGD, small steps": (lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9), "SGD", "SGDOptions(0.01).momentum(0.9)"),
     "Adam": (lambda p: torch.optim.Adam(p, lr=1e-3), "Adam", "AdamOptions(1e-3)"),
     "Adam, amsgrad": (lambda p: torch.optim.Adam(p, lr=1e-3, betas=(0.8, 0.95), eps=1e-7, weight_decay=1e-3, amsgrad=True), "Adam",
                       "AdamOptions(1e-3).betas({0.8, 0.95}).eps(1e-7).weight_decay(1e-3).amsgrad(true)"),
@@ -47,19 +50,20 @@ OPTIMIZERS = {
 }
 
 # Every optimizer on the first model, the three that matter most on the others.
-CASES = [("deep_mlp", name) for name in OPTIMIZERS]
-CASES += [(model, name) for model in ("residual_network", "batch_norm_lite") for name in ("SGD", "Adam", "AdamW")]
+CASES = [("deep_mlp", name) for name in OPTIMIZERS if name != "SGD, small steps"]
+CASES += [("residual_network", name) for name in ("SGD, small steps", "Adam", "AdamW")]
+CASES += [("batch_norm_lite", name) for name in ("SGD", "Adam", "AdamW")]
 
 
-def source(model, optimizer, dtype):
+def source(model, optimizer):
     _, declaration = MODELS[model]
     _, kind, options = OPTIMIZERS[optimizer]
     return f"""#include "{ROOT / 'test/models' / model}.cpp"
 KILN_PROGRAM(trajectory) {{
   {declaration}
-  model->to({dtype});
+  model->to(kiln::kFloat64);
   kiln::optim::{kind} optimizer(model->parameters(), kiln::optim::{options});
-  program.function("train_step", {{{{"x", {{"batch", 784}}, {dtype}}}, {{"y", {{"batch"}}, kiln::kInt64}}}}, [&](Tensor x, Tensor y) {{
+  program.function("train_step", {{{{"x", {{"batch", 784}}, kiln::kFloat64}}, {{"y", {{"batch"}}, kiln::kInt64}}}}, [&](Tensor x, Tensor y) {{
     model->train();
     optimizer.zero_grad();
     Tensor loss = nn::functional::cross_entropy(model(x), y);
@@ -72,6 +76,7 @@ KILN_PROGRAM(trajectory) {{
 
 
 def in_pytorch(build, make_optimizer, weights, x, y, dtype):
+    """The loss of each step, and the model after the last one."""
     model = build().to(dtype)
     model.load_state_dict(weights)
     model.train()
@@ -99,48 +104,29 @@ def compare(model, optimizer, folder):
     rows = torch.stack([torch.randperm(len(digits["labels"]))[:BATCH] for _ in range(STEPS)])
     x, y = digits["images"][rows], digits["labels"][rows]
     weights = {name: value.clone() for name, value in build().state_dict().items()}
-    torch.save(weights, folder / "weights.pt")
 
     exact, exact_model = in_pytorch(build, make_optimizer, weights, x, y, torch.float64)
-    own_distance = numpy.zeros(STEPS)
-    for _ in range(ORDERS):
-        order = torch.randperm(BATCH)
-        in_float, _ = in_pytorch(build, make_optimizer, weights, x[:, order], y[:, order], torch.float32)
-        own_distance = numpy.maximum(own_distance, numpy.abs(in_float - exact))
-    remarks = []
-    for dtype in (torch.float64, torch.float32):
-        name = f"trajectory_{dtype}".replace("torch.", "")
-        (folder / f"{name}.cpp").write_text(source(model, optimizer, f"kiln::k{str(dtype)[6:].capitalize()}"))
-        run([BIN / "kiln", "build", folder / f"{name}.cpp", "--program=trajectory", "-o", folder / f"{name}.so"])
-        save_file({"x": x.to(dtype), "y": y}, folder / "batches.safetensors")
-        state = {key: value.to(dtype) if value.is_floating_point() else value for key, value in weights.items()}
-        save_file(state, folder / "weights.safetensors")
-        bits = []
-        for threads in (1, 2):
-            run([BIN / "training-tool", folder / f"{name}.so", "train_step", folder / "batches.safetensors", folder / "losses.npy",
-                 f"--weights={folder / 'weights.safetensors'}", f"--save={folder / 'after.safetensors'}", f"--threads={threads}"])
-            bits.append(((folder / "losses.npy").read_bytes(), (folder / "after.safetensors").read_bytes()))
-        if bits[0] != bits[1]:
-            raise AssertionError(f"{dtype}: one and two threads give different bits")
-        losses, after = numpy.load(folder / "losses.npy"), load_file(folder / "after.safetensors")
-        if dtype == torch.float64:
-            worst = (numpy.abs(losses - exact) / numpy.abs(exact)).max()
-            remarks.append(f"double {worst:.1e}")
-            if not worst <= 1e-9:
-                raise AssertionError(f"in double a loss differs by {worst:.1e} of it, allowed 1e-9")
-            for key, value in exact_model.state_dict().items():
-                difference = (after[key] - value).abs().max().item() / max(value.abs().max().item(), 1e-300)
-                if not difference <= 1e-7:
-                    raise AssertionError(f"in double {key} differs by {difference:.1e} after {STEPS} steps")
-        else:
-            allowed = 4 * numpy.maximum.accumulate(own_distance) + 1e-6
-            ratio = (numpy.abs(losses - exact) / allowed).max()
-            remarks.append(f"float {ratio:.2f} of what is allowed")
-            if not ratio <= 1:
-                step = int((numpy.abs(losses - exact) > allowed).argmax())
-                raise AssertionError(f"in float the loss of step {step} is {losses[step]:.8f}, PyTorch's in double is {exact[step]:.8f}; "
-                                     f"allowed is a distance of {allowed[step]:.1e}")
-    return ", ".join(remarks)
+    (folder / "trajectory.cpp").write_text(source(model, optimizer))
+    run([BIN / "kiln", "build", folder / "trajectory.cpp", "--program=trajectory", "-o", folder / "trajectory.so"])
+    save_file({"x": x.double(), "y": y}, folder / "batches.safetensors")
+    save_file({name: value.double() if value.is_floating_point() else value for name, value in weights.items()},
+              folder / "weights.safetensors")
+    bits = []
+    for threads in (1, 2):
+        run([BIN / "training-tool", folder / "trajectory.so", "train_step", folder / "batches.safetensors", folder / "losses.npy",
+             f"--weights={folder / 'weights.safetensors'}", f"--save={folder / 'after.safetensors'}", f"--threads={threads}"])
+        bits.append(((folder / "losses.npy").read_bytes(), (folder / "after.safetensors").read_bytes()))
+    if bits[0] != bits[1]:
+        raise AssertionError("one and two threads give different bits")
+    losses, after = numpy.load(folder / "losses.npy"), load_file(folder / "after.safetensors")
+    worst = (numpy.abs(losses - exact) / numpy.abs(exact)).max()
+    if not worst <= 1e-9:
+        raise AssertionError(f"a loss differs by {worst:.1e} of it, allowed 1e-9")
+    for key, value in exact_model.state_dict().items():
+        difference = (after[key] - value).abs().max().item() / max(value.abs().max().item(), 1e-300)
+        if not difference <= 1e-7:
+            raise AssertionError(f"{key} differs by {difference:.1e} after {STEPS} steps, allowed 1e-7")
+    return f"{worst:.1e}"
 
 
 def main():

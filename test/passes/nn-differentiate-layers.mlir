@@ -1,4 +1,9 @@
 // RUN: kiln-opt %s --pass-pipeline="builtin.module(func.func(nn-differentiate))" | FileCheck %s
+// RUN: kiln-opt %s --pass-pipeline="builtin.module(func.func(nn-differentiate))" --mlir-pass-statistics -o /dev/null 2>&1 | FileCheck %s --check-prefix=COUNTS
+
+// COUNTS-DAG: 21 nn-differentiate{{ +}}- Number of nn.backward expanded
+// COUNTS-DAG: 61 nn-differentiate{{ +}}- Number of ops that gradients were built from
+
 // The rules of movements, reductions and layers. Numbers are compared in gradient_test.cpp and test/oracle/gradients.py.
 
 //===----------------------------------------------------------------------===//

@@ -58,7 +58,8 @@ func.func @single(%x: tensor<3xf32>) -> tensor<3xf32> {
 // CHECK-NEXT: ^bb0(%[[S:.*]]: f32, %[[T:.*]]: f32):
 // CHECK: %[[M:.*]] = arith.mulf %[[S]], %[[S]]
 // CHECK: %[[A:.*]] = arith.addf %[[M]], %[[T]]
-// CHECK: %[[R:.*]] = arith.maximumf %[[A]]
+// CHECK: %[[C:.*]] = arith.cmpf olt, %[[A]], %[[ZERO:.*]] : f32
+// CHECK: %[[R:.*]] = arith.select %[[C]], %[[ZERO]], %[[A]]
 // CHECK: nn.yield %[[R]]
 // CHECK: return %[[Y]]
 // TWO-LABEL: func.func @square_and_more
@@ -168,7 +169,7 @@ func.func @diamond(%x: tensor<4x3xf32> {nn.name = "x"}) -> (tensor<4x3xf32> {nn.
 // CHECK: %[[Y:.*]] = nn.fused anchor "nn.packed_linear" attributes {out_features = 3 : i64}(%[[X]], %[[P]]) extras(%[[B]], %[[X]]) maps [#[[LAST]], #[[ID2]]]
 // CHECK-NEXT: ^bb0(%[[A:.*]]: f32, %[[S:.*]]: f32, %[[R:.*]]: f32):
 // CHECK: %[[BIASED:.*]] = arith.addf %[[A]], %[[S]]
-// CHECK: %[[RELU:.*]] = arith.maximumf %[[BIASED]]
+// CHECK: %[[RELU:.*]] = arith.select %{{.*}}, %{{.*}}, %[[BIASED]]
 // CHECK: %[[SUM:.*]] = arith.addf %[[RELU]], %[[R]]
 // CHECK: nn.yield %[[SUM]]
 // REMARK: [Passed] fuse | {{.*}}Function=epilogue | Module=fc, Remark="nn.packed_linear <- add, relu, add"
@@ -220,7 +221,7 @@ func.func @small_epilogue(%x: tensor<4x3xf32> {nn.name = "x"}) -> (tensor<4x3xf3
 // Two anchors meet: the later one takes the sum, the other's own activation stays with the other.
 // CHECK-LABEL: func.func @two_anchors
 // CHECK: %[[A:.*]] = nn.fused anchor "nn.linear"
-// CHECK: arith.maximumf
+// CHECK: arith.select
 // CHECK: nn.fused anchor "nn.linear"(%{{.*}}, %{{.*}}) extras(%[[A]])
 // CHECK: math.tanh
 // CHECK: arith.addf

@@ -7,6 +7,9 @@
 
 nn.state @weight parameter trainable : tensor<3x2xf32> = dense<[[1.0, 2.0], [-0.5, 0.25], [4.0, -1.0]]>
 nn.state @bias parameter trainable : tensor<3xf32> = dense<[0.5, -1.0, 2.0]>
+nn.state @half_weight parameter trainable : tensor<3x2xf16>
+nn.state @half_bias parameter trainable : tensor<3xf16>
+nn.state @integer_weight buffer : tensor<3x2xi64>
 nn.state @none parameter trainable : tensor<0x2xf32>
 
 //===----------------------------------------------------------------------===//
@@ -90,6 +93,30 @@ func.func @one_row(%x: tensor<2xf32> {nn.name = "x"}) -> (tensor<3xf32> {nn.name
   %n = nn.neg %w : tensor<3x2xf32>
   %y = nn.linear %x, %n : (tensor<2xf32>, tensor<3x2xf32>) -> tensor<3xf32>
   return %y : tensor<3xf32>
+}
+
+// A bias is added in f32, before the sum is rounded; without one nothing is added.
+// CHECK-LABEL: func.func @half
+// CHECK: %[[Y:.*]] = nn.linear %{{.*}}, %{{.*}}, %{{.*}} : (tensor<4x2xf16>, tensor<3x2xf16>, tensor<3xf16>)
+// CHECK: nn.packed_linear
+// CHECK: return %[[Y]]
+// REMARK: [Missed] pack | {{.*}}Function=half{{.*}}Reason="the bias is added before the sum is rounded to 16 bits"
+func.func @half(%x: tensor<4x2xf16> {nn.name = "x"}) -> (tensor<4x3xf16> {nn.name = "y"}, tensor<4x3xf16> {nn.name = "z"}) attributes {nn.entry} {
+  %w = nn.read @half_weight : tensor<3x2xf16>
+  %b = nn.read @half_bias : tensor<3xf16>
+  %y = nn.linear %x, %w, %b : (tensor<4x2xf16>, tensor<3x2xf16>, tensor<3xf16>) -> tensor<4x3xf16>
+  %z = nn.linear %x, %w : (tensor<4x2xf16>, tensor<3x2xf16>) -> tensor<4x3xf16>
+  return %y, %z : tensor<4x3xf16>, tensor<4x3xf16>
+}
+
+// Integers have no panels.
+// CHECK-LABEL: func.func @integers
+// CHECK-NOT: nn.pack_panels
+// REMARK: [Missed] pack | {{.*}}Function=integers{{.*}}Reason="the weight holds integers, which have no kernel for panels"
+func.func @integers(%x: tensor<4x2xi64> {nn.name = "x"}) -> (tensor<4x3xi64> {nn.name = "y"}) attributes {nn.entry} {
+  %w = nn.read @integer_weight : tensor<3x2xi64>
+  %y = nn.linear %x, %w : (tensor<4x2xi64>, tensor<3x2xi64>) -> tensor<4x3xi64>
+  return %y : tensor<4x3xi64>
 }
 
 // The same values, whatever the form, and whatever the panel.

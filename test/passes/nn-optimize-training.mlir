@@ -30,7 +30,8 @@
 // CHECK: arith.addf
 // CHECK: %[[N:.*]], %[[STATISTICS:.*]]:4 = nn.batch_norm %[[H]]
 // CHECK: %[[R:.*]] = nn.fused() extras(%[[N]])
-// CHECK: arith.maximumf
+// CHECK: arith.cmpf olt
+// CHECK: arith.select
 // CHECK: %[[D:.*]] = nn.dropout %[[R]] generator
 // CHECK: %[[LOGITS:.*]] = nn.fused anchor "nn.linear"{{.*}}(%[[D]],
 // CHECK: nn.cross_entropy %[[LOGITS]]

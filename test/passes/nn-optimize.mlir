@@ -27,12 +27,12 @@
 // CHECK-DAG: %[[PANELS:.*]] = nn.load_prepared @fc1.pack_panels
 // CHECK: %[[H:.*]] = nn.fused anchor "nn.packed_linear" attributes {out_features = 4 : i64}(%{{.*}}, %[[PANELS]]) extras(%[[BIAS]])
 // CHECK: arith.addf
-// CHECK: arith.maximumf
+// CHECK: arith.select
 // CHECK: nn.yield
 // CHECK: %[[PANELS2:.*]] = nn.load_prepared @fc2.pack_panels
 // CHECK: %[[Y:.*]] = nn.fused anchor "nn.packed_linear" attributes {out_features = 4 : i64}(%[[H]], %[[PANELS2]]) extras(%[[H]])
 // CHECK: arith.addf
-// CHECK: arith.maximumf
+// CHECK: arith.select
 // CHECK: nn.yield
 // CHECK: return %[[Y]]
 // CHECK: func.func private @prepare_0

@@ -11,11 +11,3 @@ func.func @f(%x: tensor<?xf32, #nn.shape<2 * n>>) -> tensor<?xf32, #nn.shape<2 *
 func.func @p(%x: tensor<3xf32>) attributes {nn.prepare} {
   return
 }
-
-// -----
-
-func.func @f() -> tensor<3xui8> attributes {nn.entry} {
-  // expected-error @below {{'nn.full' op cannot be compiled for element type 'ui8'; cast it to another type first}}
-  %0 = nn.full 1.0 shape = [3] dtype = ui8 : tensor<3xui8>
-  return %0 : tensor<3xui8>
-}

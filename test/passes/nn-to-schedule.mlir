@@ -40,8 +40,9 @@ module attributes {nn.program = "shared"} {
   // CHECK-LABEL: schedule.kernel @f32_relu_n sizes ["s0"]
   // CHECK-NEXT:    ^bb0(%[[ELEMENT:.*]]: f32):
   // CHECK:         %[[ZERO:.*]] = arith.constant 0.0
-  // CHECK:         %[[MAX:.*]] = arith.maximumf %[[ELEMENT]], %[[ZERO]]
-  // CHECK:         schedule.yield %[[MAX]] : f32
+  // CHECK:         %[[NEGATIVE:.*]] = arith.cmpf olt, %[[ELEMENT]], %[[ZERO]]
+  // CHECK:         %[[RELU:.*]] = arith.select %[[NEGATIVE]], %[[ZERO]], %[[ELEMENT]]
+  // CHECK:         schedule.yield %[[RELU]] : f32
   // CHECK-NOT:   schedule.kernel @f32_relu
 }
 
@@ -65,7 +66,8 @@ module attributes {nn.program = "products"} {
     ^bb0(%sum: f32, %bias: f32, %residual: f32):
       %0 = arith.addf %sum, %bias : f32
       %zero = arith.constant 0.0 : f32
-      %1 = arith.maximumf %0, %zero : f32
+      %negative = arith.cmpf olt, %0, %zero : f32
+      %1 = arith.select %negative, %zero, %0 : f32
       %2 = arith.addf %1, %residual : f32
       nn.yield %2 : f32
     }
@@ -154,5 +156,109 @@ module attributes {nn.program = "anchors"} {
     %1 = nn.cat %x, %y dim = 0 : (!x, !x) -> tensor<?x4xf32, #nn.shape<2 * n, 4>>
     %2 = nn.slice %1 dim = 0 [n : 2 * n : 1] : (tensor<?x4xf32, #nn.shape<2 * n, 4>>) -> !x
     return %0, %2 : tensor<4x?xf32, #nn.shape<4, n>>, !x
+  }
+}
+
+// -----
+
+// Writing back what was read changes nothing, whatever shape it took in between: no launch reads the state and writes it. After another
+// write it is a write like any other, of the value that was saved.
+
+module attributes {nn.program = "back"} {
+  nn.state @s buffer : tensor<2x3xf32>
+  // CHECK-LABEL: schedule.func @same symbols []
+  // CHECK-NOT:     schedule.launch
+  // CHECK:         schedule.return
+  func.func @same() attributes {nn.entry} {
+    %old = nn.read @s : tensor<2x3xf32>
+    nn.write @s, %old : tensor<2x3xf32>
+    return
+  }
+  // CHECK-LABEL: schedule.func @reshaped symbols []
+  // CHECK:         %[[OUT:.*]] = schedule.output 0
+  // CHECK:         %[[STATE:.*]] = schedule.state @s
+  // CHECK-NOT:     schedule.launch
+  // CHECK:         schedule.launch @f32_copy_6(%[[STATE]]) into(%[[OUT]])
+  // CHECK-NEXT:    schedule.return
+  func.func @reshaped() -> tensor<2x3xf32> attributes {nn.entry} {
+    %old = nn.read @s : tensor<2x3xf32>
+    %flat = nn.reshape %old to [6] : (tensor<2x3xf32>) -> tensor<6xf32>
+    %back = nn.reshape %flat to [2, 3] : (tensor<6xf32>) -> tensor<2x3xf32>
+    nn.write @s, %back : tensor<2x3xf32>
+    return %old : tensor<2x3xf32>
+  }
+  // CHECK-LABEL: schedule.func @after_another symbols []
+  // CHECK:         %[[X:.*]] = schedule.input 0
+  // CHECK:         %[[STATE:.*]] = schedule.state @s
+  // CHECK:         %[[SAVED:.*]] = schedule.arena
+  // CHECK:         schedule.launch @f32_copy_6(%[[STATE]]) into(%[[SAVED]])
+  // CHECK:         schedule.launch @f32_copy_6(%[[X]]) into(%{{.*}})
+  // CHECK:         %[[FLAT:.*]] = schedule.view %[[SAVED]]
+  // CHECK:         %[[BACK:.*]] = schedule.view %[[FLAT]]
+  // CHECK:         %[[TARGET:.*]] = schedule.state @s
+  // CHECK:         schedule.launch @f32_copy_6(%[[BACK]]) into(%[[TARGET]])
+  func.func @after_another(%x: tensor<2x3xf32>) attributes {nn.entry} {
+    %old = nn.read @s : tensor<2x3xf32>
+    nn.write @s, %x : tensor<2x3xf32>
+    %flat = nn.reshape %old to [6] : (tensor<2x3xf32>) -> tensor<6xf32>
+    %back = nn.reshape %flat to [2, 3] : (tensor<6xf32>) -> tensor<2x3xf32>
+    nn.write @s, %back : tensor<2x3xf32>
+    return
+  }
+}
+
+// -----
+
+// Elements of ui8 are i8 in bodies, where the operations know what is unsigned; f16 is computed in f32 and rounded once. Names say
+// what is computed, not how.
+
+module attributes {nn.program = "elements"} {
+  // CHECK-LABEL: schedule.kernel @ui8_max_4 sizes []
+  // CHECK-NEXT:    ^bb0(%[[A:.*]]: i8, %[[B:.*]]: i8):
+  // CHECK-NEXT:      %[[M:.*]] = arith.maxui %[[A]], %[[B]] : i8
+  // CHECK-NEXT:      schedule.yield %[[M]] : i8
+  // CHECK-LABEL: schedule.kernel @f16_cast_4 sizes []
+  // CHECK:           arith.uitofp %{{.*}} : i8 to f32
+  // CHECK-NEXT:      arith.truncf %{{.*}} : f32 to f16
+  // CHECK-LABEL: schedule.kernel @f16_sigmoid_4 sizes []
+  // CHECK-NEXT:    ^bb0(%[[E:.*]]: f16):
+  // CHECK:           arith.extf %[[E]] : f16 to f32
+  // CHECK-NOT:       f16
+  // CHECK:           %[[R:.*]] = arith.truncf %{{.*}} : f32 to f16
+  // CHECK-NEXT:      schedule.yield %[[R]] : f16
+  // CHECK-LABEL: schedule.kernel @f32_minimum_4 sizes []
+  // CHECK-LABEL: schedule.kernel @ui8_fill_4 sizes []
+  // CHECK:           arith.constant -56 : i8
+  func.func @f(%x: tensor<4xui8>, %y: tensor<4xui8>, %z: tensor<4xf32>)
+      -> (tensor<4xf16>, tensor<4xf32>, tensor<4xui8>) attributes {nn.entry} {
+    %0 = nn.maximum %x, %y : tensor<4xui8>
+    %1 = nn.cast %0 to f16 : (tensor<4xui8>) -> tensor<4xf16>
+    %2 = nn.sigmoid %1 : tensor<4xf16>
+    %3 = nn.minimum %z, %z : tensor<4xf32>
+    %4 = nn.full 200.0 shape = [4] dtype = ui8 : tensor<4xui8>
+    return %2, %3, %4 : tensor<4xf16>, tensor<4xf32>, tensor<4xui8>
+  }
+}
+
+// -----
+
+// What the sizes of a call must satisfy: what the program asks for, and what slices need that can't be shown. A size as an element
+// is a kernel's own size.
+
+module attributes {nn.program = "sizes"} {
+  // CHECK-LABEL: schedule.func @f symbols ["n"]
+  // CHECK-SAME:    conditions [#nn.dim<n - 2>, #nn.dim<n - 5>, #nn.dim<-n + 127>]
+  // CHECK-SAME:    messages ["at least two\0A  (model.cpp:3)", "sizes are too small: slice needs n - 5 to be 0 or more\0A  ({{.*}}mlir:{{[0-9]+}})",
+  // CHECK-SAME:    "value cannot be converted to type int8_t without overflow\0Athe value is n\0A  ({{.*}}"]
+  // CHECK:         schedule.launch @f32_full{{.*}} sizes [#nn.dim<n>]
+  // CHECK:       schedule.kernel @f32_full{{.*}} sizes ["s0"] anchor "nn.full" [] {dtype = f32, shape = #nn.shape<>, value = #nn.dim<s0>}
+  func.func @f(%x: tensor<?xf32, #nn.shape<n>> {nn.name = "x"})
+      -> (tensor<5xf32>, tensor<?xf32, #nn.shape<min(n, 3)>>, tensor<f32>, tensor<i8>) attributes {nn.entry} {
+    nn.require <n - 2> "at least two" loc("source/model.cpp":3:7)
+    %0 = nn.slice %x dim = 0 [0 : 5 : 1] : (tensor<?xf32, #nn.shape<n>>) -> tensor<5xf32>
+    %1 = nn.slice %x dim = 0 [max(n - 3, 0) : n : 1] : (tensor<?xf32, #nn.shape<n>>) -> tensor<?xf32, #nn.shape<min(n, 3)>>
+    %2 = nn.full #nn.dim<n> shape = [] dtype = f32 : tensor<f32>
+    %3 = nn.full #nn.dim<n> shape = [] dtype = i8 : tensor<i8>
+    return %0, %1, %2, %3 : tensor<5xf32>, tensor<?xf32, #nn.shape<min(n, 3)>>, tensor<f32>, tensor<i8>
   }
 }

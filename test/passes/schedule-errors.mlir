@@ -81,6 +81,84 @@ schedule.func @f symbols [] {
 
 // -----
 
+// Kernels read while they write: destinations share memory with nothing that is not read in step, whatever buffer names it.
+
+schedule.kernel @transpose sizes [] [] extra [!schedule.buffer<f32, <4, 4>>] maps [affine_map<(d0, d1) -> (d1, d0)>]
+    -> [!schedule.buffer<f32, <4, 4>>] {
+^bb0(%x: f32):
+  schedule.yield %x : f32
+}
+schedule.func @same_buffer symbols [] {
+  %x = schedule.arena : !schedule.buffer<f32, <4, 4>>
+  // expected-error @below {{'schedule.launch' op destination 0 shares memory with operand 0, which the kernel reads while it writes}}
+  schedule.launch @transpose(%x) into(%x) sizes [] grid [#nn.dim<1>] cost <0> : !schedule.buffer<f32, <4, 4>> into !schedule.buffer<f32, <4, 4>>
+  schedule.return
+}
+
+// -----
+
+schedule.kernel @transpose sizes [] [] extra [!schedule.buffer<f32, <4, 4>>] maps [affine_map<(d0, d1) -> (d1, d0)>]
+    -> [!schedule.buffer<f32, <4, 4>>] {
+^bb0(%x: f32):
+  schedule.yield %x : f32
+}
+schedule.func @same_state symbols [] {
+  %x = schedule.state @s : !schedule.buffer<f32, <2, 8>>
+  %v = schedule.view %x : !schedule.buffer<f32, <2, 8>> to !schedule.buffer<f32, <4, 4>>
+  %y = schedule.state @s : !schedule.buffer<f32, <4, 4>>
+  // expected-error @below {{'schedule.launch' op destination 0 shares memory with operand 0, which the kernel reads while it writes}}
+  schedule.launch @transpose(%v) into(%y) sizes [] grid [#nn.dim<1>] cost <0> : !schedule.buffer<f32, <4, 4>> into !schedule.buffer<f32, <4, 4>>
+  schedule.return
+}
+
+// -----
+
+schedule.kernel @copy sizes [] [] extra [!schedule.buffer<f32, <8>>] maps [affine_map<(d0) -> (d0)>] -> [!schedule.buffer<f32, <8>>] {
+^bb0(%x: f32):
+  schedule.yield %x : f32
+}
+schedule.func @same_bytes symbols ["n"] {
+  %x = schedule.arena at <64 * n> : !schedule.buffer<f32, <8>>
+  %y = schedule.arena at <64 * n + 32> : !schedule.buffer<f32, <8>>
+  %z = schedule.arena at <64 * n + 16> : !schedule.buffer<f32, <8>>
+  schedule.launch @copy(%x) into(%y) sizes [] grid [#nn.dim<1>] cost <0> : !schedule.buffer<f32, <8>> into !schedule.buffer<f32, <8>>
+  // expected-error @below {{'schedule.launch' op destination 0 shares memory with operand 0, which the kernel reads while it writes}}
+  schedule.launch @copy(%x) into(%z) sizes [] grid [#nn.dim<1>] cost <0> : !schedule.buffer<f32, <8>> into !schedule.buffer<f32, <8>>
+  schedule.return
+}
+
+// -----
+
+schedule.kernel @copy sizes [] [] extra [!schedule.buffer<f32, <8>>] maps [affine_map<(d0) -> (d0)>] -> [!schedule.buffer<f32, <8>>] {
+^bb0(%x: f32):
+  schedule.yield %x : f32
+}
+schedule.func @read_only symbols [] {
+  %x = schedule.input 0 "x" : !schedule.buffer<f32, <8>>
+  %y = schedule.input 1 "y" : !schedule.buffer<f32, <8>>
+  // expected-error @below {{'schedule.launch' op writes destination 0 to memory that is read only, schedule.input}}
+  schedule.launch @copy(%x) into(%y) sizes [] grid [#nn.dim<1>] cost <0> : !schedule.buffer<f32, <8>> into !schedule.buffer<f32, <8>>
+  schedule.return
+}
+
+// -----
+
+schedule.kernel @two sizes [] anchor "nn.batch_norm" [!schedule.buffer<f32, <8>>] {} extra [] maps []
+    -> [!schedule.buffer<f32, <8>>, !schedule.buffer<f32, <8>>] {
+^bb0(%x: f32):
+  schedule.yield %x : f32
+}
+schedule.func @same_destination symbols [] {
+  %x = schedule.input 0 "x" : !schedule.buffer<f32, <8>>
+  %y = schedule.output 0 "y" : !schedule.buffer<f32, <8>>
+  // expected-error @below {{'schedule.launch' op destinations 0 and 1 share memory}}
+  schedule.launch @two(%x) into(%y, %y) sizes [] grid [#nn.dim<1>] cost <0>
+      : !schedule.buffer<f32, <8>> into !schedule.buffer<f32, <8>>, !schedule.buffer<f32, <8>>
+  schedule.return
+}
+
+// -----
+
 // A map reads in step what it has no permutation or broadcast of.
 
 schedule.kernel @add sizes [] [] extra [!schedule.buffer<f32, <4, 4>>, !schedule.buffer<f32, <4>>]

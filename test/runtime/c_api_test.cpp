@@ -149,6 +149,18 @@ TEST_F(CApiErrors, Statuses) {
                                                 : "a tensor of sizes [1152921504606846976, 2] has a negative size, or more bytes "
                                                   "than there can be");
   }
+  input.sizes = x_sizes;
+  const int64_t far_strides[] = {1, int64_t{1} << 62};
+  input.strides = far_strides;
+  EXPECT_EQ(call("affine", input, output), KILN_STATUS_VALUE);
+  EXPECT_STREQ(kiln_runtime_last_error(), "affine: input 'x': sizes [3, 2] with strides [1, 4611686018427387904] reach further than "
+                                          "there can be memory");
+  input.strides = nullptr;
+  output.strides = far_strides;
+  EXPECT_EQ(call("affine", input, output), KILN_STATUS_VALUE);
+  EXPECT_STREQ(kiln_runtime_last_error(), "affine: output 'output': sizes [3, 3] with strides [1, 4611686018427387904] reach further "
+                                          "than there can be memory");
+  output.strides = nullptr;
   input = {indices, KILN_DTYPE_INT64, 1, one, nullptr};
   output.sizes = pick_sizes;
   EXPECT_EQ(call("pick", input, output), KILN_STATUS_INDEX);
@@ -195,6 +207,12 @@ TEST_F(CApiErrors, OptionsOfAnotherVersion) {
   kiln_runtime_options options = {};
   EXPECT_EQ(kiln_runtime_call(model, "affine", &input, 1, &output, 1, &options), KILN_STATUS_VALUE);
   EXPECT_STREQ(kiln_runtime_last_error(), "options have struct_size 0: expected 24");
+  // A later version's host has more of them; this one knows the first.
+  struct {
+    kiln_runtime_options options;
+    uint64_t more;
+  } later = {{sizeof later, 1, nullptr, nullptr}, 7};
+  EXPECT_EQ(kiln_runtime_call(model, "affine", &input, 1, &output, 1, &later.options), KILN_STATUS_OK);
 }
 
 } // namespace

@@ -116,6 +116,16 @@ TEST_F(ModelTest, InputsNeedNotBeContiguous) {
   EXPECT_EQ(values(call("affine", {wide.slice(1, 0, 4, 2)})[0]), kY);
 }
 
+TEST_F(ModelTest, ExpandedInputsBeyondAllMemory) {
+  // Each input's bytes can be counted; what their copies need together is more than a block can have.
+  test.functions[4].measure = [](const int64_t *, int64_t *sizes, int64_t *arena_bytes) { sizes[0] = sizes[1] = *arena_bytes = 0; };
+  Model other(test.program(), {1, nullptr});
+  const Tensor one({1}, DType::Float32);
+  const int64_t n = int64_t{1} << 30;
+  EXPECT_EQ(text_of<Error>([&] { other.call("pair", {one.expand({n, n}), one.expand({n}), one.expand({n, n})}); }),
+            "pair: can't allocate 9223372041149743104 bytes of scratch memory");
+}
+
 TEST_F(ModelTest, UnalignedMemory) {
   alignas(8) std::byte bytes[1 + 6 * 4];
   std::memcpy(bytes + 1, kX.data(), 24);

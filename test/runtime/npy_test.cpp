@@ -100,6 +100,15 @@ TEST(NpyTest, RefusesWrongHeaders) {
   EXPECT_EQ(with("'<f4'", "False", "(1, 2"), "FILE: offset 65: expected ')' in the header");
   EXPECT_EQ(with("'<f4'", "False", "(9223372036854775808,)"), "FILE: offset 61: a size does not fit 63 bits");
   EXPECT_EQ(with("'<f4'", "False", "(4294967296, 4294967296)"), "FILE: offset 85: shape [4294967296, 4294967296] is too large");
+  // No elements, and strides that do not fit: PyTorch's text, and the file.
+  for (const char *order : {"False", "True"}) {
+    const bool fortran = order[0] == 'T';
+    const std::string shape = fortran ? "(8, 4611686018427387904, 0)" : "(0, 4611686018427387904, 8)";
+    std::string listed = shape;
+    listed.front() = '[', listed.back() = ']';
+    EXPECT_EQ(refusal(npy("{'descr': '<f4', 'fortran_order': " + std::string(order) + ", 'shape': " + shape + "}")),
+              "FILE: shape " + listed + ": Stride calculation overflowed");
+  }
   EXPECT_EQ(refusal(npy("{'descr': '<f4', 'shape': (1,)}")), "FILE: offset 10: the key 'fortran_order' is missing");
   EXPECT_EQ(refusal(npy("{'descr': '<f4', 'descr': '<f4'}")),
             "FILE: offset 27: the key 'descr' is unknown or appears twice; expected descr, fortran_order and shape");

@@ -73,8 +73,26 @@ TEST(Program, UnknownFunction) {
             "program 'test' has no function 'predict'; it has affine, doubled, increment, set_weight, pair, pick");
 }
 
-TEST(Program, OlderMinorVersionsHaveShorterStructs) {
-  // Structs of a later version are longer; an array's stride is what its entries say.
+TEST(Program, StructsOfAnEarlierMinorVersionEndInZeros) {
+  struct First {
+    uint32_t struct_size, value;
+  };
+  struct Later { // as a minor version may change First
+    uint32_t struct_size, value;
+    const char *text;
+    uint64_t number;
+  };
+  const First first[] = {{sizeof(First), 1}, {sizeof(First), 2}}; // what comes behind a short struct is another one
+  const Later grown = read_struct<Later>(&first[0]);
+  EXPECT_EQ(grown.value, 1u);
+  EXPECT_EQ(grown.text, nullptr);
+  EXPECT_EQ(grown.number, 0u);
+  const Later later = {sizeof(Later), 3, "text", 4};
+  EXPECT_EQ(read_struct<Later>(&later).number, 4u);
+  EXPECT_EQ(read_struct<First>(&later).value, 3u);
+}
+
+TEST(Program, ArraysHaveTheStrideOfTheirEntries) {
   struct Longer {
     kiln_state_name name;
     uint64_t more;
@@ -105,7 +123,8 @@ TEST_P(DamagedDescriptor, IsRefused) {
 }
 
 constexpr uint32_t kFar[] = {9};
-constexpr int64_t kNegative[] = {-1}, kHuge[] = {int64_t{1} << 62};
+constexpr int64_t kNegative[] = {-1}, kHuge[] = {int64_t{1} << 62}, kLarge[] = {int64_t{1} << 60},
+                  kNoElements[] = {0, int64_t{1} << 62};
 constexpr kiln_dim kUnknownSymbol[] = {{0, 4, 0}, {2, -1, 0}}, kNoSymbol[] = {{3, -1, 0}, {2, -1, 0}};
 
 const Damage kDamages[] = {
@@ -135,6 +154,23 @@ const Damage kDamages[] = {
      "states[1].sizes: hold a negative size, or more bytes than there can be"},
     {"state_bytes", [](TestProgram &t) { t.states[1].sizes = kHuge; },
      "states[1].sizes: hold a negative size, or more bytes than there can be"},
+    {"state_total",
+     [](TestProgram &t) {
+       // Each fits; together they would wrap around to a small block.
+       t.states[1].sizes = t.states[4].sizes = kLarge;
+       t.states[1].initial = t.states[4].initial = nullptr;
+     },
+     "states[4].sizes: make the states larger together than there can be memory"},
+    {"state_strides",
+     [](TestProgram &t) {
+       t.states[0].sizes = kNoElements;
+       t.states[0].initial = nullptr;
+     },
+     "states[0].sizes: hold a negative size, or more bytes than there can be"},
+    {"prepared_bytes", [](TestProgram &t) { t.prepared[0].bytes = uint64_t{1} << 63; }, "prepared[0].bytes: is more than there can be"},
+    {"prepared_total", [](TestProgram &t) { t.prepared[0].bytes = t.prepared[1].bytes = (uint64_t{1} << 63) - 1; },
+     "prepared[0].bytes: makes the prepared values larger together than there can be memory"},
+    {"shorter", [](TestProgram &t) { t.sites[0].struct_size -= 8; }, "sites[0]: has struct_size 24: expected at least 32"},
     {"state_path", [](TestProgram &t) { t.states[1].path = "weight"; }, "states[1].path: 'weight' is there twice"},
     {"state_name", [](TestProgram &t) { t.state_names[1].state = 5; }, "state_names[1].state: is 5, and there are 5"},
     {"prepared", [](TestProgram &t) { t.prepared[0].prepare = 2; }, "prepared[0].prepare: is 2, and there are 2"},
@@ -274,6 +310,16 @@ const TrainingDamage kTrainingDamages[] = {
 
 INSTANTIATE_TEST_SUITE_P(Program, DamagedTraining, testing::ValuesIn(kTrainingDamages),
                          [](const testing::TestParamInfo<TrainingDamage> &info) { return info.param.name; });
+
+TEST(Program, StateThatNoMachineHas) {
+  TestProgram test;
+  test.states[1].sizes = kLarge;
+  test.states[1].initial = nullptr;
+  const Program program = test.program();
+  EXPECT_EQ(text_of<Error>([&] { Model model(program); }),
+            "DefaultCPUAllocator: can't allocate memory: you tried to allocate 4611686018427388160 bytes. Error code 12 (Cannot "
+            "allocate memory)\n  for the state and the prepared values of program 'test' (linked program)");
+}
 
 TEST(Program, NullDescriptor) {
   EXPECT_EQ(text_of<FileError>([] { Program::from(nullptr); }), "linked program: the descriptor is null");

@@ -173,6 +173,8 @@ TEST_F(RunCommand, WrongCommandLines) {
   EXPECT_EQ(usage_error({"affine"}), "error: input 'x' is missing: give --input=x=FILE\n"
                                      "  affine(x: float32 [batch, 2]) -> (output: float32 [batch, 3])");
   EXPECT_EQ(usage_error({"affine", "--input=x.npy"}), "error: --input=x.npy: expected NAME=FILE; the inputs of affine are: x");
+  EXPECT_EQ(error({"affine", "--input=x=zeros:4611686018427387904x8"}),
+            "error: input 'x', zeros:4611686018427387904x8: Storage size calculation overflowed with sizes=[4611686018427387904, 8]\n");
   EXPECT_EQ(usage_error({"affine", "--input=y=zeros:2"}), "error: --input=y=zeros:2: affine has no input 'y'; did you mean 'x'?\n"
                                                           "  its inputs are: x");
   EXPECT_EQ(usage_error({"affine", "--input=x=zeros:1x2", "--input=x=zeros:1x2"}),

@@ -148,6 +148,9 @@ TEST(SafetensorsTest, RefusesAWrongHeaderLength) {
 }
 
 TEST(SafetensorsTest, RefusesWhatIsNotAJsonObject) {
+  // No elements, and strides that do not fit: PyTorch's text, the file and the key.
+  EXPECT_EQ(refusal_of_entry(R"({"dtype":"F32","shape":[0,4611686018427387904,8],"data_offsets":[0,0]})", 0),
+            "FILE: 'x': Stride calculation overflowed");
   EXPECT_EQ(refusal(safetensors("")), "FILE: offset 8: the header must begin with '{'");
   EXPECT_EQ(refusal(safetensors(" {}")), "FILE: offset 8: the header must begin with '{'");
   EXPECT_EQ(refusal(safetensors("[]")), "FILE: offset 8: the header must begin with '{'");

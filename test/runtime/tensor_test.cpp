@@ -242,6 +242,9 @@ TEST(TensorTest, SlicesAndSelects) {
   EXPECT_EQ(values<float>(x.slice(1, -2, 100, 2)), (std::vector<float>{1, 4}));
   EXPECT_EQ(list(x.slice(1, -2, 100, 2).strides()), (Sizes{3, 2}));
   EXPECT_EQ(list(x.slice(1, 2, 1, 1).sizes()), (Sizes{2, 0}));
+  // Without elements strides are any numbers, and nothing may be computed with them.
+  const Tensor none(x.storage(), {8, 0}, {int64_t(1) << 62, 1}, 0, DType::Float32);
+  EXPECT_EQ(list(none.slice(0, 4, 8, 1).sizes()), (Sizes{4, 0}));
   EXPECT_EQ(list(x.slice(-1, -9, -8, 1).sizes()), (Sizes{2, 0}));
   EXPECT_EQ(list(x.slice(0, 0, INT64_MAX, INT64_MAX).sizes()), (Sizes{1, 3}));
   EXPECT_EQ(values<float>(x.slice(0, INT64_MIN, INT64_MAX, 1)), values<float>(x));

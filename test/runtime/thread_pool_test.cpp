@@ -108,6 +108,28 @@ TEST(ThreadPool, SeveralCallersAtOnce) {
   EXPECT_EQ(sum, 4 * 500 * 45);
 }
 
+TEST(ThreadPool, ExceptionOfATaskEndsItsJobAndNothingElse) {
+  for (int threads : {1, 4}) {
+    ThreadPool pool(threads);
+    for (int64_t failing = 0; failing < 64; ++failing) {
+      std::atomic<int> runs = 0;
+      EXPECT_EQ(text_of<ValueError>([&] {
+                  pool.parallel_for(64, [&](int64_t i) {
+                    ++runs;
+                    if (i >= failing)
+                      throw ValueError("task");
+                  });
+                }),
+                "task");
+      EXPECT_GE(runs, failing + 1);
+      EXPECT_LE(runs, failing + threads); // each thread begins one more at most
+      runs = 0;
+      pool.parallel_for(64, [&](int64_t) { ++runs; });
+      ASSERT_EQ(runs, 64);
+    }
+  }
+}
+
 TEST(ThreadPool, TakesFunctionPointers) {
   ThreadPool pool(2);
   std::atomic<int64_t> sum = 0;

@@ -50,6 +50,37 @@ TEST(DimExpr, EqualPolynomialsAreEqual) {
   EXPECT_NE(a < b, b < a);
 }
 
+TEST(DimExpr, MaximaAreKeptAgainstZero) {
+  const DimExpr last = (a - 3).at_least_zero();
+  EXPECT_EQ(last.text(), "max(a - 3, 0)");
+  EXPECT_EQ((3 - a).at_least_zero(), last - a + 3);
+  EXPECT_EQ(last - (3 - a).at_least_zero(), a - 3) << "the positive part less the negative part";
+  EXPECT_EQ((2 * a - 6).at_least_zero(), 2 * last);
+  EXPECT_EQ(DimExpr::minimum(a, 5), a - (a - 5).at_least_zero());
+  EXPECT_EQ(DimExpr::minimum(5, a), DimExpr::minimum(a, 5));
+  EXPECT_EQ(DimExpr::maximum(a, b), DimExpr::maximum(b, a));
+  EXPECT_EQ((a + b).at_least_zero(), a + b) << "sizes are never negative";
+  EXPECT_EQ((-1 * a).at_least_zero(), 0);
+  EXPECT_EQ(DimExpr(-4).at_least_zero(), 0);
+  EXPECT_EQ(last.at_least_zero(), last);
+  EXPECT_EQ(last.symbols(), std::vector<std::string>{"a"});
+  for (int64_t size : {0, 1, 3, 4, 9}) {
+    EXPECT_EQ(last.evaluate({{"a", size}}), std::max<int64_t>(size - 3, 0));
+    EXPECT_EQ(DimExpr::minimum(a, 5).evaluate({{"a", size}}), std::min<int64_t>(size, 5));
+    EXPECT_EQ(a.mod(4).evaluate({{"a", size}}), size % 4);
+  }
+}
+
+TEST(DimExpr, SignsAreShownWhereTheyCanBe) {
+  const DimExpr start = DimExpr::minimum(2, a), end = DimExpr::maximum(start, a - 2);
+  for (const DimExpr &expression : {DimExpr(0), a, a * b + 3, (a - 3).at_least_zero(), a - (a - 3).at_least_zero(), start, end,
+                                    end - start, a - end, a - a.floordiv(2), a.mod(3), a - a.mod(3), (a + 3).floordiv(4) * 4 - a})
+    EXPECT_TRUE(expression.is_never_negative()) << expression.text();
+  for (const DimExpr &expression : {DimExpr(-1), a - 1, a - b, (a - 3).at_least_zero() - 1, a.floordiv(2) - 1, 2 - a.mod(4),
+                                    2 * (a - 1).at_least_zero() - a})
+    EXPECT_FALSE(expression.is_never_negative()) << expression.text();
+}
+
 TEST(DimExpr, FloorDivisionFoldsWhatDivides) {
   EXPECT_EQ((4 * a + 6).floordiv(2), 2 * a + 3);
   EXPECT_EQ((2 * a + 3).floordiv(2), a + 1);
@@ -138,7 +169,10 @@ TEST(DimExpr, ParsesWhatItPrints) {
                                  1 - a,
                                  a * a * b - 3 * a * b + 2,
                                  (a * b + 7).floordiv(5) * (a - 1).floordiv(2) - a.floordiv(3),
-                                 ((a + 1).floordiv(2) + b).floordiv(7)};
+                                 ((a + 1).floordiv(2) + b).floordiv(7),
+                                 5 - (a * b - 7).at_least_zero() * (a - 3).at_least_zero().floordiv(2),
+                                 ((a - 2).at_least_zero() - 2).at_least_zero(),
+                                 -1 * (a - b).at_least_zero()};
   for (const DimExpr &expression : expressions)
     EXPECT_EQ(DimExpr::parse(expression.text()), expression) << expression.text();
 }
@@ -150,6 +184,9 @@ TEST(DimExpr, Parses) {
   EXPECT_EQ(DimExpr::parse("a - 7 floordiv 2"), a - 3);
   EXPECT_EQ(DimExpr::parse("-7 floordiv 2"), -4);
   EXPECT_EQ(DimExpr::parse("--a"), a);
+  EXPECT_EQ(DimExpr::parse("max(a - 3, 0)"), (a - 3).at_least_zero());
+  EXPECT_EQ(DimExpr::parse("2 * min( 5,a+1 ) - 1"), 2 * DimExpr::minimum(5, a + 1) - 1);
+  EXPECT_EQ(DimExpr::parse("max + min"), DimExpr::symbol("max") + DimExpr::symbol("min"));
 }
 
 TEST(DimExpr, ParseErrorsNameTheColumn) {

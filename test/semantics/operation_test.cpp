@@ -149,6 +149,27 @@ TEST(Infer, SymbolicErrors) {
       runtime::ValueError);
 }
 
+// Integers that are no doubles, integers that wrap or don't fit, and sizes: as torch.full has them.
+TEST(Full, IntegersAndSizes) {
+  auto full = [](Attribute value, DType dtype) {
+    return evaluate("nn.full", {}, {{"shape", Dims{}}, {"value", std::move(value)}, {"dtype", dtype}})[0];
+  };
+  EXPECT_EQ(*full(int64_t{9007199254740993}, DType::Int64).data<int64_t>(), 9007199254740993);
+  EXPECT_EQ(*full(INT64_MIN, DType::Int64).data<int64_t>(), INT64_MIN);
+  EXPECT_EQ(*full(int64_t{9007199254740993}, DType::Float32).data<float>(), 9007199254740992.0f);
+  EXPECT_EQ(*full(INT64_MAX, DType::Bool).data<bool>(), true);
+  EXPECT_EQ(*full(int64_t{-255}, DType::UInt8).data<uint8_t>(), 1);
+  EXPECT_EQ(*full(DimExpr(7), DType::Float64).data<double>(), 7);
+  EXPECT_EQ(shape("nn.full", {}, {{"shape", Dims{}}, {"value", batch}, {"dtype", DType::Float32}}), "[]");
+  const std::pair<int64_t, DType> outside[] = {{256, DType::UInt8},    {-256, DType::UInt8},  {300, DType::Int8},
+                                               {-129, DType::Int8},    {1 << 15, DType::Int16}, {int64_t{1} << 31, DType::Int32}};
+  for (const auto &[value, dtype] : outside)
+    EXPECT_THROW(full(value, dtype), runtime::ValueError) << value;
+  EXPECT_EQ(error_of("nn.full", {}, {{"shape", Dims{}}, {"value", int64_t{300}}, {"dtype", DType::Int8}}),
+            "value cannot be converted to type int8_t without overflow\nthe value is 300");
+  EXPECT_THROW(full(batch, DType::Float32), runtime::ValueError) << "a size that is not known";
+}
+
 TEST(Infer, MultiplyAdds) {
   auto cost = [](std::string_view name, std::vector<std::optional<TensorType>> operands,
                  const Attributes &attributes = {}) {

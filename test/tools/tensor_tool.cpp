@@ -1,6 +1,7 @@
 // tensor-tool: what end-to-end tests need to make and judge files of tensors.
 //
 //   tensor-tool compare ACTUAL EXPECTED --tolerance=R   max|a - e| <= R * max|e|, of the first rows where EXPECTED has more
+//   tensor-tool within ACTUAL EXPECTED ALLOWED          |a - e| <= allowed, element by element; ALLOWED: a tensor, or --relative=R
 //   tensor-tool equal ACTUAL EXPECTED                   the same dtype, sizes and bits
 //   tensor-tool accuracy SCORES LABELS                  per cent of rows whose largest score is at the label
 //   tensor-tool head ROWS INPUT OUTPUT.npy              the first rows of INPUT
@@ -60,6 +61,32 @@ int compare(const std::string &actual_path, const std::string &expected_path, do
   return passes ? 0 : 1;
 }
 
+int within(const std::string &actual_path, const std::string &expected_path, const std::string &allowed_text) {
+  const Tensor actual = read(actual_path).to(DType::Float64).contiguous(),
+               expected = read(expected_path).to(DType::Float64).contiguous();
+  const std::string relative = "--relative=";
+  const bool is_relative = allowed_text.starts_with(relative);
+  const Tensor allowed = is_relative ? expected : read(allowed_text).to(DType::Float64).contiguous();
+  const double factor = is_relative ? std::stod(allowed_text.substr(relative.size())) : 1;
+  if (!std::ranges::equal(actual.sizes(), expected.sizes()) || !std::ranges::equal(actual.sizes(), allowed.sizes())) {
+    std::printf("sizes %s, expected %s\n", actual.shape_text().c_str(), expected.shape_text().c_str());
+    return 1;
+  }
+  double worst = 0;
+  for (int64_t i = 0; i < actual.numel(); ++i) {
+    const double a = actual.data<double>()[i], e = expected.data<double>()[i];
+    const double bound = factor * std::abs(allowed.data<double>()[i]);
+    if (!(std::abs(a - e) <= bound)) { // NaN is not within anything
+      std::printf("element %lld: %.17g, expected %.17g; differs by %.3g, allowed %.3g\n", static_cast<long long>(i), a, e,
+                  std::abs(a - e), bound);
+      return 1;
+    }
+    worst = std::max(worst, bound > 0 ? std::abs(a - e) / bound : 0);
+  }
+  std::printf("%s: at most %.3g of what is allowed\n", actual.shape_text().c_str(), worst);
+  return 0;
+}
+
 int equal(const std::string &actual_path, const std::string &expected_path) {
   const Tensor actual = read(actual_path).contiguous(), expected = read(expected_path).contiguous();
   const bool same = actual.dtype() == expected.dtype() && std::ranges::equal(actual.sizes(), expected.sizes()) &&
@@ -111,6 +138,8 @@ int run(const std::vector<std::string> &words) {
   const std::string tolerance = "--tolerance=";
   if (command == "compare" && words.size() == 4 && words[3].starts_with(tolerance))
     return compare(words[1], words[2], std::stod(words[3].substr(tolerance.size())));
+  if (command == "within" && words.size() == 4)
+    return within(words[1], words[2], words[3]);
   if (command == "equal" && words.size() == 3)
     return equal(words[1], words[2]);
   if (command == "accuracy" && words.size() == 3)
@@ -121,7 +150,7 @@ int run(const std::vector<std::string> &words) {
     return scale(std::stod(words[1]), words[2], words[3]);
   if (command == "same-keys" && words.size() == 3)
     return same_keys(words[1], words[2]);
-  std::fprintf(stderr, "usage: tensor-tool compare|equal|accuracy|head|scale|same-keys ...\n");
+  std::fprintf(stderr, "usage: tensor-tool compare|within|equal|accuracy|head|scale|same-keys ...\n");
   return 2;
 }
 

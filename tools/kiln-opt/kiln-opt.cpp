@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "kiln/ir/Registration.h"
+#include "kiln/ir/Statistics.h"
 #ifdef KILN_OPT_HAS_PASSES
 #include "kiln/passes/Interfaces.h"
 #include "kiln/passes/Passes.h"
@@ -37,5 +38,7 @@ int main(int argc, char **argv) {
   registry.insert<kiln::schedule::ScheduleDialect>();
   kiln::schedule::registerSchedulePasses();
 #endif
-  return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "Kiln's optimizer driver\n", registry));
+  auto [input, output] = mlir::registerAndParseCLIOptions(argc, argv, "Kiln's optimizer driver\n", registry);
+  kiln::ir::StatisticsReport statistics;
+  return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, input, output, registry));
 }

@@ -154,8 +154,7 @@ void buildFiles(mlir::ModuleOp module, ArrayRef<EmitFile> files, const BuildOpti
   codegen::ArtifactOptions artifactOptions;
   artifactOptions.embedWeights = options.embedWeights;
   auto writes = [&](EmitKind kind) { return any_of(files, [&](const EmitFile &file) { return file.kind == kind; }); };
-  if (writes(EmitKind::Executable) || writes(EmitKind::Shared))
-    artifactOptions.hostCompiler = hostCompiler();
+  artifactOptions.hostCompiler = hostCompiler();
   if (writes(EmitKind::Executable))
     artifactOptions.runtimeLibraries = runtimeLibraries();
   std::optional<codegen::Artifact> artifact;

@@ -8,6 +8,7 @@
 
 #include "command_line.h"
 #include "crash_guard.h"
+#include "kiln/ir/Statistics.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/Pass/PassManager.h"
 #include "model_loader.h"
@@ -119,6 +120,7 @@ static int executeBuild(const opt::InputArgList &arguments) {
   requireFolderOf(out);
   return runGuarded([&] {
     parseMLIROptions(arguments);
+    ir::StatisticsReport statistics;
     mlir::DefaultTimingManager manager;
     manager.setEnabled(arguments.hasArg(OPT_timing));
     mlir::TimingScope timing = manager.getRootScope();

@@ -6,6 +6,7 @@
 
 #include "crash_guard.h"
 
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -20,10 +21,12 @@
 
 #include "command_line.h"
 #include "diagnostics.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/DebugInfo/Symbolize/Symbolize.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/PrettyStackTrace.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -36,9 +39,12 @@ constexpr int maxFrames = 64;
 constexpr size_t maxPath = 4096;
 constexpr size_t alternateStackBytes = 256 * 1024; // unwinding and dladdr need more than the usual 8 KiB
 
+/// Whose code the child runs, beside its own.
+enum class Guest { None, UserCode, Artifact };
+
 /// What the child tells its parent; plain memory, written also from signal handlers.
 struct SharedPage {
-  volatile bool userCodeRuns;
+  volatile Guest guest;
   volatile int signal;
   volatile int frameCount;
   uint64_t frames[maxFrames]; // offsets into `library`, innermost first
@@ -61,8 +67,14 @@ static void copyPath(char (&to)[maxPath], StringRef from) {
 }
 
 /// Notes the signal and the frames that lie in the user's library, and ends the process. The heap may be in any state, so nothing
-/// here allocates; `backtrace` was called once before, so that its own set-up is done.
+/// here allocates; `backtrace` was called once before, so that its own set-up is done. Of several threads that fault at once, the
+/// first reports.
 static void recordCrash(int signal) {
+  static std::atomic<pid_t> reporter{0};
+  pid_t none = 0;
+  if (!reporter.compare_exchange_strong(none, gettid()) && none != gettid())
+    for (;;)
+      pause();
   shared->signal = signal;
   void *frames[maxFrames * 4];
   int count = backtrace(frames, maxFrames * 4), kept = 0;
@@ -75,13 +87,14 @@ static void recordCrash(int signal) {
     shared->frames[kept++] = reinterpret_cast<uint64_t>(frames[i]) - reinterpret_cast<uint64_t>(info.dli_fbase) - 1;
   }
   shared->frameCount = kept;
-  _exit(UserError);
+  _exit(shared->guest == Guest::Artifact ? InternalError : UserError);
 }
 
 static struct sigaction previousActions[std::size(guardedSignals)];
 static stack_t previousStack;
 
-UserCodeScope::UserCodeScope(StringRef library, StringRef source) {
+/// `library` is where the guest's code is, `source` what the user calls it.
+static void enter(Guest guest, StringRef library, StringRef source) {
   if (!shared)
     return;
   copyPath(shared->library, library);
@@ -96,19 +109,38 @@ UserCodeScope::UserCodeScope(StringRef library, StringRef source) {
   sigaltstack(&stack, &previousStack);
   struct sigaction action = {};
   action.sa_handler = recordCrash;
-  action.sa_flags = SA_ONSTACK | SA_RESETHAND;
+  action.sa_flags = SA_ONSTACK; // a second fault in the handler is blocked, and so ends the process
   for (size_t i = 0; i < std::size(guardedSignals); ++i)
     sigaction(guardedSignals[i], &action, &previousActions[i]);
-  shared->userCodeRuns = true;
+  shared->guest = guest;
 }
 
-UserCodeScope::~UserCodeScope() {
+static void leave() {
   if (!shared)
     return;
-  shared->userCodeRuns = false;
+  shared->guest = Guest::None;
   for (size_t i = 0; i < std::size(guardedSignals); ++i)
     sigaction(guardedSignals[i], &previousActions[i], nullptr);
   sigaltstack(&previousStack, nullptr);
+}
+
+UserCodeScope::UserCodeScope(StringRef library, StringRef source) { enter(Guest::UserCode, library, source); }
+UserCodeScope::~UserCodeScope() { leave(); }
+
+ArtifactScope::ArtifactScope(StringRef artifact, StringRef origin) {
+  if (!shared) { // LLVM's handlers report then
+    static std::string message;
+    message = (origin + ": the artifact's code faulted; where, is below.\n").str();
+    setBugReportMsg(message.c_str());
+    return;
+  }
+  // As the dynamic linker calls it: without a slash it would have searched the library path.
+  enter(Guest::Artifact, artifact.contains('/') ? artifact.str() : ("./" + artifact).str(), origin);
+}
+ArtifactScope::~ArtifactScope() {
+  if (!shared)
+    setBugReportMsg(bugReportMessage);
+  leave();
 }
 
 //===----------------------------------------------------------------------===//
@@ -176,9 +208,26 @@ static std::string describeSignal(int signal) {
   return strsignal(signal);
 }
 
+/// Which code it was that faulted: the artifact's when it has a frame on the stack.
+static int explainFaultOfArtifact(int signal) {
+  bool inArtifact = shared->frameCount != 0;
+  report(Severity::Error,
+         std::string(shared->source) + (inArtifact ? ": the artifact's code faulted: " : ": a fault while the artifact ran: ") +
+             strsignal(signal) +
+             "; the artifact is damaged or was not made by Kiln, or this is a defect of Kiln: build it again, and if it still faults, "
+             "report it with the model and the command line");
+  return InternalError;
+}
+
+/// A signal that code brings upon itself; others come from outside, or from a reader that has gone (SIGPIPE).
+static bool isFault(int signal) { return is_contained(guardedSignals, signal); }
+
 static int explainEnd(int status) {
-  if (shared->userCodeRuns && (shared->signal || WIFSIGNALED(status))) {
-    int signal = shared->signal ? int(shared->signal) : WTERMSIG(status);
+  Guest guest = shared->guest;
+  int signal = shared->signal ? int(shared->signal) : WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+  if (guest == Guest::Artifact && signal)
+    return explainFaultOfArtifact(signal);
+  if (guest == Guest::UserCode && signal) {
     std::string message = "the model's own code crashed while it was recorded: " + describeSignal(signal);
     Place place = userPlace();
     if (place.file.empty())
@@ -191,7 +240,7 @@ static int explainEnd(int status) {
                                 "; this is a defect of Kiln, please report it with the model and the command line");
     return InternalError;
   }
-  if (shared->userCodeRuns) {
+  if (guest == Guest::UserCode) {
     report(Severity::Error, Place{shared->source, 0, 0},
            "the model's own code ended the program, with exit status " + std::to_string(WEXITSTATUS(status)) +
                ", while it was recorded");
@@ -228,10 +277,11 @@ int runGuarded(function_ref<int()> command) {
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
   sigaction(SIGINT, &previous, nullptr);
-  if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM)) {
+  int ending = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+  if (ending == SIGINT || ending == SIGTERM || (ending && shared->guest == Guest::Artifact && !isFault(ending))) {
     removeFolder(shared->folder);
-    signal(WTERMSIG(status), SIG_DFL);
-    raise(WTERMSIG(status));
+    signal(ending, SIG_DFL);
+    raise(ending);
   }
   int exitStatus = explainEnd(status);
   removeFolder(shared->folder);

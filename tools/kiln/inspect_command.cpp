@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "command_line.h"
+#include "crash_guard.h"
 #include "kiln/runtime/program.h"
 #include "kiln/runtime/tensor.h"
 #include "llvm/ADT/StringExtras.h"
@@ -182,13 +183,16 @@ static int executeInspect(const opt::InputArgList &arguments) {
   std::vector<std::string> inputs = arguments.getAllArgValues(OPT_INPUT);
   if (inputs.size() != 1)
     failUsage("inspect", inputs.empty() ? "no artifact given" : "more than one artifact given");
-  runtime::Program program = runtime::Program::load(inputs.front());
-  printHead(program, inputs.front());
-  printFunctions(program);
-  printStates(program);
-  printTraining(program);
-  printPrepared(program);
-  return Success;
+  return runGuarded([&]() -> int {
+    ArtifactScope scope(inputs.front(), inputs.front());
+    runtime::Program program = runtime::Program::load(inputs.front());
+    printHead(program, inputs.front());
+    printFunctions(program);
+    printStates(program);
+    printTraining(program);
+    printPrepared(program);
+    return Success;
+  });
 }
 
 const Command inspectCommand = {

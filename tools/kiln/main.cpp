@@ -8,6 +8,7 @@
 #include <exception>
 
 #include "command_line.h"
+#include "crash_guard.h"
 #include "diagnostics.h"
 #include "kiln/runtime/error.h"
 #include "llvm/ADT/STLExtras.h"
@@ -56,7 +57,7 @@ static int runDriver(ArrayRef<const char *> arguments) {
 
 int main(int argc, char **argv) {
   InitLLVM initialise(argc, argv);
-  setBugReportMsg("The compiler crashed; where, is below.\n");
+  setBugReportMsg(bugReportMessage);
   try {
     return runDriver(ArrayRef<const char *>(argv, argc).drop_front());
   } catch (const CommandFailure &failure) {

@@ -36,6 +36,13 @@ static int runProgram(const runtime::Program &program, ArrayRef<std::string> arg
   return runtime::run_command(program, words.size(), words.data());
 }
 
+/// `origin` is what the user named: the artifact itself, or the model that it was compiled from.
+static int runArtifact(const std::string &artifact, StringRef origin, ArrayRef<std::string> arguments) {
+  // Loading runs its constructors, so that belongs to it.
+  ArtifactScope scope(artifact, origin);
+  return runProgram(runtime::Program::load(artifact), arguments);
+}
+
 static int executeRun(const opt::InputArgList &arguments) {
   std::vector<std::string> positional = arguments.getAllArgValues(OPT_INPUT);
   if (positional.empty())
@@ -51,7 +58,7 @@ static int executeRun(const opt::InputArgList &arguments) {
   if (kindOf(path) == InputKind::Artifact) {
     if (interpret)
       failUsage("run", "--interpret needs a model (.cpp or .mlir); " + path + " is compiled already");
-    return runProgram(runtime::Program::load(path), own);
+    return runGuarded([&] { return runArtifact(path, path, own); });
   }
   return runGuarded([&]() -> int {
     mlir::TimingScope noTiming;
@@ -64,7 +71,7 @@ static int executeRun(const opt::InputArgList &arguments) {
     SmallString<128> artifact(temporaryFolder());
     sys::path::append(artifact, "program.so");
     buildArtifact(*module, artifact, noTiming);
-    return runProgram(runtime::Program::load(artifact.str().str()), own);
+    return runArtifact(artifact.str().str(), path, own);
   });
 }
 

@@ -30,11 +30,14 @@ static std::vector<std::string> programArguments(StringRef path, ArrayRef<std::s
   return result;
 }
 
-static int trainProgram(const runtime::Program &program, ArrayRef<std::string> arguments) {
+/// `origin` is what the user named: the artifact itself, or the model that it was compiled from.
+static int trainArtifact(const std::string &artifact, StringRef origin, ArrayRef<std::string> arguments) {
   std::vector<const char *> words;
   for (const std::string &argument : arguments)
     words.push_back(argument.c_str());
-  return runtime::train_command(program, words.size(), words.data());
+  // Loading runs its constructors, so that belongs to it.
+  ArtifactScope scope(artifact, origin);
+  return runtime::train_command(runtime::Program::load(artifact), words.size(), words.data());
 }
 
 static int executeTrain(const opt::InputArgList &arguments) {
@@ -44,7 +47,7 @@ static int executeTrain(const opt::InputArgList &arguments) {
   std::string path = positional.front();
   std::vector<std::string> own = programArguments(path, ArrayRef(positional).drop_front(), arguments);
   if (kindOf(path) == InputKind::Artifact)
-    return trainProgram(runtime::Program::load(path), own);
+    return runGuarded([&] { return trainArtifact(path, path, own); });
   return runGuarded([&]() -> int {
     mlir::TimingScope noTiming;
     ProgramContext context;
@@ -52,7 +55,7 @@ static int executeTrain(const opt::InputArgList &arguments) {
     SmallString<128> artifact(temporaryFolder());
     sys::path::append(artifact, "program.so");
     buildArtifact(*module, artifact, noTiming);
-    return trainProgram(runtime::Program::load(artifact.str().str()), own);
+    return trainArtifact(artifact.str().str(), path, own);
   });
 }
 

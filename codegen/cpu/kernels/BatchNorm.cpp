@@ -32,7 +32,6 @@ private:
   Value loadInput(Value sample, Value channel, Value position, int64_t lanes);
   Value loadParameter(Operand operand, Value channel, int64_t lanes);
   Value extend(Value value);
-  Value truncate(Value value);
   double attribute(StringRef name) { return cast<FloatAttr>(context.kernel.getAnchorAttribute(name)).getValueAsDouble(); }
 
   KernelContext &context;
@@ -41,6 +40,8 @@ private:
   Type element;
   DimExpr samples, channels, positions = 1;
   Value operands[OperandCount] = {};
+  /// Parameters and statistics are of the input's type, or f32 beside a 16-bit input.
+  Type operandElements[OperandCount] = {};
   bool isTraining;
   LogicalResult result = success();
 };
@@ -59,18 +60,15 @@ BatchNorm::BatchNorm(KernelContext &context)
   auto present = dyn_cast_if_present<DenseBoolArrayAttr>(context.kernel.getAnchorAttribute("present"));
   unsigned next = 1;
   for (int i = 0; i < OperandCount; ++i)
-    if (!present || present[i + 1])
-      operands[i] = context.anchors[next++];
+    if (!present || present[i + 1]) {
+      operands[i] = context.anchors[next];
+      operandElements[i] = context.kernel.getAnchorType(next++).getElementType();
+    }
 }
 
 Value BatchNorm::extend(Value value) {
   Type type = KernelBuilder::vectorOf(b.getF64Type(), KernelBuilder::lanesIn(value));
   return type == value.getType() ? value : Value(arith::ExtFOp::create(b, type, value));
-}
-
-Value BatchNorm::truncate(Value value) {
-  Type type = KernelBuilder::vectorOf(element, KernelBuilder::lanesIn(value));
-  return type == value.getType() ? value : Value(arith::TruncFOp::create(b, type, value));
 }
 
 Value BatchNorm::loadInput(Value sample, Value channel, Value position, int64_t lanes) {
@@ -79,7 +77,7 @@ Value BatchNorm::loadInput(Value sample, Value channel, Value position, int64_t 
 }
 
 Value BatchNorm::loadParameter(Operand operand, Value channel, int64_t lanes) {
-  return operands[operand] ? extend(b.load(operands[operand], element, channel, lanes)) : Value();
+  return operands[operand] ? extend(b.load(operands[operand], operandElements[operand], channel, lanes)) : Value();
 }
 
 Values BatchNorm::overElements(Value channel, ValueRange init, function_ref<Values(Value, Value, ValueRange)> body) {
@@ -117,7 +115,7 @@ void BatchNorm::emitChannels(Value channel, int64_t lanes) {
         Value updated = add(mul(old, constant(1 - momentum)), mul(batch, constant(momentum)));
         // An empty batch says nothing.
         Value isEmpty = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, count, constant(0));
-        b.store(truncate(arith::SelectOp::create(b, isEmpty, old, updated)), target, channel);
+        b.store(b.rounded(arith::SelectOp::create(b, isEmpty, old, updated), operandElements[operand]), target, channel);
       };
       update(RunningMean, mean, context.results[1]);
       update(RunningVar, unbiased, context.results[2]);
@@ -129,8 +127,8 @@ void BatchNorm::emitChannels(Value channel, int64_t lanes) {
 
   Value scale = div(constant(1), math::SqrtOp::create(b, add(variance, constant(attribute("eps")))));
   if (isTraining) { // what the gradient takes
-    b.store(truncate(mean), context.results.end()[-2], channel);
-    b.store(truncate(scale), context.results.end()[-1], channel);
+    b.store(b.rounded(mean, element), context.results.end()[-2], channel);
+    b.store(b.rounded(scale, element), context.results.end()[-1], channel);
   }
   if (Value weight = loadParameter(Weight, channel, lanes))
     scale = mul(scale, weight);
@@ -143,15 +141,13 @@ void BatchNorm::emitChannels(Value channel, int64_t lanes) {
     Value line = b.add(b.mul(sample, b.size(channels)), channel);
     Value number = b.add(b.mul(line, b.size(positions)), position), columns = b.size(writer.getBox().columns());
     Row row(writer.getBox(), b.div(number, columns));
-    if (failed(writer.write(row, b.rem(number, columns), lanes, truncate(y))))
+    if (failed(writer.write(row, b.rem(number, columns), lanes, b.rounded(y, element))))
       result = failure();
     return Values();
   });
 }
 
 LogicalResult BatchNorm::emit() {
-  if (!isa<Float32Type, Float64Type>(element))
-    return context.error() << "is compiled for f32 and f64, not for " << element;
   bool channelsAreNeighbours = context.kernel.getAnchorType(0).getRank() == 2;
   int64_t lanes = channelsAreNeighbours ? b.lanesOf(b.getF64Type()) : 1;
   Value middle = b.add(context.begin0, b.roundDown(b.sub(context.end0, context.begin0), lanes));

@@ -34,7 +34,7 @@ private:
     return b.mul(b.add(b.mul(sample, b.size(channels)), channel), b.size(positions));
   }
   Value parameter(Operand operand, Value channel, int64_t lanes) {
-    return toDouble(b, b.load(context.anchors[operand], element, channel, lanes));
+    return toDouble(b, b.load(context.anchors[operand], context.kernel.getAnchorType(operand).getElementType(), channel, lanes));
   }
   Value mul(Value x, Value y) { return arith::MulFOp::create(b, x, y); }
 
@@ -113,8 +113,11 @@ void BatchNormBackward::emitChannels(Value channel, int64_t channelLanes) {
     Value grad = load(Grad, offset, lanes);
     return Values{grad, mul(grad, normalised(offset, lanes))};
   });
-  b.store(fromDouble(b, sums[1], element), context.results[WeightGradient], channel);
-  b.store(fromDouble(b, sums[0], element), context.results[BiasGradient], channel);
+  auto storeGradient = [&](Result result, Value sum) {
+    b.store(b.rounded(sum, context.kernel.getResultType(result).getElementType()), context.results[result], channel);
+  };
+  storeGradient(WeightGradient, sums[1]);
+  storeGradient(BiasGradient, sums[0]);
 
   Value number = arith::SIToFPOp::create(b, b.getF64Type(), b.size(samples * positions));
   auto average = [&](Value sum) -> Value { return arith::DivFOp::create(b, sum, b.broadcast(number, channelLanes)); };
@@ -125,16 +128,11 @@ void BatchNormBackward::emitChannels(Value channel, int64_t channelLanes) {
     Value centred = arith::SubFOp::create(b, load(Grad, offset, lanes), spread(meanGrad, lanes));
     Value rest = mul(normalised(offset, lanes), spread(meanProduct, lanes));
     Value gradient = mul(spread(scale, lanes), arith::SubFOp::create(b, centred, rest));
-    b.store(fromDouble(b, gradient, element), context.results[InputGradient], offset);
+    b.store(b.rounded(gradient, element), context.results[InputGradient], offset);
   });
 }
 
 LogicalResult BatchNormBackward::emit() {
-  if (failed(requireFloat(context, element)))
-    return failure();
-  for (unsigned i = 0; i < context.kernel.getNumAnchorOperands(); ++i)
-    if (Type type = context.kernel.getAnchorType(i).getElementType(); type != element)
-      return context.error() << "mixes " << element << " and " << type << "; cast one of them";
   int64_t lanes = areNeighbours ? b.lanesOf(b.getF64Type()) : 1;
   Value middle = b.add(context.begin0, b.roundDown(b.sub(context.end0, context.begin0), lanes));
   if (lanes > 1)

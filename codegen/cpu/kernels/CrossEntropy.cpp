@@ -5,7 +5,7 @@
 //
 // Where a row's scores are neighbours, lanes are classes; else neighbouring rows are neighbours in memory, and lanes are rows.
 // Either way the largest score is taken off before the exponential function, sums and logarithms are in f64, and scores are never
-// stored between.
+// stored between. 16-bit scores are f32 as soon as they are loaded.
 //
 //===----------------------------------------------------------------------===//
 
@@ -35,7 +35,8 @@ public:
   LogicalResult emitGradients();
 
 private:
-  /// What a row's loss depends on; a value a lane where lanes are rows. All in f64 but `largest`, which has the scores' type.
+  /// What a row's loss depends on; a value a lane where lanes are rows. All in f64 but `largest`, which has the type that scores
+  /// are computed in.
   struct Row {
     Value isIgnored, target; // a target that is there also where the row is ignored
     Value largest, sum;      // of exp(score - largest)
@@ -58,6 +59,7 @@ private:
   /// Calls `body` for whole vectors of a row's classes and then for the rest, of which `mask` says which lanes are there.
   Values overClasses(ValueRange init, function_ref<Values(Value classNumber, Value mask, ValueRange)> body);
   Value loadScores(Value at, Value mask, double otherwise);
+  Value loadScore(Value at, int64_t lanes = 1) { return b.widened(b.load(scores, element, at, lanes)); }
   Value loadWeights(Value classNumber, Value mask);
 
   Value weightOf(Value classNumber);
@@ -83,7 +85,7 @@ private:
   KernelContext &context;
   KernelBuilder &b;
   Value scores, targets, weights; // weights are null when there are none
-  Type element;
+  Type element, compute;
   DimExpr classes, positions = 1; // positions: of a sample
   bool isAlong;                   // lanes are classes
   double smoothing;
@@ -96,6 +98,7 @@ CrossEntropy::CrossEntropy(KernelContext &context, unsigned scoresOperand, unsig
   schedule::BufferType type = context.kernel.getAnchorType(scoresOperand);
   std::vector<DimExpr> sizes = type.getSizes();
   element = type.getElementType();
+  compute = KernelBuilder::computeType(element);
   classes = sizes.size() == 1 ? sizes[0] : sizes[1];
   for (size_t d = 2; d < sizes.size(); ++d)
     positions = positions * sizes[d];
@@ -104,7 +107,7 @@ CrossEntropy::CrossEntropy(KernelContext &context, unsigned scoresOperand, unsig
     weights = context.anchors[weightOperand];
   smoothing = floatAttribute(context, "label_smoothing");
   ignoreIndex = integerAttribute(context, "ignore_index");
-  vectorLanes = b.lanesOf(element);
+  vectorLanes = b.lanesOf(compute);
 }
 
 //===----------------------------------------------------------------------===//
@@ -149,8 +152,8 @@ CrossEntropy::Row CrossEntropy::readAcross(Place place) {
   loadTarget(place, row);
   int64_t lanes = place.lanes;
   Value count = b.size(classes), step = b.size(positions);
-  auto score = [&](Value classNumber) { return b.load(scores, element, b.add(place.begin, b.mul(classNumber, step)), lanes); };
-  Value lowest = b.constant(KernelBuilder::vectorOf(element, lanes), -kInfinity);
+  auto score = [&](Value classNumber) { return loadScore(b.add(place.begin, b.mul(classNumber, step)), lanes); };
+  Value lowest = b.constant(KernelBuilder::vectorOf(compute, lanes), -kInfinity);
   row.largest = b.loop(b.constant(0), count, 1, {lowest},
                        [&](Value classNumber, ValueRange carried) { return Values{larger(score(classNumber), carried[0])}; })[0];
   Values sums = b.loop(b.constant(0), count, 1, Values(4, wide(0, lanes)), [&](Value classNumber, ValueRange carried) {
@@ -178,8 +181,8 @@ Values CrossEntropy::overClasses(ValueRange init, function_ref<Values(Value, Val
 
 Value CrossEntropy::loadScores(Value at, Value mask, double otherwise) {
   if (!mask)
-    return b.load(scores, element, at, vectorLanes);
-  Value loaded = b.loadMasked(scores, element, at, mask);
+    return loadScore(at, vectorLanes);
+  Value loaded = b.widened(b.loadMasked(scores, element, at, mask));
   return otherwise == 0 ? loaded : select(mask, loaded, b.constant(loaded.getType(), otherwise));
 }
 
@@ -194,13 +197,13 @@ Value CrossEntropy::loadWeights(Value classNumber, Value mask) {
 CrossEntropy::Row CrossEntropy::readAlong(Place place) {
   Row row;
   loadTarget(place, row);
-  row.picked = toDouble(b, b.load(scores, element, b.add(place.begin, row.target)));
+  row.picked = toDouble(b, loadScore(b.add(place.begin, row.target)));
   row.weight = weightOf(row.target);
-  Value lowest = b.constant(KernelBuilder::vectorOf(element, vectorLanes), -kInfinity);
+  Value lowest = b.constant(KernelBuilder::vectorOf(compute, vectorLanes), -kInfinity);
   Value largest = overClasses({lowest}, [&](Value classNumber, Value mask, ValueRange carried) {
     return Values{larger(loadScores(b.add(place.begin, classNumber), mask, -kInfinity), carried[0])};
   })[0];
-  row.largest = b.constant(element, -kInfinity);
+  row.largest = b.constant(compute, -kInfinity);
   for (int64_t lane = 0; lane < vectorLanes; ++lane)
     row.largest = larger(vector::ExtractOp::create(b, largest, ArrayRef<int64_t>{lane}), row.largest);
   Value level = b.broadcast(row.largest, vectorLanes);
@@ -247,14 +250,12 @@ Value CrossEntropy::loss(const Row &row) {
 }
 
 LogicalResult CrossEntropy::emitLosses() {
-  if (failed(requireFloat(context, element)))
-    return failure();
   if (smoothing != 0)
     allWeights = classWeights();
   Type resultType = context.kernel.getResultType().getElementType();
   overRows([&](Place place) {
     Row row = readRow(place);
-    b.store(fromDouble(b, loss(row), resultType), context.results[0], place.number);
+    b.store(b.rounded(loss(row), resultType), context.results[0], place.number);
   });
   return success();
 }
@@ -283,13 +284,13 @@ void CrossEntropy::storeGradients(Place place, const Row &row, Value cotangent) 
     Value step = b.size(positions), uniform = mul(cotangent, b.broadcast(share, place.lanes));
     b.loop(b.constant(0), count, 1, [&](Value classNumber) {
       Value at = b.add(place.begin, b.mul(classNumber, step));
-      Value power = toDouble(b, expOf(sub(b.load(scores, element, at, place.lanes), row.largest)));
+      Value power = toDouble(b, expOf(sub(loadScore(at, place.lanes), row.largest)));
       Value isTarget = b.equal(row.target, b.broadcast(classNumber, place.lanes));
       Value gradient = sub(mul(ofProbabilities, power), select(isTarget, ofTarget, wide(0, place.lanes)));
       if (smoothing != 0)
         gradient = sub(gradient, mul(uniform, b.broadcast(weightOf(classNumber), place.lanes)));
       gradient = select(row.isIgnored, wide(0, place.lanes), gradient);
-      b.store(fromDouble(b, gradient, element), result, at);
+      b.store(b.rounded(gradient, element), result, at);
     });
     return;
   }
@@ -300,7 +301,7 @@ void CrossEntropy::storeGradients(Place place, const Row &row, Value cotangent) 
     Value gradient = mul(factor, toDouble(b, expOf(sub(loadScores(at, mask, 0), level))));
     if (smoothing != 0)
       gradient = sub(gradient, mul(b.broadcast(uniform, vectorLanes), loadWeights(classNumber, mask)));
-    gradient = fromDouble(b, select(row.isIgnored, wide(0, vectorLanes), gradient), element);
+    gradient = b.rounded(select(row.isIgnored, wide(0, vectorLanes), gradient), element);
     if (mask)
       b.storeMasked(gradient, result, at, mask);
     else
@@ -309,16 +310,14 @@ void CrossEntropy::storeGradients(Place place, const Row &row, Value cotangent) 
   });
   // The target's class once more, rounded once.
   Value at = b.add(place.begin, row.target);
-  Value power = toDouble(b, expOf(sub(b.load(scores, element, at), row.largest)));
+  Value power = toDouble(b, expOf(sub(loadScore(at), row.largest)));
   Value gradient = sub(mul(ofProbabilities, power), ofTarget);
   if (smoothing != 0)
     gradient = sub(gradient, mul(uniform, row.weight));
-  b.store(fromDouble(b, select(row.isIgnored, scalar(0), gradient), element), result, at);
+  b.store(b.rounded(select(row.isIgnored, scalar(0), gradient), element), result, at);
 }
 
 LogicalResult CrossEntropy::emitGradients() {
-  if (failed(requireFloat(context, element)))
-    return failure();
   if (smoothing != 0)
     allWeights = classWeights();
   bool isReduced = context.kernel.getAnchorType(0).getRank() == 0 && !(context.kernel.getAnchorType(2).getRank() == 0);
@@ -400,7 +399,7 @@ LogicalResult emitCrossEntropyTotal(KernelContext &context) {
   Value total = sums[0];
   if (boolAttribute(context, "mean"))
     total = arith::DivFOp::create(b, total, sums[1]);
-  b.store(fromDouble(b, total, context.kernel.getResultType().getElementType()), context.results[0], b.constant(0));
+  b.store(b.rounded(total, context.kernel.getResultType().getElementType()), context.results[0], b.constant(0));
   return success();
 }
 

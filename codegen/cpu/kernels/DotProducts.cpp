@@ -43,13 +43,13 @@ void DotProducts::emitTile(Value row, int64_t rows, Value column, int64_t column
   };
   Values rowBegins = begins(left, row, rows), columnBegins = begins(right, column, columns);
   auto accumulate = [&](Value begin, Value end, int64_t width) {
-    Values zeros(rows * columns, b.constant(KernelBuilder::vectorOf(element, width), 0));
+    Values zeros(rows * columns, b.constant(KernelBuilder::vectorOf(compute, width), 0));
     return b.loop(begin, end, width, zeros, [&](Value k, ValueRange carried) {
       Values next, x;
       for (Value rowBegin : rowBegins)
-        x.push_back(b.load(rowBegin, element, k, width));
+        x.push_back(b.widened(b.load(rowBegin, element, k, width)));
       for (int64_t j = 0; j < columns; ++j) {
-        Value w = b.load(columnBegins[j], element, k, width);
+        Value w = b.widened(b.load(columnBegins[j], element, k, width));
         for (int64_t r = 0; r < rows; ++r)
           next.push_back(b.multiplyAdd(x[r], w, carried[j * rows + r]));
       }
@@ -61,7 +61,7 @@ void DotProducts::emitTile(Value row, int64_t rows, Value column, int64_t column
   for (int64_t j = 0; j < columns; ++j)
     for (int64_t r = 0; r < rows; ++r) {
       int64_t i = j * rows + r;
-      write(b.add(row, r), b.add(column, j), arith::AddFOp::create(b, b.sumOfLanes(sums[i]), rest[i]));
+      write(b.add(row, r), b.add(column, j), b.sum(b.sumOfLanes(sums[i]), rest[i]));
     }
 }
 

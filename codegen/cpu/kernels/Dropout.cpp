@@ -98,7 +98,7 @@ LogicalResult emitDropout(KernelContext &context) {
   Access input = Access::contiguous(context.anchors[0], type);
   double p = floatAttribute(context, "p");
   bool isTraining = boolAttribute(context, "training");
-  // Divided in the operand's own type, as the reference does.
+  // Divided in the type that is computed in, as the reference does.
   bool isDouble = type.getElementType().isF64();
   double scale = isDouble ? 1 / (1 - p) : static_cast<double>(1.0f / static_cast<float>(1 - p));
   DimExpr rowSize = type.getSizes().empty() ? DimExpr(1) : type.getSizes().back();
@@ -117,13 +117,15 @@ LogicalResult emitDropout(KernelContext &context) {
         Value x = input.load(b, row, column, lanes);
         if (!isTraining || p == 0)
           return x;
-        Value zero = b.constant(x.getType(), 0);
-        if (!philox) // as PyTorch: a dropped infinity is NaN
-          return arith::MulFOp::create(b, x, zero);
-        Value bits = philox->bits24(b.add(b.mul(row.getNumber(), columns), column), lanes, isAligned);
-        Value threshold = b.integerConstant(bits.getType(), semantics::philox_threshold(p));
-        Value isKept = arith::CmpIOp::create(b, arith::CmpIPredicate::uge, bits, threshold);
-        return arith::MulFOp::create(b, x, arith::SelectOp::create(b, isKept, b.constant(x.getType(), scale), zero));
+        Value wide = b.widened(x), zero = b.constant(wide.getType(), 0), factor = zero;
+        if (philox) {
+          Value bits = philox->bits24(b.add(b.mul(row.getNumber(), columns), column), lanes, isAligned);
+          Value threshold = b.integerConstant(bits.getType(), semantics::philox_threshold(p));
+          Value isKept = arith::CmpIOp::create(b, arith::CmpIPredicate::uge, bits, threshold);
+          factor = arith::SelectOp::create(b, isKept, b.constant(wide.getType(), scale), zero);
+        }
+        // As PyTorch: a dropped infinity is NaN.
+        return b.rounded(arith::MulFOp::create(b, wide, factor), type.getElementType());
       },
       lanes);
 }

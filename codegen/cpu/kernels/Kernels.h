@@ -49,7 +49,7 @@ mlir::FailureOr<Value> checkCrossEntropyBackward(KernelContext &context, Value e
 // Optimizers.cpp: steps over all parameters of a group.
 mlir::LogicalResult emitSgd(KernelContext &context);
 mlir::LogicalResult emitAdam(KernelContext &context);
-// Fill.cpp: sizes as values.
+// Fill.cpp: sizes as elements.
 mlir::LogicalResult emitFull(KernelContext &context);
 // Dropout.cpp: masks from a counter-based generator.
 mlir::LogicalResult emitDropout(KernelContext &context);

@@ -9,7 +9,6 @@
 
 #include "DotProducts.h"
 #include "Kernels.h"
-#include "Precision.h"
 
 #include "kiln/schedule/GridUnits.h"
 #include "kiln/schedule/MatmulShape.h"
@@ -24,7 +23,7 @@ class Matmul {
 public:
   explicit Matmul(KernelContext &context)
       : context(context), b(context.b), writer(b, context.kernel, context.extras, context.results.front()), shape(context.kernel),
-        element(context.kernel.getAnchorType(0).getElementType()) {}
+        element(context.kernel.getAnchorType(0).getElementType()), compute(KernelBuilder::computeType(element)) {}
 
   LogicalResult emit();
 
@@ -47,7 +46,7 @@ private:
   KernelBuilder &b;
   ResultWriter writer;
   schedule::MatmulShape shape;
-  Type element;
+  Type element, compute; // sums and products are of the latter
   LogicalResult result = success();
 };
 
@@ -63,8 +62,6 @@ std::vector<DimExpr> Matmul::batchStrides(unsigned operand, ArrayRef<DimExpr> le
 }
 
 LogicalResult Matmul::emit() {
-  if (failed(requireFloat(context, element)))
-    return failure();
   auto [firstColumn, endColumn] = columnRange(context, shape.columns);
   if (shape.isSingle()) {
     emitMatrix({b.constant(0), context.anchors[0], context.anchors[1], context.begin0, context.end0, firstColumn, endColumn});
@@ -91,7 +88,7 @@ void Matmul::emitMatrix(const Part &part) {
     return;
   }
   // All rows of a range of columns, then the next: these columns of the right operand stay in the cache.
-  int64_t lanes = b.lanesOf(element);
+  int64_t lanes = b.lanesOf(compute);
   Value begin = part.firstColumn;
   for (int64_t vectors : {b.target.tileVectors, int64_t(1)}) {
     int64_t width = vectors * lanes;
@@ -103,7 +100,7 @@ void Matmul::emitMatrix(const Part &part) {
     if (columns && *columns % width == 0 && schedule::kColumnBlock % width == 0)
       return;
   }
-  if (!b.target.hasMasks || shape.isRhsTransposed) {
+  if (!b.target.hasMasks || KernelBuilder::bytesOf(element) < 4 || shape.isRhsTransposed) {
     emitColumns(part, begin, part.endColumn, 1, 1);
     return;
   }
@@ -127,10 +124,10 @@ void Matmul::emitColumns(const Part &part, Value begin, Value end, int64_t vecto
 Value Matmul::loadRhs(Value rhs, Value k, Value column, int64_t lanes, Value mask) {
   if (shape.isRhsTransposed) {
     Value inner = b.size(shape.inner);
-    return b.loadStrided(rhs, element, b.add(b.mul(column, inner), k), inner, lanes);
+    return b.widened(b.loadStrided(rhs, element, b.add(b.mul(column, inner), k), inner, lanes));
   }
   Value at = b.add(b.mul(k, b.size(shape.columns)), column);
-  return mask ? b.loadMasked(rhs, element, at, mask) : b.load(rhs, element, at, lanes);
+  return b.widened(mask ? b.loadMasked(rhs, element, at, mask) : b.load(rhs, element, at, lanes));
 }
 
 void Matmul::emitTile(const Part &part, Value firstRow, int64_t tileRows, Value column, int64_t vectors, int64_t lanes,
@@ -139,14 +136,14 @@ void Matmul::emitTile(const Part &part, Value firstRow, int64_t tileRows, Value 
   Value rowStep = shape.isLhsTransposed ? b.constant(1) : depth;
   Value depthStep = shape.isLhsTransposed ? b.size(shape.rows) : b.constant(1);
   Value lhs = b.pointer(part.lhs, element, b.mul(firstRow, rowStep));
-  Values zeros(tileRows * vectors, b.constant(KernelBuilder::vectorOf(element, lanes), 0));
+  Values zeros(tileRows * vectors, b.constant(KernelBuilder::vectorOf(compute, lanes), 0));
   Values sums = b.loop(b.constant(0), depth, 1, zeros, [&](Value k, ValueRange carried) {
     Values next(carried), w;
     for (int64_t j = 0; j < vectors; ++j)
       w.push_back(loadRhs(part.rhs, k, b.add(column, j * lanes), lanes, mask));
     for (int64_t r = 0; r < tileRows; ++r) {
       Value at = b.add(b.mul(k, depthStep), b.mul(rowStep, r));
-      Value x = b.broadcast(b.load(lhs, element, at), lanes);
+      Value x = b.broadcast(b.widened(b.load(lhs, element, at)), lanes);
       for (int64_t j = 0; j < vectors; ++j)
         next[r * vectors + j] = b.multiplyAdd(x, w[j], next[r * vectors + j]);
     }
@@ -165,7 +162,7 @@ void Matmul::write(Value batch, Value rowNumber, Value column, int64_t lanes, Va
     line = b.div(line, last);
   }
   Row row(writer.getBox(), line);
-  if (failed(writer.write(row, column, lanes, sum, mask)))
+  if (failed(writer.write(row, column, lanes, b.rounded(sum, element), mask)))
     result = failure();
 }
 

@@ -7,6 +7,8 @@
 
 #include "Kernels.h"
 
+#include "kiln/schedule/GridUnits.h"
+
 using namespace mlir;
 
 namespace kiln::codegen {
@@ -49,14 +51,13 @@ LogicalResult emitSlice(KernelContext &context) {
   return emitRows(context, [&](Row &row, Value column, int64_t lanes) { return source.load(b, row, column, lanes); });
 }
 
-/// The schedule gives 64 units: fractions of each input.
+/// Units are fractions of each input.
 LogicalResult emitCat(KernelContext &context) {
-  constexpr int64_t kFractions = 64;
   int64_t dim = integerAttribute(context, "dim");
   DimExpr start = 0;
   for (unsigned i = 0; i < context.kernel.getNumAnchorOperands(); ++i) {
     schedule::BufferType part = context.kernel.getAnchorType(i);
-    if (failed(copyToBox(context, i, boxOf(context, part, dim, start, 1), kFractions)))
+    if (failed(copyToBox(context, i, boxOf(context, part, dim, start, 1), schedule::kFractions)))
       return failure();
     start = start + part.getSizes()[dim];
   }

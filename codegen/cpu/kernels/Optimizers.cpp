@@ -36,20 +36,20 @@ protected:
   /// The new value of an element, and of each slot, from parameter, gradient and slots.
   virtual Values update(ValueRange old) = 0;
 
-  // Arithmetic on elements: lanes of the parameters' type.
+  // Arithmetic on elements: lanes of the type that the parameters are computed in.
   Value add(Value x, Value y) { return arith::AddFOp::create(b, x, y); }
   Value sub(Value x, Value y) { return arith::SubFOp::create(b, x, y); }
   Value mul(Value x, Value y) { return arith::MulFOp::create(b, x, y); }
   Value div(Value x, Value y) { return arith::DivFOp::create(b, x, y); }
-  Value number(double value) { return b.constant(KernelBuilder::vectorOf(element, lanes), value); }
-  /// An f64 in every lane, rounded to the elements' type.
-  Value number(Value value) { return b.broadcast(fromDouble(b, value, element), lanes); }
+  Value number(double value) { return b.constant(KernelBuilder::vectorOf(compute, lanes), value); }
+  /// An f64 in every lane, rounded to that type.
+  Value number(Value value) { return b.broadcast(b.rounded(value, compute), lanes); }
   /// PyTorch's lerp: from x to y by a weight below 1.
   Value interpolate(Value x, Value y, double weight);
 
   KernelContext &context;
   KernelBuilder &b;
-  Type element;
+  Type element, compute;
   int64_t lanes = 1; // of what `update` works on
 
 private:
@@ -65,7 +65,7 @@ private:
 
 OptimizerStep::OptimizerStep(KernelContext &context, int64_t operandLists)
     : context(context), b(context.b), element(context.kernel.getAnchorType(0).getElementType()),
-      count(integerAttribute(context, "count")), operandLists(operandLists),
+      compute(KernelBuilder::computeType(element)), count(integerAttribute(context, "count")), operandLists(operandLists),
       resultLists(static_cast<int64_t>(context.results.size()) / count) {
   elementsField = operandLists + resultLists;
   firstUnitField = elementsField + 1;
@@ -91,8 +91,6 @@ void OptimizerStep::setEntry(int64_t parameter, int64_t field, Value value) {
 }
 
 LogicalResult OptimizerStep::emit() {
-  if (failed(requireFloat(context, element)))
-    return failure();
   ArrayRef<int64_t> indices = cast<DenseI64ArrayAttr>(context.kernel.getAnchorAttribute("indices")).asArrayRef();
   Type pointer = LLVM::LLVMPointerType::get(b.getContext());
   table = LLVM::AllocaOp::create(b, pointer, b.getI64Type(), b.constant(fields * (count + 1)), 8);
@@ -140,11 +138,11 @@ void OptimizerStep::emitParameter(Value parameter, Value begin, Value end) {
     lanes = width;
     Values old;
     for (Value operand : operands)
-      old.push_back(b.load(operand, element, offset, width));
+      old.push_back(b.widened(b.load(operand, element, offset, width)));
     for (auto [value, result] : llvm::zip_equal(update(old), results))
-      b.store(value, result, offset);
+      b.store(b.rounded(value, element), result, offset);
   };
-  int64_t width = b.lanesOf(element);
+  int64_t width = b.lanesOf(compute);
   Value middle = b.add(begin, b.roundDown(b.sub(end, begin), width));
   b.loop(begin, middle, width, [&](Value offset) { elements(offset, width); });
   b.loop(middle, end, 1, [&](Value offset) { elements(offset, 1); });

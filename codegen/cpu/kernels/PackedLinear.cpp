@@ -35,10 +35,11 @@ public:
         input(context.anchors[0]), packed(context.anchors[1]) {
     std::vector<DimExpr> packedSizes = context.kernel.getAnchorType(1).getSizes();
     element = context.kernel.getAnchorType(0).getElementType();
+    compute = KernelBuilder::computeType(element);
     inner = b.size(packedSizes[1]);
     panel = *packedSizes[2].constant();
     features = context.kernel.getResultType().getSizes().back();
-    lanes = b.lanesOf(element);
+    lanes = b.lanesOf(compute);
   }
 
   LogicalResult emit();
@@ -57,15 +58,15 @@ private:
   KernelBuilder &b;
   ResultWriter writer;
   Value input, packed, inner;
-  Type element;
+  Type element, compute;
   DimExpr features;
   int64_t panel = 0, lanes = 1, tileVectors = 1;
   LogicalResult result = success();
 };
 
 LogicalResult PackedLinear::emit() {
-  if (!isa<Float32Type, Float64Type>(element))
-    return context.error() << "is compiled for f32 and f64, not for " << element;
+  if (!isa<FloatType>(element))
+    return context.error() << "is compiled for floating-point types, not for " << element;
   if (panel % lanes != 0)
     return context.error() << "has panels of " << panel << " features, which vectors of " << lanes << " do not divide";
   tileVectors = largestDivisor(panel / lanes, b.target.tileVectors);
@@ -93,7 +94,7 @@ void PackedLinear::write(Value rowNumber, Value column, Value sum) {
   Value mask;
   if (hasPadding() && lanes > 1)
     mask = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, b.iota(column, lanes), b.broadcast(b.size(features), lanes));
-  if (failed(writer.write(row, column, lanes, sum, mask)))
+  if (failed(writer.write(row, column, lanes, b.rounded(sum, element), mask)))
     result = failure();
 }
 
@@ -129,16 +130,16 @@ void PackedLinear::emitTiles(Value firstColumn, Value weights, ArrayRef<int64_t>
 
 void PackedLinear::emitTile(Value firstRow, int64_t rows, Value firstColumn, Value weights) {
   int64_t vectors = tileVectors;
-  Type vector = KernelBuilder::vectorOf(element, lanes);
+  Type vector = KernelBuilder::vectorOf(compute, lanes);
   Value rowBegin = b.pointer(input, element, b.mul(firstRow, inner));
   Values zeros(rows * vectors, b.constant(vector, 0));
   Values sums = b.loop(b.constant(0), inner, 1, zeros, [&](Value k, ValueRange carried) {
     Values next(carried), columns;
     Value at = b.mul(k, panel);
     for (int64_t j = 0; j < vectors; ++j)
-      columns.push_back(b.load(weights, element, b.add(at, j * lanes), lanes));
+      columns.push_back(b.widened(b.load(weights, element, b.add(at, j * lanes), lanes)));
     for (int64_t r = 0; r < rows; ++r) {
-      Value x = b.broadcast(b.load(rowBegin, element, b.add(b.mul(inner, r), k)), lanes);
+      Value x = b.broadcast(b.widened(b.load(rowBegin, element, b.add(b.mul(inner, r), k))), lanes);
       for (int64_t j = 0; j < vectors; ++j)
         next[r * vectors + j] = b.multiplyAdd(x, columns[j], next[r * vectors + j]);
     }
@@ -152,7 +153,7 @@ void PackedLinear::emitTile(Value firstRow, int64_t rows, Value firstColumn, Val
 void PackedLinear::emitOneRow() {
   int64_t vectors = largestDivisor(panel / lanes, b.target.rowAccumulators);
   int64_t sets = std::max<int64_t>(1, b.target.rowAccumulators / vectors);
-  Type vector = KernelBuilder::vectorOf(element, lanes);
+  Type vector = KernelBuilder::vectorOf(compute, lanes);
 
   b.loop(context.begin1, context.end1, 1, [&](Value p) {
     Value panelBegin = b.mul(b.mul(p, inner), panel);
@@ -161,9 +162,9 @@ void PackedLinear::emitOneRow() {
       unlessPadding(firstColumn, [&] {
         Value weights = b.pointer(packed, element, b.add(panelBegin, h));
         auto step = [&](Value k, int64_t set, Values &sums) {
-          Value x = b.broadcast(b.load(input, element, k), lanes);
+          Value x = b.broadcast(b.widened(b.load(input, element, k)), lanes);
           for (int64_t j = 0; j < vectors; ++j) {
-            Value w = b.load(weights, element, b.add(b.mul(k, panel), j * lanes), lanes);
+            Value w = b.widened(b.load(weights, element, b.add(b.mul(k, panel), j * lanes), lanes));
             sums[set * vectors + j] = b.multiplyAdd(x, w, sums[set * vectors + j]);
           }
         };

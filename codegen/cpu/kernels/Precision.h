@@ -1,6 +1,7 @@
 //===- Precision.h - computing in double --------------------------*- C++ -*-===//
 //
-// Sums and statistics are computed in f64 whatever the operands' type, as the reference does; these are the steps to it and back.
+// Sums and statistics are computed in f64 whatever the operands' type, as the reference does; this is the step to it, and
+// KernelBuilder::rounded the one back.
 //
 //===----------------------------------------------------------------------===//
 
@@ -15,19 +16,6 @@ namespace kiln::codegen {
 inline Value toDouble(KernelBuilder &b, Value value) {
   Type type = KernelBuilder::vectorOf(b.getF64Type(), KernelBuilder::lanesIn(value));
   return type == value.getType() ? value : Value(mlir::arith::ExtFOp::create(b, type, value));
-}
-
-/// The f64 `value` rounded to the type `element`.
-inline Value fromDouble(KernelBuilder &b, Value value, Type element) {
-  Type type = KernelBuilder::vectorOf(element, KernelBuilder::lanesIn(value));
-  return type == value.getType() ? value : Value(mlir::arith::TruncFOp::create(b, type, value));
-}
-
-/// An error unless the operand that a kernel computes with is f32 or f64.
-inline mlir::LogicalResult requireFloat(KernelContext &context, Type element) {
-  if (mlir::isa<mlir::Float32Type, mlir::Float64Type>(element))
-    return mlir::success();
-  return context.error() << "is compiled for f32 and f64, not for " << element << "; cast the operands";
 }
 
 /// Attributes of the kernel's anchor.

@@ -7,7 +7,6 @@
 
 #include "DotProducts.h"
 #include "Kernels.h"
-#include "Precision.h"
 
 using namespace mlir;
 
@@ -16,17 +15,15 @@ namespace kiln::codegen {
 LogicalResult emitLinear(KernelContext &context) {
   KernelBuilder &b = context.b;
   schedule::BufferType weight = context.kernel.getAnchorType(1);
-  if (failed(requireFloat(context, weight.getElementType())))
-    return failure();
   ResultWriter writer(b, context.kernel, context.extras, context.results.front());
   auto [first, end] = columnRange(context, weight.getSizes()[0]);
   LogicalResult result = success();
   DotProducts dots(b, weight.getElementType(), context.anchors[0], context.anchors[1], b.size(weight.getSizes()[1]));
   dots.emit(context.begin0, context.end0, first, end, [&](Value rowNumber, Value column, Value sum) {
     if (context.anchors.size() == 3)
-      sum = arith::AddFOp::create(b, sum, b.load(context.anchors[2], weight.getElementType(), column));
+      sum = b.sum(sum, b.widened(b.load(context.anchors[2], weight.getElementType(), column)));
     Row row(writer.getBox(), rowNumber);
-    if (failed(writer.write(row, column, 1, sum)))
+    if (failed(writer.write(row, column, 1, b.rounded(sum, weight.getElementType()))))
       result = failure();
   });
   return result;

@@ -1,8 +1,8 @@
 //===- Reduction.cpp - sums and means -------------------------------------===//
 //
 // Neighbouring dimensions that are both kept or both reduced are one, so the operand is an alternation of the two. If the last is
-// reduced, its elements are added lane by lane; if it is kept, lanes are neighbouring results. Floats are added in double
-// precision, integers in the result's type; so the order, which depends on the instruction set, hardly shows.
+// reduced, its elements are added lane by lane; if it is kept, lanes are neighbouring results. Floats are added in a wider type (f32
+// for 16-bit ones, else f64), integers in the result's; so the order, which depends on the instruction set, hardly shows.
 //
 //===----------------------------------------------------------------------===//
 
@@ -87,8 +87,10 @@ Reduction::Reduction(KernelContext &context)
   keptSizes.push_back(1);
   keptStrides.push_back(0);
   kept = Box::all(keptSizes);
-  bool isFloat = isa<FloatType>(element);
-  accumulator = isFloat ? Type(b.getF64Type()) : context.kernel.getBodyBlock().getArgument(0).getType();
+  if (!isa<FloatType>(element))
+    accumulator = context.kernel.getBodyBlock().getArgument(0).getType();
+  else
+    accumulator = KernelBuilder::computeType(element) == element ? Type(b.getF64Type()) : Type(b.getF32Type());
 }
 
 /// Where the elements of a result begin.
@@ -114,10 +116,6 @@ Values Reduction::addAll(size_t reduced, Value begin, Values sums, function_ref<
   });
 }
 
-static Value plus(KernelBuilder &b, Value x, Value y) {
-  return isa<FloatType>(getElementTypeOrSelf(x.getType())) ? Value(arith::AddFOp::create(b, x, y)) : b.add(x, y);
-}
-
 void Reduction::emitInnerReduced() {
   constexpr int64_t kSets = 4; // hides the latency of additions
   int64_t lanes = b.lanesOf(accumulator);
@@ -134,17 +132,17 @@ void Reduction::emitInnerReduced() {
       sums = b.loop(b.constant(0), middle, kSets * lanes, sums, [&](Value i, ValueRange carried) {
         Values next;
         for (int64_t set = 0; set < kSets; ++set)
-          next.push_back(plus(b, carried[set], widen(b.load(input, element, b.add(begin, b.add(i, set * lanes)), lanes))));
+          next.push_back(b.sum(carried[set], widen(b.load(input, element, b.add(begin, b.add(i, set * lanes)), lanes))));
         return next;
       });
       Values last = b.loop(middle, inner, 1, {rest}, [&](Value i, ValueRange carried) {
-        return Values{plus(b, carried[0], widen(b.load(input, element, b.add(begin, i))))};
+        return Values{b.sum(carried[0], widen(b.load(input, element, b.add(begin, i))))};
       });
       sums.push_back(last[0]);
       return sums;
     });
-    Value pairs = plus(b, plus(b, sums[0], sums[1]), plus(b, sums[2], sums[3]));
-    Value sum = plus(b, b.sumOfLanes(pairs), sums[kSets]);
+    Value pairs = b.sum(b.sum(sums[0], sums[1]), b.sum(sums[2], sums[3]));
+    Value sum = b.sum(b.sumOfLanes(pairs), sums[kSets]);
     Value columns = b.size(writer.getBox().columns());
     write(b.div(number, columns), b.rem(number, columns), 1, sum);
   });
@@ -166,7 +164,7 @@ void Reduction::emitInnerKept() {
       Values zeros(vectors, b.constant(KernelBuilder::vectorOf(accumulator, width), 0));
       Values sums = addAll(0, beginOf(number), zeros, [&](Value at, Values sums) {
         for (int64_t v = 0; v < vectors; ++v)
-          sums[v] = plus(b, sums[v], widen(b.load(input, element, b.add(at, v * width), width)));
+          sums[v] = b.sum(sums[v], widen(b.load(input, element, b.add(at, v * width), width)));
         return sums;
       });
       for (int64_t v = 0; v < vectors; ++v)
@@ -201,11 +199,8 @@ void Reduction::write(Value rowNumber, Value column, int64_t lanes, Value sum) {
     Value number = arith::SIToFPOp::create(b, accumulator, b.size(count));
     sum = arith::DivFOp::create(b, sum, b.broadcast(number, lanes));
   }
-  Type wanted = KernelBuilder::vectorOf(context.kernel.getBodyBlock().getArgument(0).getType(), lanes);
-  if (wanted != sum.getType())
-    sum = arith::TruncFOp::create(b, wanted, sum);
   Row row(writer.getBox(), rowNumber);
-  if (failed(writer.write(row, column, lanes, sum)))
+  if (failed(writer.write(row, column, lanes, b.rounded(sum, context.kernel.getBodyBlock().getArgument(0).getType()))))
     result = failure();
 }
 

@@ -1,10 +1,12 @@
-// Arithmetic of size expressions: canonical polynomials over symbols and floor divisions.
+// Arithmetic of size expressions: canonical polynomials over symbols, floor divisions and maxima.
 //
 // Canonical form. The terms of a polynomial are sorted by degree, highest first, then by their
 // atoms (graded lexicographic order, an admissible monomial order, so the first term of a product
 // is the product of the first terms: exact division needs that). The constant comes last. A floor
 // division is kept only for what does not divide: `(4 * b + 3) floordiv 2` is `2 * b + 1`, and
-// `(6 * b + 5) floordiv 4` is `b + (b + 2) floordiv 2`. All arithmetic on coefficients is checked:
+// `(6 * b + 5) floordiv 4` is `b + (b + 2) floordiv 2`. A maximum with zero is of an expression whose
+// first coefficient is positive and whose coefficients have no common divisor: max(-e, 0) is
+// max(e, 0) - e. All arithmetic on coefficients is checked:
 // sizes never wrap silently. Text in and out is in dim_expr_text.cpp.
 #include "kiln/semantics/dim_expr.h"
 
@@ -32,13 +34,15 @@ constexpr std::size_t kMaxTerms = 4096;
 std::strong_ordering compare(const std::vector<Term> &a, const std::vector<Term> &b);
 
 std::strong_ordering compare(const Atom &a, const Atom &b) {
+  if (auto order = a.kind <=> b.kind; order != 0)
+    return order;
+  if (a.kind == Atom::Kind::Symbol)
+    return a.symbol.compare(b.symbol) <=> 0;
   if (auto order = a.divisor <=> b.divisor; order != 0)
     return order;
-  if (a.divisor == 0)
-    return a.symbol.compare(b.symbol) <=> 0;
-  if (a.numerator == b.numerator)
+  if (a.operand == b.operand)
     return std::strong_ordering::equal;
-  return compare(a.numerator->terms(), b.numerator->terms());
+  return compare(a.operand->terms(), b.operand->terms());
 }
 
 // Order of monomials as printed: higher degree first, then by atoms.
@@ -74,8 +78,7 @@ std::vector<Atom> multiply_atoms(const std::vector<Atom> &a, const std::vector<A
 
 // Sorts, adds equal monomials up and drops zeros.
 std::vector<Term> canonical(std::vector<Term> terms) {
-  std::sort(terms.begin(), terms.end(),
-            [](const Term &a, const Term &b) { return compare(a.atoms, b.atoms) < 0; });
+  std::sort(terms.begin(), terms.end(), [](const Term &a, const Term &b) { return compare(a.atoms, b.atoms) < 0; });
   std::vector<Term> result;
   for (Term &term : terms) {
     if (!result.empty() && compare(result.back().atoms, term.atoms) == 0)
@@ -91,10 +94,10 @@ std::vector<Term> canonical(std::vector<Term> terms) {
 void collect_symbols(const std::vector<Term> &terms, std::vector<std::string> &names) {
   for (const Term &term : terms)
     for (const Atom &atom : term.atoms) {
-      if (atom.divisor == 0)
+      if (atom.kind == Atom::Kind::Symbol)
         names.push_back(atom.symbol);
       else
-        collect_symbols(atom.numerator->terms(), names);
+        collect_symbols(atom.operand->terms(), names);
     }
 }
 
@@ -112,13 +115,11 @@ DimExpr DimExpr::symbol(std::string_view name) {
                      "letters, digits and underscores, and "
                      "not the word floordiv");
   DimExpr result;
-  result.terms_.push_back({1, {Atom{std::string(name), nullptr, 0}}});
+  result.terms_.push_back({1, {Atom{Atom::Kind::Symbol, std::string(name), nullptr, 0}}});
   return result;
 }
 
-bool DimExpr::is_constant() const {
-  return terms_.empty() || (terms_.size() == 1 && terms_[0].atoms.empty());
-}
+bool DimExpr::is_constant() const { return terms_.empty() || (terms_.size() == 1 && terms_[0].atoms.empty()); }
 
 std::optional<int64_t> DimExpr::constant() const {
   if (terms_.empty())
@@ -128,7 +129,7 @@ std::optional<int64_t> DimExpr::constant() const {
 
 std::optional<std::string> DimExpr::as_symbol() const {
   if (terms_.size() != 1 || terms_[0].coefficient != 1 || terms_[0].atoms.size() != 1 ||
-      terms_[0].atoms[0].divisor != 0)
+      terms_[0].atoms[0].kind != Atom::Kind::Symbol)
     return std::nullopt;
   return terms_[0].atoms[0].symbol;
 }
@@ -157,8 +158,7 @@ DimExpr DimExpr::operator*(const DimExpr &other) const {
   terms.reserve(terms_.size() * other.terms_.size());
   for (const Term &a : terms_)
     for (const Term &b : other.terms_)
-      terms.push_back(
-          {checked_multiply(a.coefficient, b.coefficient), multiply_atoms(a.atoms, b.atoms)});
+      terms.push_back({checked_multiply(a.coefficient, b.coefficient), multiply_atoms(a.atoms, b.atoms)});
   DimExpr result;
   result.terms_ = canonical(std::move(terms));
   return result;
@@ -200,19 +200,131 @@ DimExpr DimExpr::floordiv(int64_t divisor) const {
   // floor((floor(e / m) + c) / n) = floor((e + c * m) / (m * n)).
   const Term &first = remainder.terms_.front();
   const bool has_constant = remainder.terms_.back().atoms.empty();
-  if (remainder.terms_.size() == (has_constant ? 2u : 1u) && first.coefficient == 1 &&
-      first.atoms.size() == 1 && first.atoms[0].divisor != 0) {
+  if (remainder.terms_.size() == (has_constant ? 2u : 1u) && first.coefficient == 1 && first.atoms.size() == 1 &&
+      first.atoms[0].kind == Atom::Kind::FloorDiv) {
     const Atom &inner = first.atoms[0];
     int64_t nested_divisor = 0, shift = 0;
     if (!__builtin_mul_overflow(inner.divisor, divisor, &nested_divisor) &&
-        !__builtin_mul_overflow(has_constant ? remainder.terms_.back().coefficient : 0,
-                                inner.divisor, &shift))
-      return quotient + (*inner.numerator + shift).floordiv(nested_divisor);
+        !__builtin_mul_overflow(has_constant ? remainder.terms_.back().coefficient : 0, inner.divisor, &shift))
+      return quotient + (*inner.operand + shift).floordiv(nested_divisor);
   }
   DimExpr division;
   division.terms_.push_back(
-      {1, {Atom{"", std::make_shared<const DimExpr>(std::move(remainder)), divisor}}});
+      {1, {Atom{Atom::Kind::FloorDiv, "", std::make_shared<const DimExpr>(std::move(remainder)), divisor}}});
   return quotient + division;
+}
+
+DimExpr DimExpr::at_least_zero() const {
+  if (is_never_negative())
+    return *this;
+  const DimExpr negated = DimExpr(0) - *this;
+  if (negated.is_never_negative())
+    return 0;
+  if (terms_.front().coefficient < 0)
+    return negated.at_least_zero() + *this;
+  int64_t common = 0;
+  for (const Term &term : terms_)
+    common = std::gcd(common, term.coefficient);
+  auto operand = std::make_shared<DimExpr>(*this);
+  for (Term &term : operand->terms_)
+    term.coefficient /= common;
+  DimExpr result;
+  result.terms_.push_back({common, {Atom{Atom::Kind::AtLeastZero, "", std::move(operand), 0}}});
+  return result;
+}
+
+DimExpr DimExpr::maximum(const DimExpr &a, const DimExpr &b) { return a + (b - a).at_least_zero(); }
+DimExpr DimExpr::minimum(const DimExpr &a, const DimExpr &b) { return a - (a - b).at_least_zero(); }
+DimExpr DimExpr::mod(int64_t divisor) const { return *this - floordiv(divisor) * divisor; }
+
+//===----------------------------------------------------------------------===//
+// Signs
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+// How deep maxima are nested in an atom.
+int nesting(const Atom &atom) {
+  if (!atom.operand)
+    return 0;
+  int deepest = 0;
+  for (const Term &term : atom.operand->terms())
+    for (const Atom &inner : term.atoms)
+      deepest = std::max(deepest, nesting(inner));
+  return deepest + 1;
+}
+
+DimExpr as_expression(const Atom &atom) {
+  switch (atom.kind) {
+  case Atom::Kind::Symbol:
+    return DimExpr::symbol(atom.symbol);
+  case Atom::Kind::FloorDiv:
+    return atom.operand->floordiv(atom.divisor);
+  case Atom::Kind::AtLeastZero:
+    break;
+  }
+  return atom.operand->at_least_zero();
+}
+
+DimExpr with(const DimExpr &expression, const Atom &atom, const DimExpr &replacement) {
+  DimExpr result;
+  for (const Term &term : expression.terms()) {
+    DimExpr product = term.coefficient;
+    for (const Atom &factor : term.atoms)
+      product = product * (compare(factor, atom) == 0 ? replacement : as_expression(factor));
+    result = result + product;
+  }
+  return result;
+}
+
+// A maximum is one of two values, and a floor division lies between two: whatever is true for both
+// is true. `depth` bounds the work; what it cuts off counts as unknown.
+bool never_negative(const DimExpr &expression, int depth) {
+  const Atom *deepest = nullptr;
+  bool obvious = true;
+  for (const Term &term : expression.terms()) {
+    obvious = obvious && term.coefficient >= 0;
+    for (const Atom &atom : term.atoms) {
+      if (atom.kind == Atom::Kind::FloorDiv && !never_negative(*atom.operand, depth - 1))
+        obvious = false;
+      if (atom.kind != Atom::Kind::Symbol && (!deepest || nesting(atom) > nesting(*deepest)))
+        deepest = &atom;
+    }
+  }
+  if (obvious || !deepest || depth <= 0)
+    return obvious;
+  int64_t coefficient = 0;
+  bool linear = true;
+  for (const Term &term : expression.terms())
+    if (std::any_of(term.atoms.begin(), term.atoms.end(), [&](const Atom &atom) { return compare(atom, *deepest) == 0; })) {
+      linear = term.atoms.size() == 1;
+      coefficient = term.coefficient;
+      if (!linear)
+        break;
+    }
+  if (deepest->kind == Atom::Kind::AtLeastZero) {
+    const auto with_value = [&](const DimExpr &value) { return never_negative(with(expression, *deepest, value), depth - 1); };
+    // No smaller than either, so either will do where more of it makes the sum larger.
+    return linear && coefficient > 0 ? with_value(0) || with_value(*deepest->operand)
+                                     : with_value(0) && with_value(*deepest->operand);
+  }
+  // Between (operand - divisor + 1) / divisor and operand / divisor.
+  if (!linear)
+    return false;
+  const DimExpr rest = with(expression, *deepest, 0);
+  const DimExpr bound = coefficient < 0 ? *deepest->operand : *deepest->operand - (deepest->divisor - 1);
+  return never_negative(rest * deepest->divisor + bound * coefficient, depth - 1);
+}
+
+} // namespace
+
+bool DimExpr::is_never_negative() const {
+  constexpr int kMaxSteps = 6;
+  try {
+    return never_negative(*this, kMaxSteps);
+  } catch (const ValueError &) { // a coefficient overflowed: not known
+    return false;
+  }
 }
 
 std::optional<DimExpr> DimExpr::divide_exactly(const DimExpr &other) const {
@@ -225,15 +337,13 @@ std::optional<DimExpr> DimExpr::divide_exactly(const DimExpr &other) const {
   try {
     while (!rest.terms_.empty()) {
       const Term &term = rest.terms_.front();
-      if ((lead.coefficient == -1 && term.coefficient == INT64_MIN) ||
-          term.coefficient % lead.coefficient != 0 ||
-          !std::includes(term.atoms.begin(), term.atoms.end(), lead.atoms.begin(), lead.atoms.end(),
-                         atom_less))
+      if ((lead.coefficient == -1 && term.coefficient == INT64_MIN) || term.coefficient % lead.coefficient != 0 ||
+          !std::includes(term.atoms.begin(), term.atoms.end(), lead.atoms.begin(), lead.atoms.end(), atom_less))
         return std::nullopt;
       DimExpr step;
       Term &step_term = step.terms_.emplace_back(Term{term.coefficient / lead.coefficient, {}});
-      std::set_difference(term.atoms.begin(), term.atoms.end(), lead.atoms.begin(),
-                          lead.atoms.end(), std::back_inserter(step_term.atoms), atom_less);
+      std::set_difference(term.atoms.begin(), term.atoms.end(), lead.atoms.begin(), lead.atoms.end(),
+                          std::back_inserter(step_term.atoms), atom_less);
       rest = rest - step * other;
       quotient = quotient + step;
     }
@@ -253,8 +363,10 @@ int64_t DimExpr::evaluate(const std::map<std::string, int64_t> &symbols) const {
     int64_t product = term.coefficient;
     for (const Atom &atom : term.atoms) {
       int64_t value = 0;
-      if (atom.divisor != 0) {
-        value = floor_divide(atom.numerator->evaluate(symbols), atom.divisor);
+      if (atom.kind == Atom::Kind::FloorDiv) {
+        value = floor_divide(atom.operand->evaluate(symbols), atom.divisor);
+      } else if (atom.kind == Atom::Kind::AtLeastZero) {
+        value = std::max<int64_t>(atom.operand->evaluate(symbols), 0);
       } else if (auto found = symbols.find(atom.symbol); found != symbols.end()) {
         value = found->second;
       } else {

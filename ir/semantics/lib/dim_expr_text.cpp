@@ -2,7 +2,7 @@
 //
 //   sum     := product (('+' | '-') product)*
 //   product := factor ('*' factor | 'floordiv' number)*        left to right
-//   factor  := '-' factor | number | name | '(' sum ')'
+//   factor  := '-' factor | number | name | '(' sum ')' | ('max' | 'min') '(' sum ',' sum ')'
 #include <limits>
 
 #include "checked_arithmetic.h"
@@ -21,10 +21,12 @@ using runtime::ValueError;
 namespace {
 
 std::string atom_text(const DimExpr::Atom &atom) {
-  if (atom.divisor == 0)
+  if (atom.kind == DimExpr::Atom::Kind::Symbol)
     return atom.symbol;
-  const bool bare = atom.numerator->as_symbol().has_value();
-  const std::string numerator = atom.numerator->text();
+  if (atom.kind == DimExpr::Atom::Kind::AtLeastZero)
+    return "max(" + atom.operand->text() + ", 0)";
+  const bool bare = atom.operand->as_symbol().has_value();
+  const std::string numerator = atom.operand->text();
   return (bare ? numerator : "(" + numerator + ")") + " floordiv " + std::to_string(atom.divisor);
 }
 
@@ -40,7 +42,7 @@ std::string magnitude_text(const DimExpr::Term &term, bool alone) {
     result = std::to_string(magnitude);
   for (const DimExpr::Atom &atom : term.atoms) {
     const bool parentheses =
-        atom.divisor != 0 && !(alone && magnitude == 1 && term.atoms.size() == 1);
+        atom.kind == DimExpr::Atom::Kind::FloorDiv && !(alone && magnitude == 1 && term.atoms.size() == 1);
     if (!result.empty())
       result += " * ";
     result += parentheses ? "(" + atom_text(atom) + ")" : atom_text(atom);
@@ -179,7 +181,11 @@ private:
       if (word == kFloorDivWord)
         fail("expected a number, a name or '('");
       position_ += word.size();
-      result = DimExpr::symbol(word);
+      // No word is reserved for these: a name is never followed by a parenthesis.
+      if ((word == "max" || word == "min") && take('('))
+        result = parse_extremum(column, word == "max", depth);
+      else
+        result = DimExpr::symbol(word);
     } else if (take('(')) {
       if (depth == kMaxDepth)
         fail("more than " + std::to_string(kMaxDepth) + " nested parentheses");
@@ -190,6 +196,21 @@ private:
       fail("expected a number, a name or '('");
     }
     return negative ? compute(column, [&] { return DimExpr(0) - result; }) : result;
+  }
+
+  // The two operands, after the opening parenthesis.
+  DimExpr parse_extremum(std::size_t column, bool is_maximum, int depth) {
+    if (depth == kMaxDepth)
+      fail("more than " + std::to_string(kMaxDepth) + " nested parentheses");
+    const DimExpr left = parse_sum(depth + 1);
+    if (!take(','))
+      fail("expected ','");
+    const DimExpr right = parse_sum(depth + 1);
+    if (!take(')'))
+      fail("expected ')'");
+    return compute(column, [&] {
+      return is_maximum ? DimExpr::maximum(left, right) : DimExpr::minimum(left, right);
+    });
   }
 
   int64_t parse_number(bool negative) {

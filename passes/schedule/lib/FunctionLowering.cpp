@@ -104,12 +104,15 @@ LogicalResult FunctionLowering::createFunction() {
     return function.emitError() << "prepare function '" << function.getSymName() << "' must have no inputs";
 
   builder.setInsertionPoint(function);
-  SmallVector<Attribute> conditions;
-  for (const semantics::DimExpr &condition : sizeConditions(function))
-    conditions.push_back(ir::DimAttr::get(builder.getContext(), condition));
+  SmallVector<Attribute> conditions, messages;
+  for (const SizeCondition &condition : sizeConditions(function)) {
+    conditions.push_back(ir::DimAttr::get(builder.getContext(), condition.expression));
+    messages.push_back(builder.getStringAttr(condition.message));
+  }
   scheduled = FuncOp::create(builder, function.getLoc(), function.getSymName(), builder.getArrayAttr(symbols),
                              isPrepare ? builder.getArrayAttr(targets) : ArrayAttr(),
-                             conditions.empty() ? ArrayAttr() : builder.getArrayAttr(conditions), ir::DimAttr());
+                             conditions.empty() ? ArrayAttr() : builder.getArrayAttr(conditions),
+                             conditions.empty() ? ArrayAttr() : builder.getArrayAttr(messages), ir::DimAttr());
   builder.setInsertionPointToStart(&scheduled.getBody().emplaceBlock());
   for (BlockArgument argument : function.getArguments()) {
     unsigned index = argument.getArgNumber();
@@ -233,6 +236,8 @@ void FunctionLowering::lowerReturn(func::ReturnOp op) {
 LogicalResult FunctionLowering::lower(Operation &op) {
   if (auto read = dyn_cast<ir::ReadOp>(op)) {
     lowerRead(read);
+  } else if (isa<ir::RequireOp>(op)) {
+    // A condition of the whole function.
   } else if (auto write = dyn_cast<ir::WriteOp>(op)) {
     // A value that lies in the state itself is there already: had the state changed meanwhile, the value would have been saved.
     Value root = rootOf(write.getValue());

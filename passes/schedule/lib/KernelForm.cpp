@@ -60,9 +60,9 @@ struct KernelParts {
                                    builder.getAffineMapArrayAttr(maps), builder.getArrayAttr(resultTypes));
     Block &block = kernel.getBody().emplaceBlock();
     if (anchor)
-      block.addArgument(results.front().getElementType(), location);
+      block.addArgument(results.front().getScalarType(), location);
     for (Value extra : extraOperands)
-      block.addArgument(cast<RankedTensorType>(extra.getType()).getElementType(), location);
+      block.addArgument(ir::scalarTypeOf(cast<RankedTensorType>(extra.getType()).getElementType()), location);
 
     KernelForm form;
     form.kernel = OwningOpRef<KernelOp>(kernel);
@@ -175,22 +175,13 @@ KernelForm formOfExpand(ir::ExpandOp op) {
   return form;
 }
 
-FailureOr<KernelForm> formOfFull(ir::FullOp op) {
-  KernelParts parts(op);
-  Type type = parts.results.front().getElementType();
-  double value = op.getValue().convertToDouble();
-  KernelForm form = parts.finish();
+KernelForm formOfFull(ir::FullOp op) {
+  TypedAttr element = op.getElement();
+  if (!element)
+    return formOfAnchor(op, {}); // a size, which the call alone knows
+  KernelForm form = KernelParts(op).finish();
   OpBuilder builder = OpBuilder::atBlockEnd(&form.kernel->getBodyBlock());
-  TypedAttr constant;
-  if (isa<FloatType>(type))
-    constant = builder.getFloatAttr(type, value);
-  else if (type.isSignlessInteger(1))
-    constant = builder.getBoolAttr(value != 0);
-  else if (type.isSignlessInteger())
-    constant = builder.getIntegerAttr(type, static_cast<int64_t>(value));
-  else
-    return op.emitOpError() << "cannot be compiled for element type " << type << "; cast it to another type first";
-  YieldOp::create(builder, op.getLoc(), arith::ConstantOp::create(builder, op.getLoc(), constant));
+  YieldOp::create(builder, op.getLoc(), arith::ConstantOp::create(builder, op.getLoc(), element));
   return form;
 }
 
@@ -204,8 +195,6 @@ static FailureOr<KernelForm> plainFormOf(Operation *op) {
     return formOfPermute(permute);
   if (auto expand = dyn_cast<ir::ExpandOp>(op))
     return formOfExpand(expand);
-  if (isa<ir::FullOp>(op) && isa<ir::DimAttr>(op->getAttr("value"))) // a size: not known before the call
-    return formOfAnchor(op, {});
   if (auto full = dyn_cast<ir::FullOp>(op))
     return formOfFull(full);
   if (auto affine = dyn_cast<ir::ChannelAffineOp>(op)) {
@@ -254,7 +243,7 @@ KernelForm anchorForm(Location location, StringRef anchor, ArrayRef<NamedAttribu
   auto kernel = KernelOp::create(builder, location, builder.getStringAttr("kernel"), builder.getArrayAttr({}),
                                  builder.getStringAttr(anchor), typesOf(operandTypes), builder.getDictionaryAttr(attributes),
                                  builder.getArrayAttr({}), builder.getAffineMapArrayAttr({}), typesOf(resultTypes));
-  kernel.getBody().emplaceBlock().addArgument(resultTypes.front().getElementType(), location);
+  kernel.getBody().emplaceBlock().addArgument(resultTypes.front().getScalarType(), location);
   KernelForm form;
   form.kernel = OwningOpRef<KernelOp>(kernel);
   form.operands.assign(operands.begin(), operands.end());
@@ -269,7 +258,7 @@ KernelForm copyForm(Location location, BufferType type) {
   auto kernel = KernelOp::create(builder, location, builder.getStringAttr("kernel"), builder.getArrayAttr({}), StringAttr(),
                                  builder.getArrayAttr({}), DictionaryAttr(), types,
                                  builder.getAffineMapArrayAttr({builder.getMultiDimIdentityMap(rank)}), types);
-  kernel.getBody().emplaceBlock().addArgument(type.getElementType(), location);
+  kernel.getBody().emplaceBlock().addArgument(type.getScalarType(), location);
   KernelForm form;
   form.kernel = OwningOpRef<KernelOp>(kernel);
   yieldFirst(form);

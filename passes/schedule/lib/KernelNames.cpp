@@ -40,7 +40,45 @@ static std::string additionName(KernelOp kernel, Operation &op) {
   return "add";
 }
 
+/// What a select computes: "relu" when it takes zero below zero; "maximum" or "minimum" when it takes the larger or smaller of two
+/// values, where a further select may keep a NaN.
+static StringRef selectName(arith::SelectOp select) {
+  auto compare = select.getCondition().getDefiningOp<arith::CmpFOp>();
+  if (!compare)
+    return "select";
+  Value yes = select.getTrueValue(), no = select.getFalseValue();
+  switch (compare.getPredicate()) {
+  case arith::CmpFPredicate::UNO:
+    if (auto inner = no.getDefiningOp<arith::SelectOp>())
+      return selectName(inner);
+    return "select";
+  case arith::CmpFPredicate::OLT:
+    if (compare.getRhs() == yes && compare.getLhs() == no && matchPattern(yes, m_AnyZeroFloat()))
+      return "relu";
+    return compare.getLhs() == yes && compare.getRhs() == no ? "minimum" : "select";
+  case arith::CmpFPredicate::OGT:
+    return compare.getLhs() == yes && compare.getRhs() == no ? "maximum" : "select";
+  default:
+    return "select";
+  }
+}
+
+/// Whether the op only serves another one, which is named: a condition of selects, the inner select of two, or 16-bit floats widened
+/// to be computed with.
+static bool isPartOfAnother(Operation &op) {
+  if (isa<arith::CmpFOp, arith::SelectOp>(op) && llvm::all_of(op.getUsers(), [](Operation *user) {
+        auto select = dyn_cast<arith::SelectOp>(user);
+        return select && selectName(select) != "select";
+      }))
+    return true;
+  auto isNarrow = [](Type type) { return isa<Float16Type, BFloat16Type>(type); };
+  return (isa<arith::ExtFOp>(op) && isNarrow(op.getOperand(0).getType())) ||
+         (isa<arith::TruncFOp>(op) && isNarrow(op.getResult(0).getType()));
+}
+
 static std::string stepName(KernelOp kernel, Operation &op) {
+  if (auto select = dyn_cast<arith::SelectOp>(op))
+    return selectName(select).str();
   if (isa<arith::AddFOp, arith::AddIOp>(op))
     return additionName(kernel, op);
   if (isa<arith::MaximumFOp, arith::MaxSIOp>(op) &&
@@ -50,17 +88,26 @@ static std::string stepName(KernelOp kernel, Operation &op) {
     return "cast";
   StringRef name = op.getName().stripDialect();
   // The type is said at the beginning of the kernel's name.
-  if (op.getName().getDialectNamespace() == "arith" && name.size() > 3 && name != "select") {
-    name.consume_back("f") || name.consume_back("si") || name.consume_back("i");
-  }
+  if (op.getName().getDialectNamespace() == "arith" && name.size() > 3)
+    name.consume_back("f") || name.consume_back("si") || name.consume_back("ui") || name.consume_back("i");
   return name.str();
 }
 
 std::string kernelName(KernelOp kernel) {
   SmallVector<std::string> steps;
-  for (Operation &op : kernel.getBodyBlock().without_terminator())
-    if (!op.hasTrait<OpTrait::ConstantLike>())
-      steps.push_back(stepName(kernel, op));
+  bool computes = false;
+  for (Operation &op : kernel.getBodyBlock().without_terminator()) {
+    if (op.hasTrait<OpTrait::ConstantLike>())
+      continue;
+    computes = true;
+    if (isPartOfAnother(op))
+      continue;
+    std::string step = stepName(kernel, op);
+    if (steps.empty() || step != "cast" || steps.back() != step) // a conversion may take two steps
+      steps.push_back(step);
+  }
+  if (steps.empty() && computes) // between a 16-bit float and another one
+    steps.push_back("cast");
   std::string body = llvm::join(steps, "_");
   if (size_t at = body.find("neg_exp_add_div"); at != std::string::npos)
     body.replace(at, StringRef("neg_exp_add_div").size(), "sigmoid");

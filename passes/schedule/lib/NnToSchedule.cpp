@@ -5,12 +5,17 @@
 //===----------------------------------------------------------------------===//
 
 #include "FunctionLowering.h"
+#include "kiln/ir/Statistics.h"
 #include "kiln/schedule/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
 namespace kiln::schedule {
+
+static ir::Statistic numKernels("nn-to-schedule", "Number of kernels made");
+static ir::Statistic numLaunches("nn-to-schedule", "Number of launches, of which each names a kernel");
+static ir::Statistic numCopies("nn-to-schedule", "Number of launches that only copy");
 
 #define GEN_PASS_DEF_NNTOSCHEDULEPASS
 #include "kiln/schedule/Passes.h.inc"
@@ -25,9 +30,9 @@ struct NnToSchedulePass : public impl::NnToSchedulePassBase<NnToSchedulePass> {
     for (auto function : llvm::make_early_inc_range(module.getOps<mlir::func::FuncOp>()))
       if (mlir::failed(lowerFunction(function, kernels, counts)))
         return signalPassFailure();
-    numKernels = kernels.size();
-    numLaunches = counts.launches;
-    numCopies = counts.copies;
+    numKernels += kernels.size();
+    numLaunches += counts.launches;
+    numCopies += counts.copies;
   }
 };
 

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ArenaPlan.h"
+#include "kiln/ir/Statistics.h"
 #include "kiln/schedule/Passes.h"
 
 #include "mlir/IR/Remarks.h"
@@ -12,6 +13,9 @@
 using namespace mlir;
 
 namespace kiln::schedule {
+
+static ir::Statistic numTemporaries("schedule-plan-memory", "Number of temporaries placed");
+static ir::Statistic numShared("schedule-plan-memory", "Number of temporaries that use bytes another one used before");
 
 #define GEN_PASS_DEF_SCHEDULEPLANMEMORYPASS
 #include "kiln/schedule/Passes.h.inc"

@@ -61,6 +61,8 @@ BufferType BufferType::of(RankedTensorType tensor) {
 
 std::vector<DimExpr> BufferType::getSizes() const { return getShape().getSizes(); }
 
+Type BufferType::getScalarType() const { return ir::scalarTypeOf(getElementType()); }
+
 int64_t BufferType::getElementBytes() const { return llvm::divideCeil(getElementType().getIntOrFloatBitWidth(), 8); }
 
 DimExpr BufferType::getElements() const {
@@ -167,15 +169,15 @@ LogicalResult KernelOp::verify() {
   if (body.getNumArguments() != first + getNumExtras())
     return emitOpError() << "body must have " << first + getNumExtras() << " arguments, has " << body.getNumArguments();
   for (unsigned i = 0; i < getNumExtras(); ++i)
-    if (body.getArgument(first + i).getType() != getExtraType(i).getElementType())
+    if (body.getArgument(first + i).getType() != getExtraType(i).getScalarType())
       return emitOpError() << "body argument " << first + i << " must be an element of extra operand " << i << ", "
-                           << getExtraType(i).getElementType();
+                           << getExtraType(i).getScalarType();
   auto yield = dyn_cast<YieldOp>(body.empty() ? nullptr : &body.back());
   if (!yield)
     return emitOpError() << "body must end in schedule.yield";
-  if (yield.getValue().getType() != getResultType().getElementType())
+  if (yield.getValue().getType() != getResultType().getScalarType())
     return emitOpError() << "body yields " << yield.getValue().getType() << ", the result holds "
-                         << getResultType().getElementType();
+                         << getResultType().getScalarType();
   return success();
 }
 

@@ -1,6 +1,7 @@
 //===- SizeConditions.h - What the sizes of a call must satisfy ----*- C++ -*-===//
 //
-// Declares sizeConditions: expressions that must not be negative for a function's arithmetic on sizes to mean anything.
+// Declares sizeConditions: expressions that must not be negative for a function's arithmetic on sizes to mean anything, and those
+// that the recorded program asks for.
 //
 //===----------------------------------------------------------------------===//
 
@@ -10,13 +11,20 @@
 #include "kiln/semantics/dim_expr.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
+#include <string>
 #include <vector>
 
 namespace kiln::schedule {
 
-/// Sizes of the function's values, and the room that its slices leave on either side, as far as they could be negative for some
-/// sizes of the inputs: `[n - 3 : n]` of `[n]` needs n - 3 >= 0. Each once, in program order.
-std::vector<semantics::DimExpr> sizeConditions(mlir::func::FuncOp function);
+struct SizeCondition {
+  semantics::DimExpr expression; // must not be negative
+  std::string message;           // for a caller whose sizes make it negative
+};
+
+/// What nn.require asks for; sizes of the function's values, and the room that its slices leave on either side, as far as they
+/// could be negative for some sizes of the inputs: `[n - 3 : n]` of `[n]` needs n - 3 >= 0; and the range of the element types
+/// that sizes are converted to. Each once, in program order.
+std::vector<SizeCondition> sizeConditions(mlir::func::FuncOp function);
 
 } // namespace kiln::schedule
 

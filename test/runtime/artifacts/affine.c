@@ -7,6 +7,14 @@ static void measure(const int64_t *symbols, int64_t *output_sizes, int64_t *aren
   *arena_bytes = 0;
 }
 
+#ifdef KILN_TEST_FAULT
+/* Writes to the arena, which has no bytes here, on whatever thread. */
+static void fault(void *argument, int64_t index) { ((volatile float *)argument)[index] = 1; }
+static int32_t run(kiln_call *call) {
+  call->services->parallel_for(call->executor, fault, call->arena, 64);
+  return KILN_OK;
+}
+#else
 static int32_t run(kiln_call *call) {
   const float *x = call->inputs[0];
   float *y = call->outputs[0];
@@ -14,6 +22,7 @@ static int32_t run(kiln_call *call) {
     y[i] = 2 * x[i] + 1;
   return KILN_OK;
 }
+#endif
 
 static const char *const symbols[] = {"batch"};
 static const kiln_dim dims[] = {{0, 0, 0}, {2, -1, 0}};

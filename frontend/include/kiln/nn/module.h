@@ -145,8 +145,11 @@ public:
 
   // State.
 
-  /// Parameters and persistent buffers, as a window on the model. Throws ValueError while a lazy parameter has no shape.
+  /// Parameters and persistent buffers, as a window on the model, with the version of each module below. Throws ValueError while a
+  /// lazy parameter has no shape.
   runtime::StateDict state_dict() const;
+  /// Version of what this module itself keeps in a state_dict: PyTorch's `_version`, by which loading knows older files.
+  virtual int64_t state_dict_version() const { return 1; }
   /// As PyTorch's: collects all differences, throws StateDictError with PyTorch's text and changes nothing when a strict load
   /// fails.
   runtime::IncompatibleKeys load_state_dict(const runtime::StateDict &source, bool strict = true);

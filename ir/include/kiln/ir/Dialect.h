@@ -29,6 +29,11 @@ struct StateResource : public mlir::SideEffects::Resource::Base<StateResource> {
   llvm::StringRef getName() override { return "nn.state"; }
 };
 
+/// The call: what ends it writes to it.
+struct CallResource : public mlir::SideEffects::Resource::Base<CallResource> {
+  llvm::StringRef getName() override { return "nn.call"; }
+};
+
 /// All prepared values of the program, as one resource.
 struct PreparedResource : public mlir::SideEffects::Resource::Base<PreparedResource> {
   llvm::StringRef getName() override { return "nn.prepared"; }

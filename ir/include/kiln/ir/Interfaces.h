@@ -74,8 +74,6 @@ semantics::Attributes semanticAttributes(mlir::Operation *op);
 std::vector<runtime::Tensor> evaluateSemanticOp(mlir::Operation *op, llvm::ArrayRef<runtime::Tensor> operands,
                                                 const std::map<std::string, int64_t> &symbols);
 std::optional<semantics::DimExpr> multiplyAdds(mlir::Operation *op);
-/// Whether the element types of all operands and results are floats or signless integers.
-bool hasScalarTypes(mlir::Operation *op);
 /// Whether the operand and the result are both floating-point tensors.
 bool areFloating(mlir::Operation *op, unsigned operand, unsigned result);
 

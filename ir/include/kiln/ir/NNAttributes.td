@@ -19,13 +19,15 @@ class NN_Attr<string name, string attrMnemonic, list<Trait> traits = []> : AttrD
 def NN_DimAttr : NN_Attr<"Dim", "dim"> {
   let summary = "a size: a number, or an expression in named symbols";
   let description = [{
-    A polynomial with integer coefficients over symbols and `floordiv` by positive constants. Printed in canonical form: two
+    A polynomial with integer coefficients over symbols, `floordiv` by positive constants and `max(..., 0)`. Symbols are sizes, so
+    never negative. `max` and `min` of any two expressions are read; both are kept as a maximum with 0. Printed in canonical form: two
     expressions that are equal as polynomials are the same attribute.
 
     ```mlir
     #nn.dim<784>
     #nn.dim<2 * batch + 1>
     #nn.dim<(length + 1) floordiv 2>
+    #nn.dim<max(batch - 3, 0)>
     ```
 
     Constraints:

@@ -99,6 +99,7 @@ def NN_StateKindAttr : EnumAttr<NN_Dialect, NN_StateKind, "kind">;
 //===----------------------------------------------------------------------===//
 
 def NN_StateResource : Resource<"::kiln::ir::StateResource">;
+def NN_CallResource : Resource<"::kiln::ir::CallResource">;
 def NN_PreparedResource : Resource<"::kiln::ir::PreparedResource">;
 
 #endif // KILN_IR_NNBASE

@@ -26,8 +26,9 @@ def NN_FusedOp : NN_Op<"fused", [Pure, AttrSizedOperandSegments, IsolatedFromAbo
     ^bb0(%sum: f32, %b: f32):
       %0 = arith.addf %sum, %b : f32
       %zero = arith.constant 0.0 : f32
-      %1 = arith.maximumf %0, %zero : f32 // ReLU; keeps NaN
-      nn.yield %1 : f32
+      %1 = arith.cmpf olt, %0, %zero : f32
+      %2 = arith.select %1, %zero, %0 : f32 // ReLU; keeps NaN
+      nn.yield %2 : f32
     }
     ```
 
@@ -37,7 +38,8 @@ def NN_FusedOp : NN_Op<"fused", [Pure, AttrSizedOperandSegments, IsolatedFromAbo
     - fused_c2: one map for each extra operand, from the rank of the result to the rank of the operand, its results dimensions or
       the constant 0.
     - fused_c3: where a map uses a dimension, the operand has the result's size there; where it is 0, size 1.
-    - fused_c4: the block's arguments are the element types of the anchor's result and of the extra operands.
+    - fused_c4: the block's arguments are the element types of the anchor's result and of the extra operands; ui8 is i8 there, as
+      `arith` computes with signless integers.
     - fused_c5: the body consists of ops of `arith` and `math` and ends with `nn.yield`.
   }];
   let arguments = (ins OptionalAttr<StrAttr>:$anchor, OptionalAttr<DictionaryAttr>:$anchor_attributes,
@@ -77,7 +79,7 @@ def NN_YieldOp : NN_Op<"yield", [Pure, Terminator, HasParent<"FusedOp">]> {
     ```
 
     Constraints:
-    - yield_c1: the value has the element type of the fused operation's result.
+    - yield_c1: the value has the element type of the fused operation's result, i8 for ui8.
   }];
   let arguments = (ins NN_Scalar:$value);
   let assemblyFormat = "$value attr-dict `:` type($value)";

@@ -54,14 +54,14 @@ def ScalarBodyInterface : OpInterface<"ScalarBodyInterface"> {
   }];
   let methods = [
     InterfaceMethod<[{
-        Whether `buildScalarBody` may be called: `arith` has no arithmetic on ui8, and some ops have a scalar form only for some
-        attributes.
+        Whether `buildScalarBody` may be called: some ops have a scalar form only for some attributes.
       }], "bool", "hasScalarBody", (ins), [{}], [{
-        return ::kiln::ir::detail::hasScalarTypes($_op.getOperation());
+        return true;
       }]>,
     InterfaceMethod<[{
-        Builds the scalar form at the builder's insertion point. `scalars` holds one value of the operand's element type for each
-        operand, in the op's own order. Returns a value of the result's element type.
+        Builds the scalar form at the builder's insertion point. `scalars` holds one element of each operand, in the op's own order.
+        Returns an element of the result. Scalars have the type that `scalarTypeOf` gives for their element type. f16 and bf16 are
+        computed in f32 and rounded once, as PyTorch does.
       }], "::mlir::Value", "buildScalarBody",
       (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$location, "::mlir::ValueRange":$scalars)>,
   ];

@@ -120,21 +120,32 @@ def NN_CatOp : NN_SemanticOp<"cat"> {
   let hasFolder = 1;
 }
 
+def NN_FullValueAttr : AnyAttrOf<[F64Attr, I64Attr, NN_DimAttr], "a number, or a size">;
+
 def NN_FullOp : NN_SemanticOp<"full"> {
   let summary = "a tensor of one value";
   let description = [{
+    The value is a floating-point number, an integer (which a double may not hold), or a size, which may be known at run time
+    only. It is converted to the element type as PyTorch's `full` converts.
+
     ```mlir
     %y = nn.full 1.000000e+00 shape = [batch, 8] dtype = f32 : tensor<?x8xf32, #nn.shape<batch, 8>>
+    %i = nn.full 9007199254740993 shape = [] dtype = i64 : tensor<i64>
+    %n = nn.full #nn.dim<batch> shape = [] dtype = f32 : tensor<f32>     // what a mean divides by
     ```
 
     Constraints:
-    - full_c1: sizes are not negative; `dtype` is an element type of the dialect.
+    - full_c1: sizes are not negative; `dtype` is an element type of the dialect; a number fits it.
     - full_c2: the output has that shape and element type.
   }];
-  let arguments = (ins F64Attr:$value, NN_ShapeAttr:$shape, TypeAttr:$dtype);
+  let arguments = (ins NN_FullValueAttr:$value, NN_ShapeAttr:$shape, TypeAttr:$dtype);
   let results = (outs NN_Tensor:$output);
   let assemblyFormat = [{
-    $value `shape` `=` custom<Shape>($shape) `dtype` `=` $dtype attr-dict `:` type($output)
+    custom<FullValue>($value) `shape` `=` custom<Shape>($shape) `dtype` `=` $dtype attr-dict `:` type($output)
+  }];
+  let extraClassDeclaration = [{
+    /// The value as a scalar of a body (scalarTypeOf the element type); null where it is a size that is known at run time only.
+    ::mlir::TypedAttr getElement();
   }];
 }
 

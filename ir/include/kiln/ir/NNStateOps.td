@@ -237,4 +237,26 @@ def NN_StorePreparedOp : NN_Op<"store_prepared", [DeclareOpInterfaceMethods<Symb
   let hasVerifier = 1;
 }
 
+//===----------------------------------------------------------------------===//
+// Conditions of a call
+//===----------------------------------------------------------------------===//
+
+def NN_RequireOp : NN_Op<"require", [MemoryEffects<[MemWrite<NN_CallResource>]>]> {
+  let summary = "refuses calls with sizes that the function is not for";
+  let description = [{
+    The condition must not be negative; where it is, the call fails with the message before anything runs. The model's code does
+    something else for such sizes, or fails.
+
+    ```mlir
+    nn.require <batch - 3> "narrow(): length must be non-negative." // at least three
+    ```
+
+    Constraints:
+    - require_c1: it is in a function, each symbol of the condition is a size of one of its inputs.
+  }];
+  let arguments = (ins NN_DimAttr:$condition, StrAttr:$message);
+  let assemblyFormat = "$condition $message attr-dict";
+  let hasVerifier = 1;
+}
+
 #endif // KILN_IR_NNSTATEOPS

@@ -25,6 +25,9 @@ bool isOpenTensorType(mlir::Type type);
 mlir::Type toElementType(runtime::DType dtype, mlir::MLIRContext *context);
 /// Empty for any other type.
 std::optional<runtime::DType> toDType(mlir::Type elementType);
+/// The type that an element has in scalar bodies: `arith` computes with signless integers, so a ui8 is an i8 there, and whether
+/// it is unsigned is in the operations.
+mlir::Type scalarTypeOf(mlir::Type elementType);
 
 /// The tensor type with these sizes; with a #nn.shape encoding if any is symbolic. Throws runtime::ValueError for a negative size.
 mlir::RankedTensorType toTensorType(const semantics::TensorType &type, mlir::MLIRContext *context);

@@ -32,9 +32,6 @@ def DiagnosePass : Pass<"nn-diagnose", "::mlir::ModuleOp"> {
     One warning an entry function, at its first such layer, the others are notes; one an optimizer, one a request. The
     pass does not guarantee to find every mistake; it prefers silence.
   }];
-  let statistics = [
-    Statistic<"numWarnings", "num-warnings", "Number of warnings">,
-  ];
 }
 
 //===----------------------------------------------------------------------===//
@@ -59,11 +56,6 @@ def ResolveShapesPass : Pass<"nn-resolve-shapes", "::mlir::ModuleOp"> {
     less precise and changes no op but for its result types.
   }];
   let dependentDialects = ["::mlir::func::FuncDialect"];
-  let statistics = [
-    Statistic<"numRefined", "num-refined", "Number of results whose type became more precise">,
-    Statistic<"numSymbols", "num-symbols", "Number of dimensions of arguments that were given a symbol">,
-    Statistic<"numStates", "num-states", "Number of states whose open sizes were found">,
-  ];
 }
 
 def SpecializeModePass : Pass<"nn-specialize-mode", "::mlir::func::FuncOp"> {
@@ -84,11 +76,6 @@ def SpecializeModePass : Pass<"nn-specialize-mode", "::mlir::func::FuncOp"> {
     arithmetic is not folded here: it depends on state alone, so `nn-fold-batch-norm` and `nn-hoist-prepare` take it
     out of the function.
   }];
-  let statistics = [
-    Statistic<"numDropouts", "num-dropouts", "Number of dropouts removed">,
-    Statistic<"numBatchNorms", "num-batch-norms", "Number of batch norms turned into affine maps">,
-    Statistic<"numTraining", "num-training", "Number of ops left alone because they are in training mode">,
-  ];
 }
 
 //===----------------------------------------------------------------------===//
@@ -165,10 +152,6 @@ def FoldBatchNormPass : Pass<"nn-fold-batch-norm", "::mlir::func::FuncOp"> {
     not fold a batch norm into the layer after it, where only a bias would remain to be added; fusion makes that case
     free.
   }];
-  let statistics = [
-    Statistic<"numFolded", "num-folded", "Number of affine maps folded into weights">,
-    Statistic<"numMissed", "num-missed", "Number of affine maps left where they are">,
-  ];
 }
 
 def LayoutPass : Pass<"nn-layout", "::mlir::func::FuncOp"> {
@@ -182,14 +165,13 @@ def LayoutPass : Pass<"nn-layout", "::mlir::func::FuncOp"> {
     A weight that is computed from an input, or written by the function itself, stays in its own layout, with a missed
     remark: packing at each call costs as much memory traffic as a product with few rows. Its bias becomes an add all
     the same, for fusion to take up. The layout of inputs, outputs and states does not change.
+
+    Layers of integers stay as they are, and so do layers of 16-bit floats with a bias, whose sum is rounded once, after
+    the bias.
   }];
   let options = [
     Option<"panel", "panel", "int64_t", /*default=*/"32",
            "Output features a panel; the kernels' register tile divides it">,
-  ];
-  let statistics = [
-    Statistic<"numPacked", "num-packed", "Number of matrix products whose weight is read from panels">,
-    Statistic<"numMissed", "num-missed", "Number of matrix products whose weight stays as it is">,
   ];
 }
 
@@ -215,12 +197,6 @@ def HoistPreparePass : Pass<"nn-hoist-prepare", "::mlir::ModuleOp"> {
   let options = [
     Option<"minElements", "min-elements", "int64_t", /*default=*/"2",
            "Leave a computation in place when no value in it has at least this many elements">,
-  ];
-  let statistics = [
-    Statistic<"numSlots", "num-slots", "Number of prepared values">,
-    Statistic<"numShared", "num-shared", "Number of values that share the slot of an equal computation">,
-    Statistic<"numFunctions", "num-functions", "Number of prepare functions made">,
-    Statistic<"numElements", "num-elements", "Number of elements in all prepared values">,
   ];
 }
 
@@ -254,12 +230,6 @@ def FusePass : Pass<"nn-fuse", "::mlir::func::FuncOp"> {
            "Put a lone element-wise op into a region of its own as well, so that what follows meets one form only">,
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
-  let statistics = [
-    Statistic<"numRegions", "num-regions", "Number of regions formed">,
-    Statistic<"numAnchored", "num-anchored", "Number of regions with an anchor">,
-    Statistic<"numOps", "num-ops", "Number of element-wise ops in regions">,
-    Statistic<"numMissed", "num-missed", "Number of producers that could not join their consumer">,
-  ];
 }
 
 #endif // KILN_PASSES_PASSES_TD

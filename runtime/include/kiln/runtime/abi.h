@@ -1,8 +1,10 @@
 /* The binary interface between a compiled program and the runtime: plain C, no symbol but one.
  *
- * An artifact exports one symbol, `kiln_program_<name>`, a `kiln_program`. Everything else hangs on it. Each struct begins with its
- * size in bytes, so that later minor versions may append members; a runtime reads only what both sides know. The major version must
- * be equal, the minor version not above the runtime's. Compiled code imports no symbol: what it needs of the runtime comes in
+ * An artifact exports one symbol, `kiln_program_<name>`, a `kiln_program`. Everything else hangs on it. The major version must be
+ * equal, the minor version not above the runtime's. Each struct begins with its size in bytes, because later minor versions append
+ * members, and change none: structs of an artifact of an earlier minor version are shorter, never shorter than in version 1.0, and a
+ * runtime takes the members that they lack for zero (0, null, none); every appended member must make sense so. The structs that the
+ * runtime gives to compiled code (kiln_call, kiln_services) may be longer than the artifact knows. Compiled code imports no symbol: what it needs of the runtime comes in
  * `kiln_call::services`. All strings are UTF-8, null-terminated, and live as long as the artifact. */
 #ifndef KILN_RUNTIME_ABI_H
 #define KILN_RUNTIME_ABI_H
@@ -79,11 +81,11 @@ typedef struct kiln_function {
   const uint32_t *writes;   /* states that a call writes: such a call is exclusive */
   const uint32_t *prepared; /* prepared values that a call reads */
   /* Sizes of all outputs, one after another, and the bytes of arena, for given symbol values. Bytes of -1: more memory than there can
-   * be; of -2 - i: conditions[i] is negative. Nothing may be run then. */
+   * be; of -2 - i: condition i does not hold. Nothing may be run then. */
   void (*measure)(const int64_t *symbols, int64_t *output_sizes, int64_t *arena_bytes);
   int32_t (*run[KILN_ISA_COUNT])(kiln_call *call); /* null where the artifact lacks an instruction set */
   uint32_t condition_count;
-  const char *const *conditions; /* expressions in the symbols that must not be negative: "n - 3" */
+  const char *const *conditions; /* what to tell a caller whose sizes break one */
 } kiln_function;
 
 enum {

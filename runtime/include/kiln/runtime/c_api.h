@@ -70,7 +70,8 @@ typedef struct kiln_runtime_options {
    * many threads, 0 for all. */
   int32_t threads;
   /* The host's own threads, instead of a pool: runs task(argument, i) for i in [0, count) and returns when all are done. Called with
-   * `executor` as first argument, by several threads at once. Null: none. */
+   * `executor` as first argument, by several threads at once. It may call the model again on its own thread, for functions that
+   * write no state; a host in C++ may throw when no task is running, and the call then returns KILN_STATUS_ERROR. Null: none. */
   void (*parallel_for)(void *executor, void (*task)(void *argument, int64_t index), void *argument, int64_t count);
   void *executor;
 } kiln_runtime_options;

@@ -5,6 +5,10 @@
 // every call sees the old weights wholly or the new ones. What a call needs for itself (arena, pointers, copies of inputs that are not
 // contiguous) is in a context; Model::call borrows one from the model, or a caller keeps a Context.
 //
+// A call may be made within a call of the same model on the same thread (a host's executor that runs other work while it waits): it
+// sees the state that the outer call sees. Changing the state there, or calling the model while the thread changes its state, is an
+// Error.
+//
 // Nothing is allocated by a call that is given its outputs, from the second call with the same shapes on.
 #pragma once
 
@@ -31,7 +35,8 @@ struct ContextParts;
 struct ModelOptions {
   /// 0: the pool that all models of the process share. Otherwise a pool of this model's own with so many threads; 1 starts none.
   int threads = 0;
-  /// The host's threads instead of a pool; must outlive the model.
+  /// The host's threads instead of a pool; must outlive the model. Values that are prepared from state (packed weights) are computed
+  /// by the calling thread alone then, since other callers may be waiting for them.
   Executor *executor = nullptr;
 };
 

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -42,7 +43,11 @@ class KILN_API Executor {
 public:
   virtual ~Executor();
   /// Runs task(i) for every i in [0, count), on any threads in any order, and returns when all are done. Must be callable from
-  /// several threads at once. Tasks do not throw.
+  /// several threads at once. Tasks of a call do not throw.
+  ///
+  /// It may throw when none of its tasks is running or will still be begun: the call then ends with that exception, and what the call
+  /// has written so far is undefined. It may call the model again on the thread that it was called on, for functions that write no
+  /// state; it must not wait for another thread's call of the same model, which may itself wait until this call is done.
   virtual void parallel_for(int64_t count, TaskRef task) = 0;
 };
 
@@ -64,7 +69,8 @@ public:
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
   void parallel_for(int64_t count, TaskRef task) override { parallel_for(count, task, threads()); }
-  /// The same on at most `threads` threads, the caller's included. Touches no other thread when `count` or `threads` is 1.
+  /// The same on at most `threads` threads, the caller's included. Touches no other thread when `count` or `threads` is 1. When a
+  /// task throws, tasks that have not begun are left out, and the first exception is thrown again when the others are done.
   void parallel_for(int64_t count, TaskRef task, int threads);
 
   /// Number of processors that this process may run on, or what the environment variable KILN_NUM_THREADS says. Throws ValueError
@@ -76,7 +82,7 @@ public:
 private:
   void work();
   bool join();
-  void run_tasks();
+  void run_tasks() noexcept;
 
   // The job: whether workers may still join, how many may, how many have and are not done (see thread_pool.cpp). On cache lines of
   // their own: workers spin on the first and hammer the second.
@@ -85,6 +91,8 @@ private:
   // Written by the holder of busy_ while the job is closed and nobody is in it.
   alignas(64) int64_t count_ = 0;
   TaskRef task_{nullptr, nullptr};
+  std::atomic<bool> failed_{false};
+  std::exception_ptr error_; // written by the one that set failed_, read when nobody is in the job
 
   alignas(64) std::atomic<bool> busy_{false};
   std::atomic<uint32_t> wakeups_{0};

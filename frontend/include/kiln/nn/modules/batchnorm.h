@@ -15,6 +15,7 @@ public:
   void reset_running_stats();
   void reset_parameters();
   std::string extra_repr() const override;
+  int64_t state_dict_version() const override { return 2; } // since num_batches_tracked
 
   BatchNormOptions options;
   Tensor weight, bias;                                   ///< [num_features]; undefined without affine

@@ -1,9 +1,11 @@
-// Sizes as expressions in named symbols: "batch", "2 * batch + 1", "batch floordiv 2".
+// Sizes as expressions in named symbols: "batch", "2 * batch + 1", "batch floordiv 2",
+// "max(batch - 3, 0)".
 //
 // An expression is kept as a canonical polynomial with integer coefficients over atoms (a symbol,
-// or `e floordiv n` for a positive constant n), so two expressions that are equal as polynomials
-// compare equal. Constants are the special case without atoms: shape functions are written once,
-// for static and symbolic shapes.
+// `e floordiv n` for a positive constant n, or `max(e, 0)`), so two expressions that are equal as
+// polynomials compare equal. Constants are the special case without atoms: shape functions are
+// written once, for static and symbolic shapes. Symbols are sizes and so never negative, which
+// some simplifications count on.
 #pragma once
 
 #include <compare>
@@ -41,6 +43,12 @@ public:
   /// Rounds toward minus infinity. Throws ValueError unless `divisor` > 0. Folds where every
   /// coefficient divides.
   DimExpr floordiv(int64_t divisor) const;
+  /// max(*this, 0): what a clamped position of a slice is. Folds where the sign is known.
+  DimExpr at_least_zero() const;
+  static DimExpr maximum(const DimExpr &a, const DimExpr &b);
+  static DimExpr minimum(const DimExpr &a, const DimExpr &b);
+  /// The remainder: *this - divisor * floordiv(divisor), never negative.
+  DimExpr mod(int64_t divisor) const;
   /// The exact quotient when `other` divides this expression as a polynomial (what `view(-1, ...)`
   /// needs); empty otherwise.
   std::optional<DimExpr> divide_exactly(const DimExpr &other) const;
@@ -49,6 +57,10 @@ public:
   bool operator==(const DimExpr &other) const;
   /// An arbitrary total order, for use as a key.
   bool operator<(const DimExpr &other) const;
+
+  /// Whether it can be shown that no values of the symbols make this negative; false means "not
+  /// known".
+  bool is_never_negative() const;
 
   /// Value for given symbol values. Throws KeyError for a missing symbol, ValueError on overflow.
   int64_t evaluate(const std::map<std::string, int64_t> &symbols) const;
@@ -71,10 +83,15 @@ private:
   std::vector<Term> terms_; // sorted, no zero coefficient; empty is 0
 };
 
-/// A symbol (divisor 0), or `*numerator floordiv divisor`.
 struct DimExpr::Atom {
+  enum class Kind : uint8_t {
+    Symbol,
+    FloorDiv,    // *operand floordiv divisor
+    AtLeastZero, // max(*operand, 0)
+  };
+  Kind kind = Kind::Symbol;
   std::string symbol;
-  std::shared_ptr<const DimExpr> numerator;
+  std::shared_ptr<const DimExpr> operand;
   int64_t divisor = 0;
 };
 

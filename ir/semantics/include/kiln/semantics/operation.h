@@ -39,6 +39,11 @@ public:
   bool has(const std::string &name) const { return values_.count(name) != 0; }
   /// Throws KeyError when missing, TypeError when of another alternative.
   template <class T> const T &get(const std::string &name) const;
+  /// The attribute, or null when missing or of another alternative.
+  template <class T> const T *get_if(const std::string &name) const {
+    auto found = values_.find(name);
+    return found == values_.end() ? nullptr : std::get_if<T>(&found->second);
+  }
   /// The attribute, or `otherwise` when missing.
   template <class T> T get_or(const std::string &name, T otherwise) const {
     return has(name) ? get<T>(name) : otherwise;

@@ -40,6 +40,13 @@ struct RecordedArgument {
   ValueId value = kAbsent;
 };
 
+/// What the sizes of a call must satisfy for the function to compute what the model's code would.
+struct RecordedCondition {
+  DimExpr expression;  // must not be negative
+  std::string message; // for the caller whose sizes make it negative
+  Frames frames;       // the code that asks for it
+};
+
 struct RecordedFunction {
   std::string name;
   std::vector<RecordedArgument> inputs; // types in `values`; symbols are the named dimensions
@@ -47,6 +54,7 @@ struct RecordedFunction {
       outputs; // named "output", or "output0", "output1", ... unless the user named them
   std::vector<TensorType> values;
   std::vector<RecordedOperation> operations; // in program order
+  std::vector<RecordedCondition> conditions; // checked when a call begins
   Frames frames;                             // where program.function(...) was called
 };
 

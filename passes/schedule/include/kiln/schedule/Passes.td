@@ -23,6 +23,7 @@ def NnToSchedulePass : Pass<"nn-to-schedule", "::mlir::ModuleOp"> {
     * A value that a function returns is computed in the caller's memory directly. It is copied where it is returned twice, or is
       an input, a state or a constant.
     * A state's value is read in place; if the function writes the state before the value's last use, the value is copied first.
+      Writing back the value itself, in whatever shape, is nothing.
     * A state's new value is computed in the state itself, where no later op looks at the old one and the kernel that computes it reads the
       old one, if at all, in step; else it is copied where the program writes it.
     * A cross entropy is two kernels where it ends in a sum, so that its rows can be split.
@@ -30,11 +31,6 @@ def NnToSchedulePass : Pass<"nn-to-schedule", "::mlir::ModuleOp"> {
     Run-time sizes of inputs must be symbols or constants. Arena buffers have no place yet: `schedule-plan-memory` gives them one.
   }];
   let dependentDialects = ["::kiln::schedule::ScheduleDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
-  let statistics = [
-    Statistic<"numKernels", "kernels", "Number of kernels made">,
-    Statistic<"numLaunches", "launches", "Number of launches, of which each names a kernel">,
-    Statistic<"numCopies", "copies", "Number of launches that only copy">,
-  ];
 }
 
 def SchedulePlanMemoryPass : Pass<"schedule-plan-memory", "::kiln::schedule::FuncOp"> {
@@ -48,10 +44,6 @@ def SchedulePlanMemoryPass : Pass<"schedule-plan-memory", "::kiln::schedule::Fun
     own, because nothing is known about their order. A size that is not a multiple of 64 bytes is rounded up. All offsets are
     multiples of 64 for any value of the symbols.
   }];
-  let statistics = [
-    Statistic<"numTemporaries", "temporaries", "Number of temporaries placed">,
-    Statistic<"numShared", "shared", "Number of temporaries that use bytes another one used before">,
-  ];
   let options = [
     Option<"share", "share", "bool", /*default=*/"true", "Let temporaries that are not alive together share bytes">,
   ];

@@ -68,6 +68,8 @@ def Schedule_Buffer : TypeDef<Schedule_Dialect, "Buffer"> {
     static BufferType of(::mlir::RankedTensorType tensor);
     ::std::vector<::kiln::semantics::DimExpr> getSizes() const;
     int64_t getRank() const { return getShape().getRank(); }
+    /// The type that an element has in the bodies of kernels: i8 for ui8.
+    ::mlir::Type getScalarType() const;
     /// Bytes of one element.
     int64_t getElementBytes() const;
     /// Number of elements, and of bytes.
@@ -108,7 +110,8 @@ def Schedule_KernelOp : Schedule_Op<"kernel", [Symbol, IsolatedFromAbove, Single
     ^bb0(%product: f32, %bias: f32):
       %sum = arith.addf %product, %bias : f32
       %zero = arith.constant 0.0 : f32
-      %relu = arith.maximumf %sum, %zero : f32
+      %negative = arith.cmpf olt, %sum, %zero : f32
+      %relu = arith.select %negative, %zero, %sum : f32
       schedule.yield %relu : f32
     }
     ```
@@ -153,7 +156,8 @@ def Schedule_FuncOp : Schedule_Op<"func", [Symbol, IsolatedFromAbove, SingleBloc
   let description = [{
     Launches in order, on buffers. `symbols` names the run-time sizes of its inputs. `arena_bytes` is set by
     `schedule-plan-memory`. With `prepare`, the outputs are prepared values, in the order of `targets`. `conditions` are expressions in
-    the symbols that must not be negative: a call whose inputs break one is refused before anything runs.
+    the symbols that must not be negative: a call whose inputs break one is refused before anything runs, with the message of the
+    same number.
 
     ```mlir
     schedule.func @predict symbols ["batch"] arena <2048 * batch> {
@@ -166,10 +170,11 @@ def Schedule_FuncOp : Schedule_Op<"func", [Symbol, IsolatedFromAbove, SingleBloc
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$symbols, OptionalAttr<FlatSymbolRefArrayAttr>:$targets,
-      OptionalAttr<Schedule_DimArrayAttr>:$conditions, OptionalAttr<NN_DimAttr>:$arena_bytes);
+      OptionalAttr<Schedule_DimArrayAttr>:$conditions, OptionalAttr<StrArrayAttr>:$messages, OptionalAttr<NN_DimAttr>:$arena_bytes);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    $sym_name `symbols` $symbols (`prepare` $targets^)? (`conditions` $conditions^)? (`arena` $arena_bytes^)? $body attr-dict
+    $sym_name `symbols` $symbols (`prepare` $targets^)? (`conditions` $conditions^ (`messages` $messages^)?)?
+    (`arena` $arena_bytes^)? $body attr-dict
   }];
   let hasVerifier = 1;
   let extraClassDeclaration = [{

@@ -1,0 +1,149 @@
+// Zeros of either sign, NaN, and numbers that an integer type cannot hold: what compiled code makes of them is PyTorch 2.15's, in
+// whole vectors and in what is left over.
+#include "compiled_program.h"
+#include "kernel_cases.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+namespace kiln::test {
+namespace {
+
+using runtime::DType;
+using runtime::Tensor;
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN(), kInfinity = std::numeric_limits<double>::infinity();
+
+std::string vectorType(const std::string &element) { return "tensor<?x" + element + ", #nn.shape<n>>"; }
+
+std::string binary(const std::string &op, const std::string &element) {
+  std::string type = vectorType(element);
+  return moduleText("func.func @f(%x: " + type + ", %y: " + type + ") -> " + type + " attributes {nn.entry} {\n  %z = nn." + op +
+                    " %x, %y : " + type + "\n  return %z : " + type + "\n}");
+}
+
+/// `values`, `copies` of each in a row, as `dtype`.
+Tensor repeated(const std::vector<double> &values, int copies, DType dtype) {
+  std::vector<double> all;
+  for (double value : values)
+    all.insert(all.end(), copies, value);
+  return Tensor::from<double>(all, {static_cast<int64_t>(all.size())}).to(dtype);
+}
+
+/// Equal with the sign of zeros; NaN is NaN.
+void expectSame(const Tensor &actual, const std::vector<double> &expected, int copies) {
+  Tensor wide = actual.to(DType::Float64);
+  for (size_t i = 0; i < expected.size(); ++i)
+    for (int copy = 0; copy < copies; ++copy) {
+      double value = wide.data<double>()[i * copies + copy];
+      if (std::isnan(expected[i]))
+        EXPECT_TRUE(std::isnan(value)) << i;
+      else
+        EXPECT_TRUE(value == expected[i] && std::signbit(value) == std::signbit(expected[i]))
+            << "element " << i << ": " << value << ", expected " << expected[i];
+    }
+}
+
+struct FloatCase {
+  const char *element;
+  DType dtype;
+};
+
+class SpecialValuesTest : public testing::TestWithParam<FloatCase> {};
+
+TEST_P(SpecialValuesTest, ReluKeepsWhatIsNotNegative) {
+  auto [element, dtype] = GetParam();
+  std::string type = vectorType(element);
+  CompiledProgram program(moduleText("func.func @f(%x: " + type + ") -> " + type + " attributes {nn.entry} {\n  %y = nn.relu %x : " +
+                                     type + "\n  return %y : " + type + "\n}"),
+                          Optimize::Yes);
+  ASSERT_TRUE(program.ok()) << program.message();
+  // torch.relu(torch.tensor([0., -0., 1., -1., inf, -inf, nan])), of any length.
+  const std::vector<double> values = {0.0, -0.0, 1, -1, kInfinity, -kInfinity, kNaN};
+  const std::vector<double> expected = {0.0, -0.0, 1, 0, kInfinity, 0, kNaN};
+  for (const std::string &set : runnableInstructionSets())
+    for (int copies : {1, 64}) {
+      SCOPED_TRACE(set + ", " + std::to_string(copies));
+      expectSame(program.model(set, 1).call("f", {repeated(values, copies, dtype)})[0], expected, copies);
+    }
+}
+
+TEST_P(SpecialValuesTest, OfEqualZerosTheSecondIsChosen) {
+  auto [element, dtype] = GetParam();
+  // What torch.maximum and torch.minimum give in whole vectors; in what is left over PyTorch takes the first of equal zeros.
+  const std::vector<double> left = {0.0, -0.0, 1, kNaN, 2, -kInfinity}, right = {-0.0, 0.0, kNaN, 1, -3, kInfinity};
+  const std::vector<double> largest = {-0.0, 0.0, kNaN, kNaN, 2, kInfinity}, smallest = {-0.0, 0.0, kNaN, kNaN, -3, -kInfinity};
+  for (bool isMaximum : {true, false}) {
+    CompiledProgram program(binary(isMaximum ? "maximum" : "minimum", element), Optimize::Yes);
+    ASSERT_TRUE(program.ok()) << program.message();
+    for (const std::string &set : runnableInstructionSets())
+      for (int copies : {1, 64}) {
+        SCOPED_TRACE(set + ", " + std::to_string(copies) + (isMaximum ? " maximum" : " minimum"));
+        expectSame(program.model(set, 1).call("f", {repeated(left, copies, dtype), repeated(right, copies, dtype)})[0],
+                   isMaximum ? largest : smallest, copies);
+      }
+  }
+}
+
+TEST_P(SpecialValuesTest, ConversionToIntegersKeepsLowBits) {
+  auto [element, dtype] = GetParam();
+  // x.to(dtype) for these, of any length.
+  const std::vector<double> values = {-1, -1.5, 256, 300, 255.5, -0.5, -0.0, kNaN, kInfinity, -kInfinity};
+  constexpr double kMin32 = -0x1p31, kMin64 = -0x1p63;
+  struct Target {
+    const char *element;
+    std::vector<double> expected;
+  };
+  const bool isCoarse = dtype == DType::BFloat16; // 255.5 is 256 there
+  const double last = isCoarse ? 256 : 255;
+  const std::vector<Target> targets = {
+      {"ui8", {255, 255, 0, 44, isCoarse ? 0.0 : 255, 0, 0, 0, 0, 0}},
+      {"i8", {-1, -1, 0, 44, isCoarse ? 0.0 : -1, 0, 0, 0, 0, 0}},
+      {"i16", {-1, -1, 256, 300, last, 0, 0, 0, 0, 0}},
+      {"i32", {-1, -1, 256, 300, last, 0, 0, kMin32, kMin32, kMin32}},
+      {"i64", {-1, -1, 256, 300, last, 0, 0, kMin64, kMin64, kMin64}},
+      {"i1", {1, 1, 1, 1, 1, 1, 0, 1, 1, 1}}};
+  for (const Target &target : targets) {
+    std::string from = vectorType(element), to = vectorType(target.element);
+    CompiledProgram program(moduleText("func.func @f(%x: " + from + ") -> " + to + " attributes {nn.entry} {\n  %y = nn.cast %x to " +
+                                       target.element + " : (" + from + ") -> " + to + "\n  return %y : " + to + "\n}"),
+                            Optimize::Yes);
+    ASSERT_TRUE(program.ok()) << program.message();
+    for (const std::string &set : runnableInstructionSets())
+      for (int copies : {1, 64}) {
+        SCOPED_TRACE(std::string(element) + " to " + target.element + ", " + set + ", " + std::to_string(copies));
+        expectSame(program.model(set, 1).call("f", {repeated(values, copies, dtype)})[0], target.expected, copies);
+      }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Floats, SpecialValuesTest,
+                         testing::Values(FloatCase{"f16", DType::Float16}, FloatCase{"bf16", DType::BFloat16},
+                                         FloatCase{"f32", DType::Float32}, FloatCase{"f64", DType::Float64}),
+                         [](const testing::TestParamInfo<FloatCase> &info) { return std::string(info.param.element); });
+
+// As bytes from 0 to 255 in every use, where arith's own type has a sign.
+TEST(UnsignedTest, BytesHaveNoSign) {
+  // torch: maximum, minimum, a + b, a - b, a * b and a.to(float32) of a = [200, 100, 255], b = [100, 200, 1], all uint8.
+  const std::vector<double> left = {200, 100, 255}, right = {100, 200, 1};
+  const std::vector<std::pair<const char *, std::vector<double>>> cases = {{"maximum", {200, 200, 255}},
+                                                                           {"minimum", {100, 100, 1}},
+                                                                           {"add", {44, 44, 0}},
+                                                                           {"sub", {100, 156, 254}},
+                                                                           {"mul", {32, 32, 255}}};
+  for (auto &[op, expected] : cases) {
+    CompiledProgram program(binary(op, "ui8"), Optimize::Yes);
+    ASSERT_TRUE(program.ok()) << program.message();
+    for (const std::string &set : runnableInstructionSets())
+      for (int copies : {1, 64}) {
+        SCOPED_TRACE(std::string(op) + ", " + set + ", " + std::to_string(copies));
+        Tensor a = repeated(left, copies, DType::UInt8), b = repeated(right, copies, DType::UInt8);
+        expectSame(program.model(set, 1).call("f", {a, b})[0], expected, copies);
+      }
+  }
+}
+
+} // namespace
+} // namespace kiln::test

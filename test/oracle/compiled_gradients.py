@@ -1,0 +1,301 @@
+"""Compares gradients of compiled code with PyTorch's, op by op and layer by layer, in double and in float.
+
+usage: compiled_gradients.py [--report=FILE.xml] [--seed=N] [CASE...]
+
+Needs torch and numpy. Each case is an expression in the DSL and the same in PyTorch. One program a dtype holds a function a case: it
+returns the value and the gradients of all its differentiable inputs for a given cotangent. Inputs are new each run, for several sizes
+of the named dimension n, and equal in both dtypes.
+
+In double a gradient may differ from PyTorch's by 1e-10 of the largest; in float its distance from PyTorch's double may be twice that
+of PyTorch's own float, and 1e-6 of the largest more. (gradients.py compares what nn-differentiate builds, interpreted.)
+"""
+import argparse
+import dataclasses
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+import typing
+import xml.etree.ElementTree as ElementTree
+
+import numpy
+import torch
+import torch.nn.functional as F
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+KILN = ROOT / "build/bin/kiln"
+DTYPES = {"kFloat64": torch.float64, "kFloat32": torch.float32}
+
+
+@dataclasses.dataclass
+class Case:
+    """`inputs` maps names to "sizes" and kinds: positive, constant (no gradient is asked for), or an index range such as <7. `output`
+    are the result's sizes."""
+    inputs: dict
+    output: str
+    dsl: str
+    torch: typing.Callable
+    sizes: tuple = (0, 1, 2, 5, 33)
+
+
+def unary(dsl, function, kind=""):
+    return Case({"a": f"n,7 {kind}"}, "n,7", dsl, function)
+
+
+def binary(dsl, function, kind=""):
+    return {
+        "same": Case({"a": f"n,5 {kind}", "b": f"n,5 {kind}"}, "n,5", dsl, function),
+        "row": Case({"a": f"n,5 {kind}", "b": f"5 {kind}"}, "n,5", dsl, function),
+        "column": Case({"a": f"n,1 {kind}", "b": f"n,6 {kind}"}, "n,6", dsl, function),
+        "scalar": Case({"a": f" {kind}", "b": f"3,n,2 {kind}"}, "3,n,2", dsl, function),
+        "outer": Case({"a": f"4,1,n {kind}", "b": f"3,1 {kind}"}, "4,3,n", dsl, function),
+    }
+
+
+def normalized(x, weight=None, bias=None, eps=1e-5):
+    """PyTorch's batch norm on the batch's own statistics."""
+    return F.batch_norm(x, None, None, weight, bias, True, 0.1, eps)
+
+
+def cross_entropy(sizes, target, options="", classes=None, **torch_options):
+    inputs = {"a": sizes, "t": target}
+    if classes:
+        inputs["w"] = f"{classes} positive constant"
+        options = f".weight(w){options}"
+    output = target.split(" ")[0] if torch_options.get("reduction") == "none" else ""
+    return Case(inputs, output, f"F::cross_entropy(a, t, F::CrossEntropyFuncOptions(){options})",
+                lambda a, t, w=None: F.cross_entropy(a, t, w, **torch_options))
+
+
+def cases():
+    norm = "F::batch_norm(a, {}, {}, F::BatchNormFuncOptions()"
+    table = {
+        "relu": unary("relu(a)", torch.relu),
+        "sigmoid": unary("sigmoid(a)", torch.sigmoid),
+        "tanh": unary("tanh(a)", torch.tanh),
+        "neg": unary("-a", torch.neg),
+        "exp": unary("exp(a)", torch.exp),
+        "log": unary("log(a)", torch.log, "positive"),
+        "sqrt": unary("sqrt(a)", torch.sqrt, "positive"),
+        "rsqrt": unary("rsqrt(a)", torch.rsqrt, "positive"),
+        "abs": unary("abs(a)", torch.abs),
+        "square": unary("a.square()", torch.square),
+        "a used three times": unary("a - a - a", lambda a: a - a - a),
+        "number operands": unary("2.5 * a + a / 4.0 - 1.0 / (a + 3.0)", lambda a: 2.5 * a + a / 4 - 1 / (a + 3), "positive"),
+        "sum": Case({"a": "n,5,3"}, "", "a.sum()", lambda a: a.sum()),
+        "sum, dims": Case({"a": "n,5,3"}, "5", "a.sum({0, 2})", lambda a: a.sum((0, 2))),
+        "sum, keepdim": Case({"a": "n,5,3"}, "n,1,3", "a.sum({1}, true)", lambda a: a.sum(1, keepdim=True)),
+        "mean": Case({"a": "n,5,3"}, "", "a.mean()", lambda a: a.mean()),
+        "mean, dims": Case({"a": "n,5,3"}, "n,3", "a.mean({1})", lambda a: a.mean(1)),
+        "mean over n": Case({"a": "n,5"}, "5", "exp(a).mean({0})", lambda a: a.exp().mean(0)),
+        "division by a size": Case({"a": "n,5"}, "5", "exp(a).sum({0}) / a.size(0)", lambda a: a.exp().sum(0) / max(a.size(0), 1),
+                                   (1, 2, 5, 33)),
+        "reshape": Case({"a": "n,6"}, "n,3,2", "a.reshape({a.size(0), 3, 2}) * a.view({a.size(0), 3, 2})",
+                        lambda a: a.reshape(-1, 3, 2) * a.view(-1, 3, 2), (1, 2, 5, 33)),
+        "flatten": Case({"a": "n,3,2"}, "n,6", "exp(a.flatten(1))", lambda a: a.flatten(1).exp()),
+        "permute": Case({"a": "n,3,2"}, "2,n,3", "a.permute({2, 0, 1}) * a.permute({2, 0, 1})",
+                        lambda a: a.permute(2, 0, 1) * a.permute(2, 0, 1)),
+        "expand": Case({"a": "1,3"}, "4,3", "exp(a.expand({4, 3}))", lambda a: a.expand(4, 3).exp(), (1,)),
+        "slice": Case({"a": "n,9"}, "n,3", "exp(a.slice(1, 1, 8, 3))", lambda a: a[:, 1:8:3].exp()),
+        "select": Case({"a": "n,4"}, "n", "exp(a.select(1, 2)) * a.select(1, 3)", lambda a: a[:, 2].exp() * a[:, 3]),
+        "cat": Case({"a": "n,2", "b": "n,3"}, "n,7", "cat({a, b, a * a}, 1)", lambda a, b: torch.cat([a, b, a * a], 1)),
+        "stack": Case({"a": "n,2", "b": "n,2"}, "n,2,2", "stack({a, b}, 1)", lambda a, b: torch.stack([a, b], 1)),
+        "in-place on a slice": Case({"a": "n,4", "b": "n,2"}, "n,4",
+                                    "[&] { Tensor c = a.clone(); c.slice(1, 1, 3).mul_(b); return c * c; }()",
+                                    lambda a, b: torch.cat([a[:, :1], a[:, 1:3] * b, a[:, 3:]], 1).square()),
+        "in-place add": Case({"a": "n,4", "b": "n,4"}, "n,4", "[&] { Tensor c = exp(a); c += b; return c * b; }()",
+                             lambda a, b: (a.exp() + b) * b),
+        "cast": Case({"a": "n,4"}, "n,4", "(a.to(kiln::kFloat64) * 2).to(a.dtype())", lambda a: (a.double() * 2).to(a.dtype)),
+        "detach": Case({"a": "n,4"}, "n,4", "a * exp(a).detach()", lambda a: a * a.exp().detach()),
+        "no_grad": Case({"a": "n,4"}, "n,4", "[&] { Tensor c; { kiln::NoGradGuard guard; c = exp(a); } return a * c; }()",
+                        lambda a: a * a.exp().detach()),
+        "where": Case({"a": "n,4", "b": "n,4"}, "n,4", "kiln::where(a > b, a * a, b)", lambda a, b: torch.where(a > b, a * a, b)),
+        "ties of maximum and minimum": Case({"a": "n,4"}, "n,4", "maximum(a, relu(a)) + minimum(a, relu(a))",
+                                            lambda a: torch.maximum(a, torch.relu(a)) + torch.minimum(a, torch.relu(a))),
+        "linear": Case({"a": "n,9", "w": "4,9", "b": "4"}, "n,4", "linear(a, w, b)", F.linear),
+        "linear without bias": Case({"a": "n,9", "w": "4,9"}, "n,4", "linear(a, w)", F.linear),
+        "linear of a vector": Case({"a": "9", "w": "4,9", "b": "4"}, "4", "linear(a, w, b)", F.linear, (1,)),
+        "linear of three dimensions": Case({"a": "n,3,9", "w": "17,9", "b": "17"}, "n,3,17", "linear(a, w, b)", F.linear),
+        "linear, wide": Case({"a": "n,130", "w": "70,130", "b": "70"}, "n,70", "relu(linear(a, w, b))",
+                             lambda a, w, b: torch.relu(F.linear(a, w, b))),
+        "two layers": Case({"a": "n,20", "w": "33,20", "b": "33", "v": "5,33"}, "n,5", "linear(relu(linear(a, w, b)), v)",
+                           lambda a, w, b, v: F.linear(torch.relu(F.linear(a, w, b)), v)),
+        "tied weight": Case({"a": "n,8", "w": "8,8"}, "n,8", "linear(tanh(linear(a, w)), w)",
+                            lambda a, w: F.linear(torch.tanh(F.linear(a, w)), w)),
+        "matmul": Case({"a": "n,9", "b": "9,6"}, "n,6", "matmul(a, b)", torch.matmul),
+        "matmul, vector on the right": Case({"a": "n,9", "b": "9"}, "n", "matmul(a, b)", torch.matmul),
+        "matmul, vector on the left": Case({"a": "9", "b": "9,n"}, "n", "matmul(a, b)", torch.matmul),
+        "matmul, vectors": Case({"a": "n", "b": "n"}, "", "matmul(a, b)", torch.matmul),
+        "matmul, batches": Case({"a": "n,2,9", "b": "n,9,6"}, "n,2,6", "matmul(a, b)", torch.matmul),
+        "matmul, broadcast batches": Case({"a": "3,1,n,4", "b": "2,4,5"}, "3,2,n,5", "matmul(a, b)", torch.matmul),
+        "matmul, transposed": Case({"a": "9,n", "b": "6,9"}, "n,6", "matmul(a.t(), b.t())", lambda a, b: torch.matmul(a.t(), b.t())),
+        "embedding": Case({"t": "n,3 <7", "w": "7,5"}, "n,3,5", "embedding(w, t)", F.embedding),
+        "embedding with padding": Case({"t": "n <7", "w": "7,5"}, "n,5", "embedding(w, t, 2)", lambda t, w: F.embedding(t, w, 2)),
+        "batch_norm": Case({"a": "n,5", "w": "5", "b": "5"}, "n,5", f"{norm}.weight(w).bias(b).training(true))", normalized, (2, 5, 33)),
+        "batch_norm of three dimensions": Case({"a": "n,5,4", "w": "5", "b": "5"}, "n,5,4",
+                                               f"{norm}.weight(w).bias(b).training(true).eps(1e-3))",
+                                               lambda a, w, b: normalized(a, w, b, 1e-3), (1, 2, 5, 33)),
+        "batch_norm without affine": Case({"a": "n,5"}, "n,5", f"{norm}.training(true))", normalized, (2, 5, 33)),
+        "batch_norm in evaluation": Case(
+            {"a": "n,5", "m": "5 constant", "v": "5 positive constant", "w": "5", "b": "5"}, "n,5",
+            "F::batch_norm(a, m, v, F::BatchNormFuncOptions().weight(w).bias(b).training(false))", F.batch_norm),
+        "mse_loss": Case({"a": "n,5", "b": "n,5"}, "", "F::mse_loss(a, b)", F.mse_loss),
+        "mse_loss, sum": Case({"a": "n,5", "b": "n,5"}, "", "F::mse_loss(a, b, F::MSELossFuncOptions(kiln::kSum))",
+                              lambda a, b: F.mse_loss(a, b, reduction="sum")),
+        "mse_loss, none": Case({"a": "n,5", "b": "n,5"}, "n,5", "F::mse_loss(a, b, F::MSELossFuncOptions(kiln::kNone))",
+                               lambda a, b: F.mse_loss(a, b, reduction="none")),
+        "cross_entropy": cross_entropy("n,7", "n <7"),
+        "cross_entropy of one sample": cross_entropy("7", " <7"),
+        "cross_entropy, sum": cross_entropy("n,7", "n <7", ".reduction(kiln::kSum)", reduction="sum"),
+        "cross_entropy, none": cross_entropy("n,7", "n <7", ".reduction(kiln::kNone)", reduction="none"),
+        "cross_entropy, smoothing": cross_entropy("n,7", "n <7", ".label_smoothing(0.2)", label_smoothing=0.2),
+        "cross_entropy, ignored label": cross_entropy("n,3", "n <3", ".ignore_index(1)", ignore_index=1),
+        "cross_entropy, weights": cross_entropy("n,7", "n <7", classes=7),
+        "cross_entropy, all options": cross_entropy("n,4,3", "n,3 <4", ".ignore_index(2).label_smoothing(0.1)", classes=4,
+                                                    ignore_index=2, label_smoothing=0.1),
+    }
+    for name, dsl, function, kind in (("add", "a + b", torch.add, ""), ("sub", "a - b", torch.sub, ""),
+                                      ("mul", "a * b", torch.mul, ""), ("div", "a / b", torch.div, "positive"),
+                                      ("maximum", "maximum(a, b)", torch.maximum, ""),
+                                      ("minimum", "minimum(a, b)", torch.minimum, "")):
+        for shape, case in binary(dsl, function, kind).items():
+            table[f"{name}, {shape}"] = case
+    return table
+
+
+def parse(text):
+    """("n,5 positive") -> (["n", 5], {"positive"})"""
+    sizes, *kinds = text.split(" ")
+    return [size if size == "n" else int(size) for size in sizes.split(",") if size], {kind for kind in kinds if kind}
+
+
+def range_of(kinds):
+    return next((int(kind[1:]) for kind in kinds if kind.startswith("<")), None)
+
+
+def differentiable(case):
+    kinds = {name: parse(text)[1] for name, text in case.inputs.items()}
+    return [name for name in kinds if range_of(kinds[name]) is None and "constant" not in kinds[name]]
+
+
+def program(table, dtype):
+    """The source of a program with one function a case."""
+    def declare(name, text):
+        sizes, kinds = parse(text)
+        dims = ", ".join('"n"' if size == "n" else str(size) for size in sizes)
+        return f'{{"{name}", std::vector<kiln::Dim>{{{dims}}}, kiln::{"kInt64" if range_of(kinds) else dtype}}}'
+
+    lines = ["#include <kiln/kiln.h>", "using namespace kiln;", "namespace F = kiln::nn::functional;", "KILN_PROGRAM(gradients) {"]
+    for index, case in enumerate(table.values()):
+        inputs = {**case.inputs, "cotangent": case.output}
+        leaves = differentiable(case)
+        outputs = ", ".join(['{"value", value}', *(f'{{"d{name}", {name}.grad()}}' for name in leaves)])
+        lines += [f'  program.function("case{index}", {{{", ".join(declare(*item) for item in inputs.items())}}},',
+                  f'                   []({", ".join(f"Tensor {name}" for name in inputs)}) {{',
+                  *(f"    {name}.requires_grad_();" for name in leaves),
+                  f"    Tensor value = {case.dsl};",
+                  "    value.backward(cotangent);",
+                  f"    return kiln::NamedOutputs{{{outputs}}};",
+                  "  });"]
+    return "\n".join([*lines, "}", ""])
+
+
+def new_inputs(case, n):
+    inputs = {}
+    for name, text in [*case.inputs.items(), ("cotangent", case.output)]:
+        sizes, kinds = parse(text)
+        shape = [n if size == "n" else size for size in sizes]
+        if classes := range_of(kinds):
+            inputs[name] = torch.randint(0, classes, shape)
+        else:
+            inputs[name] = torch.rand(shape) + 0.5 if "positive" in kinds else torch.randn(shape)
+    return inputs
+
+
+def expected(case, inputs, dtype):
+    leaves = differentiable(case)
+    values = {name: value.to(dtype) if value.is_floating_point() else value for name, value in inputs.items()}
+    cotangent = values.pop("cotangent")
+    for name in leaves:
+        values[name] = values[name].clone().requires_grad_()
+    value = case.torch(*values.values())
+    value.backward(cotangent)
+    return {"value": value.detach(), **{f"d{name}": values[name].grad for name in leaves}}
+
+
+def compiled(artifact, function, case, inputs, dtype, folder):
+    arguments = []
+    for name, value in inputs.items():
+        numpy.save(folder / f"{name}.npy", (value.to(dtype) if value.is_floating_point() else value).numpy())
+        arguments.append(f"--input={name}={folder / name}.npy")
+    outputs = ["value", *(f"d{name}" for name in differentiable(case))]
+    arguments += [f"--output={name}={folder / ('out_' + name)}.npy" for name in outputs]
+    result = subprocess.run([KILN, "run", artifact, function, *arguments], capture_output=True, text=True)
+    if result.returncode:
+        raise AssertionError(result.stderr)
+    return {name: torch.from_numpy(numpy.load(folder / f"out_{name}.npy")) for name in outputs}
+
+
+def distance(a, b):
+    """The largest difference; two NaNs are equal."""
+    difference = (a.double() - b.double()).abs()[~(a.isnan() & b.isnan())]
+    return difference.max().item() if difference.numel() else 0.0
+
+
+def compare(artifacts, function, case, n, folder):
+    inputs = new_inputs(case, n)
+    exact = expected(case, inputs, torch.float64)
+    in_float = expected(case, inputs, torch.float32)
+    worst = 0.0
+    for dtype, artifact in artifacts.items():
+        actual = compiled(artifact, function, case, inputs, DTYPES[dtype], folder)
+        for name, reference in exact.items():
+            if actual[name].shape != reference.shape:
+                raise AssertionError(f"n = {n}: {name} is {list(actual[name].shape)}, PyTorch's is {list(reference.shape)}")
+            numbers = reference[~reference.isnan()]
+            largest = numbers.abs().max().item() if numbers.numel() else 0.0
+            allowed = 1e-10 * largest if dtype == "kFloat64" else 2 * distance(in_float[name], reference) + 1e-6 * largest
+            difference = distance(actual[name], reference)
+            if not difference <= allowed:
+                raise AssertionError(f"{dtype}, n = {n}: {name} differs by {difference:.2e} of {largest:.2e}, allowed {allowed:.2e}")
+            if dtype == "kFloat64" and largest:
+                worst = max(worst, difference / largest)
+    return worst
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--report")
+    parser.add_argument("--seed", type=int, default=random.randrange(1 << 31))
+    parser.add_argument("cases", nargs="*")
+    options = parser.parse_args()
+    torch.manual_seed(options.seed)
+    print(f"seed {options.seed}")
+    table = {name: case for name, case in cases().items() if not options.cases or name in options.cases}
+
+    suite = ElementTree.Element("testsuite", name="oracle")
+    failures = 0
+    with tempfile.TemporaryDirectory(dir=ROOT / "build") as temporary:
+        folder = pathlib.Path(temporary)
+        artifacts = {}
+        for dtype in DTYPES:
+            source, artifacts[dtype] = folder / f"gradients_{dtype}.cpp", folder / f"gradients_{dtype}.so"
+            source.write_text(program(table, dtype))
+            subprocess.run([KILN, "build", source, "--program=gradients", "-o", artifacts[dtype]], check=True)
+        for index, (name, case) in enumerate(table.items()):
+            entry = ElementTree.SubElement(suite, "testcase", classname="oracle.compiled_gradients", name=name)
+            try:
+                worst = max(compare(artifacts, f"case{index}", case, n, folder) for n in case.sizes)
+                print(f"PASS: {name} ({worst:.1e} in double)", flush=True)
+            except Exception as error:  # whatever broke, the other comparisons still run
+                failures += 1
+                print(f"FAIL: {name}\n{error}", flush=True)
+                ElementTree.SubElement(entry, "failure", message=f"seed {options.seed}").text = str(error)
+    if options.report:
+        ElementTree.ElementTree(suite).write(options.report)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
