@@ -129,12 +129,18 @@ std::size_t index_of(const std::vector<Argument> &arguments, std::string_view na
 
 const Function &choose_function(const Program &program, const std::optional<std::string> &wanted) {
   std::vector<std::string_view> names;
-  for (const Function &function : program.functions())
+  std::vector<const Function *> readers;
+  for (const Function &function : program.functions()) {
     names.push_back(function.name);
+    if (function.writes.empty())
+      readers.push_back(&function);
+  }
   if (!wanted) {
-    if (names.size() != 1)
-      throw UsageError("name a function; the program has " + list(names));
-    return program.functions().front();
+    if (names.size() == 1)
+      return program.functions().front();
+    if (readers.size() == 1) // what a trained model is for, beside the functions that train it
+      return *readers.front();
+    throw UsageError("name a function; the program has " + list(names));
   }
   const auto found = std::find(names.begin(), names.end(), *wanted);
   if (found == names.end())

@@ -48,7 +48,8 @@ std::vector<std::string_view> names_of(const std::vector<Argument> &arguments);
 /// Place of the argument called `name`; arguments.size() when there is none.
 std::size_t index_of(const std::vector<Argument> &arguments, std::string_view name);
 
-/// The function that was asked for, or the only one. Throws UsageError, listing the functions there are.
+/// The function that was asked for; else the only one, or the only one that writes no state. Throws UsageError, listing the functions
+/// there are.
 const Function &choose_function(const Program &program, const std::optional<std::string> &wanted);
 
 /// A text NAME=FILE of an option, read for one of `arguments`; returns the argument's place too. `owner` is what has these arguments.
