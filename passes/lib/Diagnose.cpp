@@ -9,7 +9,6 @@
 #include "kiln/ir/Statistics.h"
 #include "kiln/passes/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "llvm/ADT/MapVector.h"
 
 using namespace mlir;
 
@@ -53,17 +52,6 @@ std::string describe(Operation *op) {
   return text;
 }
 
-/// "'net.0.weight', 'net.0.bias' and 3 more".
-std::string listOf(ArrayRef<StringRef> paths) {
-  constexpr size_t kShown = 8;
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  llvm::interleaveComma(paths.take_front(kShown), stream, [&](StringRef path) { stream << "'" << path << "'"; });
-  if (paths.size() > kShown)
-    stream << " and " << paths.size() - kShown << " more";
-  return text;
-}
-
 struct Diagnose : impl::DiagnosePassBase<Diagnose> {
   void runOnOperation() override {
     markAllAnalysesPreserved();
@@ -81,60 +69,6 @@ struct Diagnose : impl::DiagnosePassBase<Diagnose> {
     if (trains || !hasLoss)
       for (func::FuncOp function : quiet)
         checkMode(function, trains);
-    checkOptimizers(symbols);
-  }
-
-  //===--------------------------------------------------------------------===//
-  // Parameters without gradient or optimizer
-  //===--------------------------------------------------------------------===//
-
-  /// Parameters that gradients are asked for, each with the first request for it.
-  llvm::MapVector<StringRef, ir::BackwardOp> requestedParameters() {
-    llvm::MapVector<StringRef, ir::BackwardOp> requested;
-    getOperation().walk([&](ir::BackwardOp backward) {
-      for (Value target : backward.getTargets()) {
-        if (auto read = target.getDefiningOp<ir::ReadOp>())
-          requested.insert({read.getState(), backward});
-        for (Operation *user : target.getUsers()) // a parameter's new value within a function
-          if (auto write = dyn_cast<ir::WriteOp>(user))
-            requested.insert({write.getState(), backward});
-      }
-    });
-    return requested;
-  }
-
-  void checkOptimizers(const SymbolTable &symbols) {
-    auto requested = requestedParameters();
-    auto optimizers = getOperation().getOps<ir::OptimizerOp>();
-    if (requested.empty() || optimizers.empty())
-      return;
-    llvm::DenseSet<StringRef> held;
-    for (ir::OptimizerOp optimizer : optimizers) {
-      SmallVector<StringRef> idle;
-      for (auto group : optimizer.getGroups().getAsRange<ir::ParameterGroupAttr>())
-        for (FlatSymbolRefAttr parameter : group.getParameters()) {
-          held.insert(parameter.getValue());
-          if (!requested.contains(parameter.getValue()))
-            idle.push_back(parameter.getValue());
-        }
-      if (idle.empty())
-        continue;
-      ++numWarnings;
-      auto warning = optimizer.emitWarning() << "optimizer '" << optimizer.getName() << "' (" << optimizer.getType()
-                                             << ") holds parameters that never get a gradient: " << listOf(idle);
-      warning.attachNote() << "no loss that backward() is called on depends on them, so no step changes them; leave them out, or "
-                              "use them in the loss";
-    }
-    llvm::MapVector<ir::BackwardOp, SmallVector<StringRef>> orphans;
-    for (auto [path, backward] : requested)
-      if (auto state = symbols.lookup<ir::StateOp>(path); state && state.getTrainable() && !held.contains(path))
-        orphans[backward].push_back(path);
-    for (auto &[backward, paths] : orphans) {
-      ++numWarnings;
-      auto warning = backward.emitWarning() << "backward() computes gradients of parameters that no optimizer holds: "
-                                            << listOf(paths);
-      warning.attachNote() << "no step changes them; pass them to an optimizer, or freeze them with requires_grad_(false)";
-    }
   }
 
   //===--------------------------------------------------------------------===//

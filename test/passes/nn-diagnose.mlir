@@ -129,36 +129,3 @@ func.func @loss(%x: tensor<3xf32>) -> tensor<f32> attributes {nn.entry} {
   %l = nn.sum %d dims = [] keepdim = false : (tensor<3xf32>) -> tensor<f32>
   return %l : tensor<f32>
 }
-
-// -----
-
-// One parameter that no loss reaches, one that no optimizer reaches, one frozen and one as it should be; the last is a target by the value
-// that the function writes to it.
-nn.state @good parameter trainable : tensor<3xf32>
-nn.state @idle parameter trainable : tensor<3xf32>
-nn.state @orphan parameter trainable : tensor<3xf32>
-nn.state @frozen parameter : tensor<3xf32>
-nn.state @written parameter trainable : tensor<3xf32>
-nn.state @optimizer.step optimizer : tensor<3xf32>
-nn.state @optimizer.param_groups.0.lr hyperparameter : tensor<f64>
-// expected-warning @+2 {{optimizer 'optimizer' (SGD) holds parameters that never get a gradient: 'idle'}}
-// expected-note @+1 {{no loss that backward() is called on depends on them, so no step changes them; leave them out, or use them in the loss}}
-nn.optimizer "optimizer" type "SGD" steps @optimizer.step groups [
-  {parameters = [@good, @idle, @written], lr = @optimizer.param_groups.0.lr, options = {}, slots = {}}]
-func.func @train_step(%x: tensor<3xf32>) -> tensor<3xf32> attributes {nn.entry} {
-  %a = nn.read @good : tensor<3xf32>
-  %b = nn.read @orphan : tensor<3xf32>
-  %c = nn.read @frozen : tensor<3xf32>
-  %e = nn.exp %x : tensor<3xf32>
-  nn.write @written, %e : tensor<3xf32>
-  %0 = nn.mul %x, %a : tensor<3xf32>
-  %1 = nn.mul %0, %b : tensor<3xf32>
-  %2 = nn.mul %1, %c : tensor<3xf32>
-  %3 = nn.mul %2, %e : tensor<3xf32>
-  %l = nn.sum %3 dims = [] keepdim = false : (tensor<3xf32>) -> tensor<f32>
-  // expected-warning @+2 {{backward() computes gradients of parameters that no optimizer holds: 'orphan'}}
-  // expected-note @+1 {{no step changes them; pass them to an optimizer, or freeze them with requires_grad_(false)}}
-  %g:4 = nn.backward %l to %a, %b, %c, %e : (tensor<f32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>)
-    -> (tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>)
-  return %g#0 : tensor<3xf32>
-}

@@ -1,5 +1,5 @@
 // What backward() needs is gone after the first time; PyTorch's text, at the user's line, and what to do in C++.
-// RUN: %{status} 1 kiln build %s -o %t.so 2>&1 | %{check} %s
+// RUN: %{status} 1 kiln build %s -o %t.mlir 2>&1 | %{check} %s
 #include <kiln/kiln.h>
 
 using kiln::Tensor;
@@ -22,3 +22,4 @@ KILN_PROGRAM(backward_twice) {
 // CHECK-NEXT:{{ +}}[[#@LINE-6]] |     loss.backward();
 // CHECK-NEXT:{{ +\| +\^}}
 // CHECK-NEXT:in C++: loss.backward({}, /*retain_graph=*/true), or compute the loss anew
+//  CHECK-NOT:{{.+}}

@@ -22,6 +22,6 @@ KILN_PROGRAM(label_out_of_range) {
 }
 //      CHECK:error: Target 9 is out of bounds.
 // CHECK-NEXT:  operation: nn.cross_entropy
-// CHECK-NEXT:  source: label_out_of_range.cpp:[[#@LINE-9]]
+// CHECK-NEXT:  source: label_out_of_range.cpp:[[#@LINE-8]]
 // CHECK-NEXT:  expected: a class index from 0 to 8, or ignore_index
 // TRAIN: error: Target 9 is out of bounds.

@@ -1,5 +1,5 @@
 // backward() starts from one number; PyTorch's text, at the user's line.
-// RUN: %{status} 1 kiln build %s -o %t.so 2>&1 | %{check} %s
+// RUN: %{status} 1 kiln build %s -o %t.mlir 2>&1 | %{check} %s
 #include <kiln/kiln.h>
 
 using kiln::Tensor;
@@ -21,3 +21,4 @@ KILN_PROGRAM(loss_not_a_scalar) {
 // CHECK-NEXT:{{ +}}[[#@LINE-6]] |     loss.backward();
 // CHECK-NEXT:{{ +\| +\^}}
 // CHECK-NEXT:the tensor has sizes [batch]: go backward from its mean() or sum(), or pass a gradient of its sizes
+//  CHECK-NOT:{{.+}}

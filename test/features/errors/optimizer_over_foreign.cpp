@@ -1,5 +1,5 @@
 // An optimizer updates what is state of the program: a tensor that no module has registered is none.
-// RUN: %{status} 1 kiln build %s -o %t.so 2>&1 | %{check} %s
+// RUN: %{status} 1 kiln build %s -o %t.mlir 2>&1 | %{check} %s
 #include <kiln/kiln.h>
 
 using kiln::Tensor;
@@ -24,3 +24,4 @@ KILN_PROGRAM(optimizer_over_foreign) {
 // CHECK-NEXT:{{ +}}[[#@LINE-10]] |   kiln::optim::SGD optimizer(trained, 0.1);
 // CHECK-NEXT:{{ +\| +\^}}
 // CHECK-NEXT:a compiled function keeps what it updates only where it is state: register the tensor with register_parameter, and give the optimizer the registered one
+//  CHECK-NOT:{{.+}}

@@ -1,5 +1,5 @@
 // An optimizer that is given frozen parameters never changes them, and Kiln says so: PyTorch keeps silent.
-// RUN: kiln build %s -o %t.so 2>&1 | %{check} %s
+// RUN: kiln build %s -o %t.mlir 2>&1 | %{check} %s
 #include <kiln/kiln.h>
 
 using kiln::Tensor;
@@ -33,3 +33,4 @@ KILN_PROGRAM(optimizer_over_frozen) {
 //      CHECK:{{.*}}optimizer_over_frozen.cpp:[[#@LINE-9]]:{{[0-9]+}}: warning: optimizer (SGD) holds frozen parameters, which it never updates: 'encoder.weight' and 'encoder.bias'; give it only the parameters that require a gradient
 // CHECK-NEXT:{{ +}}[[#@LINE-10]] |   kiln::optim::SGD optimizer(model->parameters(), 0.1);
 // CHECK-NEXT:{{ +\| +\^}}
+//  CHECK-NOT:{{.+}}

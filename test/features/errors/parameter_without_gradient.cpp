@@ -1,5 +1,5 @@
 // A parameter that the loss does not depend on is never updated, and Kiln says which: PyTorch keeps silent.
-// RUN: kiln build %s -o %t.so 2>&1 | %{check} %s
+// RUN: kiln build %s -o %t.mlir 2>&1 | %{check} %s
 #include <kiln/kiln.h>
 
 using kiln::Tensor;
@@ -32,3 +32,4 @@ KILN_PROGRAM(parameter_without_gradient) {
 //      CHECK:{{.*}}parameter_without_gradient.cpp:[[#@LINE-9]]:{{[0-9]+}}: warning: optimizer (SGD) holds parameters that get no gradient, so it never updates them: 'forgotten.weight' and 'forgotten.bias'; no loss that backward() is called on depends on them
 // CHECK-NEXT:{{ +}}[[#@LINE-10]] |   kiln::optim::SGD optimizer(model->parameters(), 0.1);
 // CHECK-NEXT:{{ +\| +\^}}
+//  CHECK-NOT:{{.+}}

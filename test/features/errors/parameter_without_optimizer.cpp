@@ -1,5 +1,5 @@
 // A parameter that gets a gradient and that no optimizer holds is never updated, and Kiln says which: PyTorch keeps silent.
-// RUN: kiln build %s -o %t.so 2>&1 | %{check} %s
+// RUN: kiln build %s -o %t.mlir 2>&1 | %{check} %s
 #include <kiln/kiln.h>
 
 using kiln::Tensor;
@@ -32,3 +32,4 @@ KILN_PROGRAM(parameter_without_optimizer) {
 //      CHECK:{{.*}}parameter_without_optimizer.cpp:[[#@LINE-9]]:{{[0-9]+}}: warning: parameters that require a gradient are held by no optimizer, so training does not change them: 'encoder.weight' and 'encoder.bias'; give them to one, or freeze them with requires_grad_(false)
 // CHECK-NEXT:{{ +}}[[#@LINE-10]] |   kiln::optim::SGD optimizer(model->head->parameters(), 0.1);
 // CHECK-NEXT:{{ +\| +\^}}
+//  CHECK-NOT:{{.+}}

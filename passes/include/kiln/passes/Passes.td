@@ -26,11 +26,10 @@ def DiagnosePass : Pass<"nn-diagnose", "::mlir::ModuleOp"> {
       state, a gradient or an optimizer's state. One that returns a value without dimensions, a loss, is left alone; and
       where no function trains but one returns a loss, all are: the program may be trained from outside. Batch norms
       without running statistics use the batch's own in either mode.
-    - A parameter that an optimizer holds and that no request for gradients names.
-    - A trainable parameter that gets a gradient while no optimizer of the program, which has one, holds it.
 
-    One warning an entry function, at its first such layer, the others are notes; one an optimizer, one a request. The
-    pass does not guarantee to find every mistake; it prefers silence.
+    One warning an entry function, at its first such layer, the others are notes. The pass does not guarantee to find
+    every mistake; it prefers silence. (What optimizers hold and miss is said while recording, where the user's line is
+    known.)
   }];
 }
 
