@@ -23,6 +23,7 @@ constexpr OptionHelp kOptions[] = {
     {"--input", "NAME=FILE[:TENSOR]", "a data set, one sample a row: a .npy, .safetensors or .pt file"},
     {"--epochs", "N", "how often to go through the data, in all"},
     {"--batch-size", "N", "samples in a mini-batch"},
+    {"--drop-last", "", "leave out an epoch's last mini-batch where it is smaller"},
     {"--seed", "N", "seed of the order of samples and of dropout; 0 unless given"},
     {"--learning-rate", "R", "learning rate of all optimizers and groups, instead of the program's"},
     {"--weights", "FILE", "load a state_dict (.safetensors or .pt) first"},
@@ -34,7 +35,7 @@ constexpr OptionHelp kOptions[] = {
      "in training. The training data unless given"},
     {"--checkpoint", "FILE.pt", "write a checkpoint after each epoch, which PyTorch reads too"},
     {"--resume", "FILE.pt", "go on from a checkpoint"},
-    {"--save", "FILE", "write the weights at the end, .safetensors or .pt"},
+    {"--save", "FILE", "write the weights at the end, .safetensors or .pt; may be left out with\n--checkpoint"},
     {"--summary-gradients", "", "after each epoch, mean, standard deviation and norm of the gradients"},
     {"--threads", "N", "threads to run on; all processors unless given"},
     {"--help", "", "print this text"},
@@ -177,17 +178,20 @@ void train(const Program &program, const std::string &command, const CommandLine
   const Function &function = choose_batched(program, line.value("--function").value_or("train_step"));
   const int epochs = parse_count("--epochs", required(line, "--epochs"), 1000000);
   const int batch_size = parse_count("--batch-size", required(line, "--batch-size"), 1 << 30);
-  const std::string save = required(line, "--save");
+  const auto checkpoint = line.value("--checkpoint");
+  const std::optional<std::string> save = checkpoint ? line.value("--save") : required(line, "--save");
+  if (line.has("--resume") && line.has("--weights"))
+    throw UsageError("--weights and --resume can't be given together: the checkpoint holds weights");
   uint64_t seed = parse_seed("--seed", line.value("--seed").value_or("0"));
   const int threads = line.has("--threads") ? parse_count("--threads", *line.value("--threads"), 1024) : 0;
-  const auto checkpoint = line.value("--checkpoint");
-  check_target("--save", save, {".safetensors", ".pt"});
+  if (save)
+    check_target("--save", *save, {".safetensors", ".pt"});
   if (checkpoint)
     check_target("--checkpoint", *checkpoint, {".pt"});
 
   const std::vector<Tensor> inputs = read_inputs(function, line.values("--input"));
   Model model(program, {threads, nullptr});
-  Trainer trainer(model, function, inputs, batch_size, seed);
+  Trainer trainer(model, function, inputs, batch_size, seed, line.has("--drop-last"));
   std::optional<Evaluator> evaluator;
   if (const auto name = line.value("--eval")) {
     const Function &evaluated = choose_batched(program, *name);
@@ -222,7 +226,8 @@ void train(const Program &program, const std::string &command, const CommandLine
     if (checkpoint)
       save_checkpoint(*checkpoint, model, TrainingProgress{epoch + 1, seed, trainer.loader().generator_state()});
   }
-  save_weights(save, model);
+  if (save)
+    save_weights(*save, model);
 }
 
 } // namespace

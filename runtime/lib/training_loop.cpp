@@ -27,8 +27,8 @@ std::span<const Tensor> BatchCalls::call(std::span<const Tensor> inputs) {
 namespace {
 
 /// Batches of the size that was asked for; a function of a fixed size can't take a smaller one at the end.
-DataLoaderOptions options_for(const Function &function, int64_t batch_size, bool shuffle, uint64_t seed) {
-  return {batch_size, shuffle, fixed_batch_size(function).has_value(), seed};
+DataLoaderOptions options_for(const Function &function, int64_t batch_size, bool shuffle, uint64_t seed, bool drop_last = false) {
+  return {batch_size, shuffle, drop_last || fixed_batch_size(function).has_value(), seed};
 }
 
 /// A tensor's only element, without a copy for the usual types.
@@ -60,8 +60,8 @@ bool is_number(const std::vector<int64_t> &sizes) {
 // Training
 //===----------------------------------------------------------------------===//
 
-Trainer::Trainer(Model &model, const Function &function, std::vector<Tensor> inputs, int64_t batch_size, uint64_t seed)
-    : calls_(model, function), loader_(std::move(inputs), options_for(function, batch_size, /*shuffle=*/true, seed)) {
+Trainer::Trainer(Model &model, const Function &function, std::vector<Tensor> inputs, int64_t batch_size, uint64_t seed, bool drop_last)
+    : calls_(model, function), loader_(std::move(inputs), options_for(function, batch_size, /*shuffle=*/true, seed, drop_last)) {
   if (!is_number(first_output(model, function, loader_, function.inputs.size())))
     throw ValueError(std::string(function.name) + ": the first output must be the loss, one floating-point number\n  " +
                      function.declaration());

@@ -33,8 +33,9 @@ private:
 /// Epochs of a function whose first output is the loss.
 class Trainer {
 public:
-  /// `inputs` are the function's, one sample a row. Throws ValueError or TypeError, as a call does, when they don't fit.
-  Trainer(Model &model, const Function &function, std::vector<Tensor> inputs, int64_t batch_size, uint64_t seed);
+  /// `inputs` are the function's, one sample a row; with `drop_last` an epoch's last batch is left out where it is smaller. Throws ValueError or TypeError, as a call does, when they don't fit.
+  Trainer(Model &model, const Function &function, std::vector<Tensor> inputs, int64_t batch_size, uint64_t seed,
+          bool drop_last = false);
 
   DataLoader &loader() { return loader_; }
   /// One epoch; returns the mean of the loss over its samples. `step` hears after each batch how many samples are done, and the mean

@@ -166,6 +166,8 @@ TEST_F(TrainCommand, CommandLineErrors) {
   EXPECT_EQ(usage_error({"--input=x=" + data + ":x", "--epochs=1", "--batch-size=4", save()}),
             "error: input 'y' is missing: give --input=y=FILE\n"
             "  train_step(x: float32 [batch, 2], y: int64 [batch]) -> (loss: float32 [])");
+  EXPECT_EQ(usage_error(with({"--epochs=1", save(), "--weights=w.pt", "--resume=c.pt"})),
+            "error: --weights and --resume can't be given together: the checkpoint holds weights");
   EXPECT_EQ(usage_error(with({"--epochs=1", save(), "--eval-input=x=" + data + ":x"})),
             "error: --eval-input needs --eval=NAME, the function that takes it");
   EXPECT_EQ(usage_error(with({"--epochs=1", save(), "--eval=predict", "--eval-input=y=" + data + ":y"})),
