@@ -57,7 +57,7 @@ ValueId Autograd::detached(ValueId value, const RecordedPlace *place) {
     return value;
   auto [known, added] = detached_.emplace(value, kAbsent);
   if (added)
-    known->second = recorder_.emit("nn.detach", {value}, {}, {recorder_.type(value)}, place)[0];
+    cuts_.insert(known->second = recorder_.emit("nn.detach", {value}, {}, {recorder_.type(value)}, place)[0]);
   return known->second;
 }
 
@@ -112,8 +112,9 @@ ValueId Autograd::leaf_value(const std::shared_ptr<ViewNode> &node, ValueId raw)
   const bool active = std::as_const(*this).flow(raw).active;
   if (active && !grad_mode())
     return raw; // nothing follows it from here
-  // A value that is something else too, or has been used while the leaf was frozen, can't stand for the leaf.
-  const bool is_shared = active || leaf.used_frozen || (node->parent && node->from == raw);
+  // A value that is something else too (all cuts of a value are one), or has been used while the leaf was frozen, can't stand for the
+  // leaf.
+  const bool is_shared = active || leaf.used_frozen || (node->parent && node->from == raw) || cuts_.contains(raw);
   ValueId value = raw;
   if (is_shared)
     value = recorder_.emit("nn.detach", {raw}, {}, {recorder_.type(raw)})[0];

@@ -117,6 +117,7 @@ private:
   ProgramRecorder &program_;
   std::vector<Flow> flows_; // by value
   std::unordered_map<semantics::ValueId, semantics::ValueId> detached_;
+  std::unordered_set<semantics::ValueId> cuts_; // what detached() handed out
   std::unordered_map<semantics::ValueId, std::shared_ptr<ViewNode>> leaf_nodes_;     // of leaf values
   std::unordered_map<semantics::ValueId, std::shared_ptr<ViewNode>> retained_nodes_; // by value
   std::unordered_set<std::size_t> freed_;                                            // operations

@@ -50,12 +50,14 @@ void add_module_versions(const Program &program, StateDict &result) {
 //===----------------------------------------------------------------------===//
 
 StateDict Model::gradients() const {
-  const std::span<const bool> flags = gradient_flags_of(*parts_);
-  StateDict result;
-  for (const Gradient &gradient : program().gradients())
-    if (flags[gradient.flag])
-      result.insert(name_of(program(), gradient.parameter), parts_->states[gradient.state]);
-  return result;
+  return while_reading(*parts_, [&] {
+    const std::span<const bool> flags = gradient_flags_of(*parts_);
+    StateDict result;
+    for (const Gradient &gradient : program().gradients())
+      if (flags[gradient.flag])
+        result.insert(name_of(program(), gradient.parameter), parts_->states[gradient.state]);
+    return result;
+  });
 }
 
 std::vector<std::pair<std::string, TensorStatistics>> Model::gradient_statistics() const {

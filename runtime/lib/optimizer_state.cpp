@@ -181,8 +181,9 @@ private:
     const Value *step = values.find("step");
     if (!step)
       throw KeyError("'step'\n  the loaded state of " + what + " has no such value" + here());
-    if (!step->number() || !(*step->number() >= 0))
-      throw TypeError("step of " + what + " is " + step->text() + ", expected a number" + here());
+    constexpr double kLargest = 1 << 24; // as far as a float32 counts
+    if (!step->number() || !(*step->number() >= 0 && *step->number() <= kLargest) || *step->number() != std::floor(*step->number()))
+      throw TypeError("step of " + what + " is " + step->text() + ", expected a whole number up to 2^24" + here());
     return static_cast<float>(*step->number());
   }
 

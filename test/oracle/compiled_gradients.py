@@ -68,6 +68,20 @@ def cross_entropy(sizes, target, options="", classes=None, **torch_options):
                 lambda a, t, w=None: F.cross_entropy(a, t, w, **torch_options))
 
 
+def cut_leaves(a):
+    y = a * a
+    leaf, other = y.detach().requires_grad_(), y.detach()
+    (leaf * other).sum().backward()
+    return leaf.grad * a
+
+
+def cut_leaves_in_use(a):
+    y = a * a
+    t, leaf, other = y.detach() * a, y.detach().requires_grad_(), y.detach().requires_grad_()
+    (t * leaf * other).sum().backward()
+    return (leaf.grad - other.grad) * a
+
+
 def cases():
     norm = "F::batch_norm(a, {}, {}, F::BatchNormFuncOptions()"
     table = {
@@ -110,6 +124,12 @@ def cases():
         "detach": Case({"a": "n,4"}, "n,4", "a * exp(a).detach()", lambda a: a * a.exp().detach()),
         "no_grad": Case({"a": "n,4"}, "n,4", "[&] { Tensor c; { kiln::NoGradGuard guard; c = exp(a); } return a * c; }()",
                         lambda a: a * a.exp().detach()),
+        "leaves cut from one value": Case(
+            {"a": "n,4"}, "n,4", "[&] { Tensor y = a * a, l = y.detach().requires_grad_(), b = y.detach(); "
+            "(l * b).sum().backward(); return l.grad() * a; }()", cut_leaves),
+        "a leaf cut from a value in use": Case(
+            {"a": "n,4"}, "n,4", "[&] { Tensor y = a * a, t = y.detach() * a, l = y.detach().requires_grad_(), k = y.detach().requires_grad_(); "
+            "(t * l * k).sum().backward(); return (l.grad() - k.grad()) * a; }()", cut_leaves_in_use),
         "where": Case({"a": "n,4", "b": "n,4"}, "n,4", "kiln::where(a > b, a * a, b)", lambda a, b: torch.where(a > b, a * a, b)),
         "ties of maximum and minimum": Case({"a": "n,4"}, "n,4", "maximum(a, relu(a)) + minimum(a, relu(a))",
                                             lambda a: torch.maximum(a, torch.relu(a)) + torch.minimum(a, torch.relu(a))),

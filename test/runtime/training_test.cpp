@@ -151,7 +151,7 @@ TEST(OptimizerState, MissingEntries) {
   EXPECT_EQ(load_error<KeyError>([](Dict &state) { values_of(state, 0) = Dict{{"exp_avg", 1.0}}; }),
             "'step'\n  the loaded state of parameter 0 ('head.weight') has no such value" + here);
   EXPECT_EQ(load_error<TypeError>([](Dict &state) { values_of(state, 0).set("step", "x"); }),
-            "step of parameter 0 ('head.weight') is 'x', expected a number" + here);
+            "step of parameter 0 ('head.weight') is 'x', expected a whole number up to 2^24" + here);
 }
 
 TEST(OptimizerState, OfAnotherOptimizer) {

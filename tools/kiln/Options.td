@@ -71,6 +71,8 @@ def function : Value<"function">, Visibility<[Train]>, MetaVarName<"NAME">,
   HelpText<"The function that makes a step; its first output is the loss (default: train_step)">;
 def epochs : Value<"epochs">, Visibility<[Train]>, MetaVarName<"N">, HelpText<"How often to go through the data, in all">;
 def batch_size : Value<"batch-size">, Visibility<[Train]>, MetaVarName<"N">, HelpText<"Samples in a mini-batch">;
+def drop_last : Flag_<"drop-last">, Visibility<[Train]>,
+  HelpText<"Leave out an epoch's last mini-batch where it is smaller">;
 def seed : Value<"seed">, Visibility<[Train]>, MetaVarName<"N">,
   HelpText<"Seed of the order of samples and of dropout (default: 0)">;
 def learning_rate : Value<"learning-rate">, Visibility<[Train]>, MetaVarName<"R">,
@@ -83,7 +85,7 @@ def checkpoint : Value<"checkpoint">, Visibility<[Train]>, MetaVarName<"FILE.pt"
   HelpText<"Write a checkpoint after each epoch, which PyTorch reads too">;
 def resume : Value<"resume">, Visibility<[Train]>, MetaVarName<"FILE.pt">, HelpText<"Go on from a checkpoint">;
 def save : Value<"save">, Visibility<[Train]>, MetaVarName<"FILE">,
-  HelpText<"Write the weights at the end, .safetensors or .pt">;
+  HelpText<"Write the weights at the end, .safetensors or .pt; may be left out with --checkpoint">;
 def summary_gradients : Flag_<"summary-gradients">, Visibility<[Train]>,
   HelpText<"After each epoch, mean, standard deviation and norm of the gradients">;
 

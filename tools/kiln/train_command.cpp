@@ -24,7 +24,7 @@ static std::vector<std::string> programArguments(StringRef path, ArrayRef<std::s
   std::vector<std::string> result = {("kiln train " + path).str()};
   result.insert(result.end(), positional.begin(), positional.end());
   for (const opt::Arg *argument :
-       arguments.filtered(OPT_function, OPT_input, OPT_epochs, OPT_batch_size, OPT_seed, OPT_learning_rate, OPT_weights, OPT_eval,
+       arguments.filtered(OPT_function, OPT_input, OPT_epochs, OPT_batch_size, OPT_drop_last, OPT_seed, OPT_learning_rate, OPT_weights, OPT_eval,
                           OPT_eval_input, OPT_checkpoint, OPT_resume, OPT_save, OPT_summary_gradients, OPT_threads))
     result.push_back(argument->getAsString(arguments));
   return result;
