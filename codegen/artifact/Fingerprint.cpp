@@ -41,7 +41,7 @@ std::string kiln::codegen::computeFingerprint(ModuleOp module) {
     field(name.getNonPersistent() ? "non_persistent" : "persistent");
     stream << '\n';
   }
-  // Options may change between trainings that go on with one another's checkpoints, the learning rate above all.
+  // Not the options: the learning rate is state, and loading a checkpoint compares the others and names the one that differs.
   for (auto optimizer : module.getOps<ir::OptimizerOp>()) {
     field("optimizer");
     field(optimizer.getName());

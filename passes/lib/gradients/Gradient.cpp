@@ -60,14 +60,19 @@ Value Gradient::neg(Value value) {
 }
 
 Value Gradient::dividedBySize(Value value, const DimExpr &size) {
-  if (std::optional<int64_t> constant = size.constant()) {
+  Type type = typeOf(value).getElementType();
+  std::optional<int64_t> constant = size.constant();
+  if (constant)
     if (std::optional<double> uniform = uniformValue(value))
-      return full(*uniform / static_cast<double>(*constant), sizesOf(value), typeOf(value).getElementType());
-    return div(value, number(static_cast<double>(*constant), value));
-  }
-  // As many ones as there are elements, added up.
-  Value ones = full(1, {size}, typeOf(value).getElementType());
-  return div(value, sum(ones, {0}, /*keepdim=*/false));
+      return full(*uniform / static_cast<double>(*constant), sizesOf(value), type);
+  // 16 bits don't hold large sizes; as in PyTorch, the quotient is float32's, rounded.
+  bool isNarrow = type.getIntOrFloatBitWidth() < 32;
+  runtime::DType dtype = isNarrow ? runtime::DType::Float32 : *ir::toDType(type);
+  semantics::Attribute number = constant ? semantics::Attribute(static_cast<double>(*constant)) : semantics::Attribute(size);
+  Value divisor = make<ir::FullOp>({}, {{"value", number}, {"shape", Sizes()}, {"dtype", dtype}});
+  if (!isNarrow)
+    return div(value, divisor);
+  return make<ir::CastOp>({div(make<ir::CastOp>({value}, {{"dtype", dtype}}), divisor)}, {{"dtype", *ir::toDType(type)}});
 }
 
 //===----------------------------------------------------------------------===//
