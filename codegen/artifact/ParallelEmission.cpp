@@ -23,7 +23,7 @@ using namespace kiln;
 using namespace kiln::codegen;
 
 /// Instructions of a part, before they are optimised: some tens of milliseconds of work.
-static constexpr unsigned kPartInstructions = 3000;
+static constexpr unsigned kPartInstructions = 1500;
 
 /// Symbols that other parts of the program can refer to, and nobody else.
 static void makeHidden(llvm::Module &module) {
