@@ -49,7 +49,7 @@ if [ $oracle = 1 ]; then
     tail -n 20 build/venv.log
   fi
   # Some unit tests compare with PyTorch when they are told where it is; they run in folders of their own.
-  KILN_ORACLE_PYTHON=$(realpath --no-symlinks "$python")
+  KILN_ORACLE_PYTHON=$(realpath --no-symlinks "$(command -v "$python" || echo "$python")")
   export KILN_ORACLE_PYTHON
 fi
 

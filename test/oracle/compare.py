@@ -6,19 +6,17 @@ Needs torch, numpy and safetensors. For each model: the printed text; the compil
 .pt and from .safetensors, without a rebuild in between; the interpreter in double; and the messages of a load that fails. Prints one
 line a comparison and writes a JUnit report. The seed is printed, so that a failure can be repeated.
 """
-import argparse
 import pathlib
-import random
 import subprocess
 import sys
 import tempfile
 import time
-import xml.etree.ElementTree as ElementTree
 
 import numpy
 import torch
 from safetensors.torch import save_file
 
+from harness import Comparisons
 from models import CASES
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -145,29 +143,12 @@ def comparisons(name, case, folder):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--report")
-    parser.add_argument("--seed", type=int, default=random.randrange(1 << 31))
-    parser.add_argument("models", nargs="*")
-    options = parser.parse_args()
-    torch.manual_seed(options.seed)
-    print(f"seed {options.seed}")
-
-    suite = ElementTree.Element("testsuite", name="oracle")
-    failures = 0
+    report = Comparisons("oracle", "models")
     with tempfile.TemporaryDirectory(dir=ROOT / "build") as folder:
-        for name in options.models or CASES:
+        for name in report.options.models or CASES:
             for title, compare in comparisons(name, CASES[name], pathlib.Path(folder)):
-                entry = ElementTree.SubElement(suite, "testcase", classname="oracle", name=f"{name}: {title}")
-                try:
-                    print(f"PASS: {name}: {title} ({compare() or 'equal'})", flush=True)
-                except Exception as error:  # whatever broke, the other comparisons still run
-                    failures += 1
-                    print(f"FAIL: {name}: {title}\n{error}", flush=True)
-                    ElementTree.SubElement(entry, "failure", message=f"seed {options.seed}").text = str(error)
-    if options.report:
-        ElementTree.ElementTree(suite).write(options.report)
-    return 1 if failures else 0
+                report.check(f"{name}: {title}", compare)
+    return report.finish()
 
 
 if __name__ == "__main__":

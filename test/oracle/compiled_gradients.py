@@ -9,19 +9,18 @@ of the named dimension n, and equal in both dtypes.
 In double a gradient may differ from PyTorch's by 1e-10 of the largest; in float its distance from PyTorch's double may be twice that
 of PyTorch's own float, and 1e-6 of the largest more. (gradients.py compares what nn-differentiate builds, interpreted.)
 """
-import argparse
 import dataclasses
 import pathlib
-import random
 import subprocess
 import sys
 import tempfile
 import typing
-import xml.etree.ElementTree as ElementTree
 
 import numpy
 import torch
 import torch.nn.functional as F
+
+from harness import Comparisons
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 KILN = ROOT / "build/bin/kiln"
@@ -285,17 +284,8 @@ def compare(artifacts, function, case, n, folder):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--report")
-    parser.add_argument("--seed", type=int, default=random.randrange(1 << 31))
-    parser.add_argument("cases", nargs="*")
-    options = parser.parse_args()
-    torch.manual_seed(options.seed)
-    print(f"seed {options.seed}")
-    table = {name: case for name, case in cases().items() if not options.cases or name in options.cases}
-
-    suite = ElementTree.Element("testsuite", name="oracle")
-    failures = 0
+    report = Comparisons("oracle.compiled_gradients", "cases")
+    table = {name: case for name, case in cases().items() if not report.options.cases or name in report.options.cases}
     with tempfile.TemporaryDirectory(dir=ROOT / "build") as temporary:
         folder = pathlib.Path(temporary)
         artifacts = {}
@@ -304,17 +294,9 @@ def main():
             source.write_text(program(table, dtype))
             subprocess.run([KILN, "build", source, "--program=gradients", "-o", artifacts[dtype]], check=True)
         for index, (name, case) in enumerate(table.items()):
-            entry = ElementTree.SubElement(suite, "testcase", classname="oracle.compiled_gradients", name=name)
-            try:
-                worst = max(compare(artifacts, f"case{index}", case, n, folder) for n in case.sizes)
-                print(f"PASS: {name} ({worst:.1e} in double)", flush=True)
-            except Exception as error:  # whatever broke, the other comparisons still run
-                failures += 1
-                print(f"FAIL: {name}\n{error}", flush=True)
-                ElementTree.SubElement(entry, "failure", message=f"seed {options.seed}").text = str(error)
-    if options.report:
-        ElementTree.ElementTree(suite).write(options.report)
-    return 1 if failures else 0
+            report.check(name, lambda: "{:.1e} in double".format(
+                max(compare(artifacts, f"case{index}", case, n, folder) for n in case.sizes)))
+    return report.finish()
 
 
 if __name__ == "__main__":

@@ -8,18 +8,18 @@ torch.autograd to 1e-10 of the largest. Special values (0, NaN, infinities, ties
 random programs of several ops, with values used several times, detached, and asked for on the way. The seed is printed, so that a failure
 can be repeated.
 """
-import argparse
 import math
 import pathlib
 import random
 import subprocess
 import sys
 import tempfile
-import xml.etree.ElementTree as ElementTree
 
 import numpy
 import torch
 from torch.nn import functional
+
+from harness import Comparisons
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOLS = ROOT / "build/bin"
@@ -434,49 +434,27 @@ def interpret(module, name, case, folder):
     return [numpy.load(path) for path in outputs]
 
 
+def compare(source, passes, cases, folder):
+    tool("kiln-opt", source, f"--pass-pipeline={passes}", "-o", folder / "passed.mlir")
+    for number, case in enumerate(cases):
+        try:
+            for actual, expected in zip(interpret(folder / "passed.mlir", f"case{number}", case, folder), case.expected, strict=True):
+                require_close(actual, expected)
+        except AssertionError as error:
+            raise AssertionError(f"{case.describe()}\n{error}") from error
+
+
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--report")
-    parser.add_argument("--seed", type=int, default=random.randrange(1 << 31))
-    parser.add_argument("--trials", type=int, default=12)
-    parser.add_argument("ops", nargs="*")
-    options = parser.parse_args()
-    torch.manual_seed(options.seed)
-    random.seed(options.seed)
-    print(f"seed {options.seed}")
-
-    suite = ElementTree.Element("testsuite", name="gradients")
-    failures = 0
-
-    def record(title, error=None):
-        nonlocal failures
-        entry = ElementTree.SubElement(suite, "testcase", classname="gradients", name=title)
-        print(f"FAIL: {title}\n{error}" if error else f"PASS: {title}", flush=True)
-        if error:
-            failures += 1
-            ElementTree.SubElement(entry, "failure", message=f"seed {options.seed}").text = str(error)
-
+    report = Comparisons("oracle.gradients", "ops", lambda parser: parser.add_argument("--trials", type=int, default=12))
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        for op in options.ops or OPS:
-            cases = [OPS[op](op) for _ in range(options.trials)]
+        for op in report.options.ops or OPS:
+            cases = [OPS[op](op) for _ in range(report.options.trials)]
             source = folder / "module.mlir"
             source.write_text("\n".join(case.function(f"case{number}") for number, case in enumerate(cases)))
             for title, passes in PASSES.items():
-                try:
-                    tool("kiln-opt", source, f"--pass-pipeline={passes}", "-o", folder / "passed.mlir")
-                    for number, case in enumerate(cases):
-                        try:
-                            for actual, expected in zip(interpret(folder / "passed.mlir", f"case{number}", case, folder), case.expected, strict=True):
-                                require_close(actual, expected)
-                        except AssertionError as error:
-                            raise AssertionError(f"{case.describe()}\n{error}") from error
-                    record(f"{op}, {title}")
-                except Exception as error:  # whatever broke, the other ops still run
-                    record(f"{op}, {title}", error)
-    if options.report:
-        ElementTree.ElementTree(suite).write(options.report)
-    return 1 if failures else 0
+                report.check(f"{op}, {title}", lambda: compare(source, passes, cases, folder))
+    return report.finish()
 
 
 if __name__ == "__main__":

@@ -10,19 +10,17 @@ input across zero; which step that is, is luck, in PyTorch as in Kiln: with the 
 nothing but rounding, it is another one. A live comparison would therefore draw a lot each run. Float is compared on fixed weights and
 batches instead (record_trajectories.py, test/features/R01_*.test), where PyTorch's own distance was measured over several orders.
 """
-import argparse
 import pathlib
-import random
 import subprocess
 import sys
 import tempfile
-import xml.etree.ElementTree as ElementTree
 
 import numpy
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
+from harness import Comparisons
 from models import BatchNormLiteNet, DeepMLP, ResidualNetwork
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -130,32 +128,14 @@ def compare(model, optimizer, folder):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--report")
-    parser.add_argument("--seed", type=int, default=random.randrange(1 << 31))
-    parser.add_argument("cases", nargs="*")
-    options = parser.parse_args()
-    torch.manual_seed(options.seed)
+    report = Comparisons("oracle.trajectories", "cases")
     torch.set_num_threads(1)
-    print(f"seed {options.seed}")
-
-    suite = ElementTree.Element("testsuite", name="oracle")
-    failures = 0
     for model, optimizer in CASES:
-        title = f"{model}: {optimizer}"
-        if options.cases and title not in options.cases and model not in options.cases:
-            continue
-        entry = ElementTree.SubElement(suite, "testcase", classname="oracle.trajectories", name=title)
-        try:
+        title, wanted = f"{model}: {optimizer}", report.options.cases
+        if not wanted or title in wanted or model in wanted:
             with tempfile.TemporaryDirectory(dir=ROOT / "build") as folder:
-                print(f"PASS: {title} ({compare(model, optimizer, pathlib.Path(folder))})", flush=True)
-        except Exception as error:  # whatever broke, the other comparisons still run
-            failures += 1
-            print(f"FAIL: {title}\n{error}", flush=True)
-            ElementTree.SubElement(entry, "failure", message=f"seed {options.seed}").text = str(error)
-    if options.report:
-        ElementTree.ElementTree(suite).write(options.report)
-    return 1 if failures else 0
+                report.check(title, lambda: compare(model, optimizer, pathlib.Path(folder)))
+    return report.finish()
 
 
 if __name__ == "__main__":
