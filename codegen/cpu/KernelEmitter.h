@@ -45,6 +45,8 @@ struct KernelEmitter {
   EmitCheck check = nullptr;
   /// Fewest rows (units of axis 0) that are worth a task of their own when the grid has two axes.
   int64_t rowsPerTask = 1;
+  /// Whether the kernel's body is applied to what the anchor gives; else it must be empty.
+  bool appliesBody = true;
 };
 
 /// The emitter of an anchor (of a map, for an empty name); null when it can't be compiled.

@@ -147,6 +147,9 @@ FailureOr<KernelFunctions> emitKernel(OpBuilder &builder, KernelOp kernel, Locat
   functions.emitter = findKernelEmitter(anchor);
   if (!functions.emitter)
     return emitError(location) << "'" << anchor << "' has no CPU kernel; take it out of compiled functions";
+  Block &body = kernel.getBodyBlock();
+  if (!functions.emitter->appliesBody && body.getTerminator()->getOperand(0) != body.getArgument(0))
+    return emitError(location) << "'" << anchor << "' stores its elements as they are; no operation can follow it in its kernel";
   FailureOr<LLVM::LLVMFuncOp> function = emitKernelFunction(builder, kernel, location, *functions.emitter, target);
   if (failed(function))
     return failure();

@@ -31,6 +31,8 @@ bool concrete_requires_grad(const TensorImpl &impl) {
   }
 }
 
+bool begins_history(const TensorImpl &impl) { return grad_mode() && concrete_requires_grad(impl); }
+
 //===----------------------------------------------------------------------===//
 // Values
 //===----------------------------------------------------------------------===//
@@ -163,8 +165,10 @@ GradientSlot &Autograd::gradient(const std::shared_ptr<ViewNode> &node) {
     if (const int32_t state = node->storage->state; !node->parent && state >= 0 && program_.state(state).slot->is_parameter)
       slot->parameter = state;
     const auto is_owner = [&](const TensorImplPtr &tensor) { return tensor.get() == node->owner; };
-    slot->touched = slot->parameter < 0 || // None, until this run computes it
-                    std::any_of(zeroed_uninitialized_.begin(), zeroed_uninitialized_.end(), is_owner);
+    const bool zeroed = std::any_of(zeroed_uninitialized_.begin(), zeroed_uninitialized_.end(), is_owner);
+    slot->touched = slot->parameter < 0 || zeroed; // None, until this run computes it
+    if (zeroed && slot->parameter >= 0)
+      program_.training().note_reset(slot->parameter);
     slots_.push_back(std::move(slot));
   }
   return *slots_[known->second];
@@ -182,13 +186,46 @@ Tensor &Autograd::read(GradientSlot &slot) {
   return slot.tensor;
 }
 
+// Whether the inherited tensor may hold something else than zeros where it is None.
+bool Autograd::is_dirty(const GradientSlot &slot) const {
+  return slot.is_inherited() && slot.inherited->symbolic->storage->version > slot.clean_version;
+}
+
+ValueId Autograd::value(GradientSlot &slot) {
+  const Tensor &tensor = read(slot);
+  const ValueId value = recorder_.operand_value(tensor);
+  if (!is_dirty(slot))
+    return value;
+  const GradModeGuard no_grad(false);
+  const semantics::TensorType type = recorder_.type(value);
+  const ValueId zeros =
+      recorder_.emit_inferred("nn.full", {}, {{"shape", type.sizes}, {"value", 0.0}, {"dtype", type.dtype}})[0];
+  const ValueId flag = recorder_.training_value(program_.training().gradient_flag(slot.parameter));
+  return recorder_.emit_inferred("nn.where", {flag, value, zeros}, {})[0];
+}
+
+void Autograd::write(GradientSlot &slot, const Tensor &value) {
+  const GradModeGuard no_grad(false);
+  const bool was_dirty = is_dirty(slot);
+  recorder_.write(TensorAccess::impl(read(slot)), value);
+  slot.frames = capture_frames();
+  if (was_dirty || !is_dirty(slot))
+    return;
+  recorder_.write(TensorAccess::impl(slot.tensor), recorder_.new_value(this->value(slot)));
+  slot.clean_version = slot.inherited->symbolic->storage->version;
+}
+
 void Autograd::zero(GradientSlot &slot, bool set_to_none) {
+  if (slot.parameter >= 0)
+    program_.training().note_reset(slot.parameter);
   if (set_to_none) {
     slot.touched = true;
     slot.tensor = Tensor();
   } else if (const Tensor &tensor = read(slot); tensor.defined()) {
     const GradModeGuard no_grad(false);
     tensor.zero_();
+    if (slot.is_inherited())
+      slot.clean_version = slot.inherited->symbolic->storage->version;
   }
   slot.frames = capture_frames();
 }
@@ -211,7 +248,9 @@ void Autograd::accumulate(const Target &target) {
   GradientSlot &slot = gradient(target.node);
   const Tensor added = recorder_.new_value(target.gradient);
   if (read(slot).defined()) {
-    const Tensor sum = slot.tensor.add(added); // what is None holds zeros, so one addition does for both
+    const Tensor sum = recorder_.new_value(value(slot)).add(added); // what is None holds zeros, so one addition does for both
+    if (slot.is_inherited())
+      slot.sum = slot.inherited;
     recorder_.write(TensorAccess::impl(slot.tensor), sum);
   } else {
     slot.tensor = added;
@@ -229,13 +268,16 @@ std::vector<GradientAtEnd> Autograd::gradients_at_end() {
       slots.push_back(slot.get());
   std::sort(slots.begin(), slots.end(), [](const auto *a, const auto *b) { return a->parameter < b->parameter; });
   std::vector<GradientAtEnd> result;
-  for (const GradientSlot *slot : slots) {
-    GradientAtEnd end{slot->parameter, kAbsent, !slot->is_inherited(), slot->frames};
+  for (GradientSlot *slot : slots) {
+    const bool needs_gradient = is_dirty(*slot);
+    GradientAtEnd end{slot->parameter, kAbsent, !slot->is_inherited(), needs_gradient, slot->frames};
+    if (needs_gradient || (!slot->is_inherited() && (!slot->tensor.defined() || TensorAccess::impl(slot->tensor) != slot->sum)))
+      program_.training().note_reset(slot->parameter);
     if (slot->is_inherited() && slot->inherited->symbolic->storage->version == 0)
       continue; // read, not changed
     if (slot->tensor.defined()) {
       const semantics::TensorType parameter = semantics::type_of(program_.state(slot->parameter).impl->value);
-      end.value = recorder_.operand_value(slot->tensor);
+      end.value = value(*slot);
       if (!(recorder_.type(end.value) == parameter))
         fail("assigned grad has data of a different size\nthe gradient of '" + program_.state(slot->parameter).slot->name +
              "' is " + std::string(runtime::name(recorder_.type(end.value).dtype)) + recorder_.type(end.value).shape_text() +

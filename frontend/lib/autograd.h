@@ -26,6 +26,9 @@ struct GradientSlot {
   bool touched = false;     // whether `tensor` says anything yet: before, .grad is what earlier calls left
   Tensor tensor;            // undefined: None
   TensorImplPtr inherited;  // while `tensor` is this one, earlier calls decide at run time whether it is None
+  /// Version of the inherited tensor up to which it holds zeros where it is None.
+  uint64_t clean_version = 0;
+  TensorImplPtr sum;        // while `tensor` is this one, it adds to what earlier calls left
   semantics::Frames frames; // of the last change
   /// Known not to be None.
   bool is_defined() const { return touched && tensor.defined() && !is_inherited(); }
@@ -67,6 +70,10 @@ public:
   GradientSlot &gradient(const std::shared_ptr<ViewNode> &node);
   /// The tensor in the slot, after reading what earlier calls left.
   Tensor &read(GradientSlot &slot);
+  /// The value in the slot, of which something is to be computed: zeros where it is None at run time.
+  semantics::ValueId value(GradientSlot &slot);
+  /// Writes in place where it is not None.
+  void write(GradientSlot &slot, const Tensor &value);
   /// .grad = None, or zeros in place where it is not None.
   void zero(GradientSlot &slot, bool set_to_none);
   /// A lazy parameter's .grad is None when it gets its shape.
@@ -102,6 +109,7 @@ private:
   Flow &flow(semantics::ValueId value);
   bool has_history(const ViewNode &node) const;
   bool is_floating(semantics::ValueId value) const;
+  bool is_dirty(const GradientSlot &slot) const;
   Walk walk(semantics::ValueId loss) const;
   void restrict(Walk &walk, const std::vector<Target> &targets) const;
   std::vector<Target> targets_of(const std::vector<Tensor> &inputs);
@@ -128,9 +136,13 @@ private:
 
 /// Sets a tensor's .grad to None, or to zeros where it is not None.
 void zero_grad(const Tensor &tensor, bool set_to_none);
+/// Gives a tensor's .grad other elements where it is not None.
+void write_grad(const Tensor &tensor, const Tensor &value);
 
 /// Whether a concrete tensor requires a gradient: by its own flag, or as a view of one that does.
 bool concrete_requires_grad(const TensorImpl &impl);
+/// Whether what a recording computes from this concrete tensor has a history, though no recorded value takes part: it is a leaf.
+bool begins_history(const TensorImpl &impl);
 
 /// Result types of a recorded operation; also of nn.backward, which the semantics table leaves to the recorder.
 std::vector<semantics::TensorType> infer_recorded(const std::string &operation,

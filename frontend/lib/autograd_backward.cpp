@@ -23,14 +23,15 @@ struct Autograd::Walk {
 
 namespace {
 
-// PyTorch's nodes keep what their formulas need, which may be less than an operation's operands.
+// Whether PyTorch's node keeps what its formulas need. Operations outside the table keep nothing.
 template <class Requires> bool keeps_tensors(const RecordedOperation &recorded, const Requires &requires_grad) {
-  if (recorded.name == "nn.dropout")
-    return recorded.attributes.get<bool>("training");
-  if (recorded.name == "nn.linear") // the bias' gradient needs neither input nor weight
-    return requires_grad(recorded.operands[0]) || requires_grad(recorded.operands[1]);
   const semantics::Operation *operation = semantics::find_operation(recorded.name);
-  return operation && operation->saves_for_backward;
+  if (!operation)
+    return false;
+  std::vector<bool> required;
+  for (ValueId operand : recorded.operands)
+    required.push_back(requires_grad(operand));
+  return operation->saves_for_backward(required, recorded.attributes);
 }
 
 constexpr const char *kSecondTime =

@@ -189,4 +189,14 @@ void detail::zero_grad(const Tensor &tensor, bool set_to_none) {
     impl->grad->zero_();
 }
 
+void detail::write_grad(const Tensor &tensor, const Tensor &value) {
+  const TensorImplPtr impl = TensorAccess::impl(tensor);
+  if (GradientSlot *slot = gradient_slot(impl)) {
+    if (!slot->is_none())
+      Recorder::current()->autograd().write(*slot, value);
+  } else if (impl && impl->grad && impl->grad->defined()) {
+    impl->grad->copy_(value);
+  }
+}
+
 } // namespace kiln

@@ -58,7 +58,7 @@ std::vector<Tensor> dispatch(const char *operation, const std::vector<Tensor> &o
     if (!impls.back())
       continue;
     check_usable(*impls.back(), operation);
-    recorded = recorded || (recorder && recorder->is_recorded(impls.back()));
+    recorded = recorded || (recorder && (recorder->is_recorded(impls.back()) || begins_history(*impls.back())));
   }
   return recorded ? recorder->record(operation, operands, attributes) : evaluate(operation, impls, attributes);
 }

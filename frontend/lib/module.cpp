@@ -9,11 +9,13 @@
 #include <mutex>
 #include <ostream>
 #include <typeinfo>
+#include <unordered_map>
 
 #include "errors.h"
 #include "kiln/nn/call.h"
 #include "kiln/nn/module_holder.h"
 #include "module_access.h"
+#include "program_recorder.h"
 #include "recorder.h"
 
 namespace kiln::nn {
@@ -29,6 +31,7 @@ namespace {
 struct LiveModules {
   std::mutex mutex;
   std::vector<Module *> modules;
+  std::unordered_map<const Module *, semantics::Frames> constructed; // of those that a program's block makes
   uint64_t count = 0;
 };
 LiveModules &live() {
@@ -38,6 +41,8 @@ LiveModules &live() {
 uint64_t add_live(Module *module) {
   std::lock_guard lock(live().mutex);
   live().modules.push_back(module);
+  if (kiln::detail::ProgramRecorder::current())
+    live().constructed[module] = kiln::detail::capture_frames();
   return ++live().count;
 }
 
@@ -67,11 +72,18 @@ Module::~Module() {
   std::lock_guard lock(live().mutex);
   std::vector<Module *> &modules = live().modules;
   modules.erase(std::find(modules.begin(), modules.end(), this));
+  live().constructed.erase(this);
 }
 
 std::vector<Module *> detail::ModuleAccess::live_modules() {
   std::lock_guard lock(live().mutex);
   return live().modules;
+}
+
+semantics::Frames detail::ModuleAccess::construction_frames(const Module &module) {
+  std::lock_guard lock(live().mutex);
+  const auto found = live().constructed.find(&module);
+  return found == live().constructed.end() ? semantics::Frames() : found->second;
 }
 
 uint64_t detail::ModuleAccess::next_sequence_number() {

@@ -19,6 +19,8 @@ struct ModuleAccess {
   static uint64_t sequence_number(const Module &module) { return module.sequence_number_; }
   /// The number that the next module gets.
   static uint64_t next_sequence_number();
+  /// Where it was constructed; known of modules that a program's block makes.
+  static semantics::Frames construction_frames(const Module &module);
   static void set_training(Module &module, bool on) { module.training_ = on; }
   static bool training(const Module &module) { return module.training_; }
 
@@ -29,6 +31,13 @@ struct ModuleAccess {
   /// Names that are registered for a child that is None.
   static std::vector<std::string> absent_children(const Module &module);
 };
+
+/// How a module prints: `type(extra_repr)`.
+struct PrintedModule {
+  std::string type, extra_repr;
+};
+/// name() and extra_repr(), or what an override of pretty_print says.
+PrintedModule printed(const Module &module);
 
 /// A module below a root and its path.
 struct PathModule {

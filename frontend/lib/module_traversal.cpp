@@ -1,7 +1,9 @@
 // Modules: finding parameters, buffers and submodules; state_dict; printing.
 #include <algorithm>
 #include <ostream>
+#include <sstream>
 #include <unordered_set>
+#include <utility>
 
 #include "errors.h"
 #include "kiln/nn/module.h"
@@ -257,6 +259,48 @@ runtime::IncompatibleKeys Module::load_state_dict(const runtime::StateDict &give
 // Printing
 //===----------------------------------------------------------------------===//
 
+namespace {
+
+/// The module whose own line is asked for: its pretty_print leaves out what is below.
+thread_local const Module *printed_alone = nullptr;
+class PrintAlone {
+public:
+  explicit PrintAlone(const Module &module) : before_(std::exchange(printed_alone, &module)) {}
+  ~PrintAlone() { printed_alone = before_; }
+
+private:
+  const Module *before_;
+};
+
+/// Lines that an extra_repr consists of, from what stands between the parentheses.
+std::string without_frame(std::string text) {
+  if (!text.starts_with('\n') || !text.ends_with('\n'))
+    return text;
+  text = text.substr(1, text.size() - 2);
+  for (std::size_t line = 0; line != std::string::npos && line < text.size();) {
+    if (text.compare(line, 2, "  ") == 0)
+      text.erase(line, 2);
+    line = text.find('\n', line);
+    line += line != std::string::npos;
+  }
+  return text;
+}
+
+} // namespace
+
+detail::PrintedModule detail::printed(const Module &module) {
+  std::ostringstream stream;
+  const PrintAlone alone(module);
+  module.pretty_print(stream);
+  const std::string text = stream.str(), own = module.name(), extra = module.extra_repr();
+  const std::size_t open = text.find('(');
+  if (text == own + "(" + extra + ")" || text.empty())
+    return {own, extra};
+  if (open == std::string::npos || !text.ends_with(')'))
+    return {text, ""};
+  return {text.substr(0, open), without_frame(text.substr(open + 1, text.size() - open - 2))};
+}
+
 std::vector<runtime::ModuleEntry> module_entries(const Module &root, const std::string &prefix) {
   std::vector<runtime::ModuleEntry> entries;
   std::unordered_set<const TensorImpl *> counted;
@@ -265,8 +309,9 @@ std::vector<runtime::ModuleEntry> module_entries(const Module &root, const std::
     entry.parent = below.parent;
     entry.name = below.name;
     entry.path = below.path;
-    entry.type = below.module->name();
-    entry.extra_repr = below.module->extra_repr();
+    const detail::PrintedModule printed = detail::printed(*below.module);
+    entry.type = printed.type;
+    entry.extra_repr = printed.extra_repr;
     for (const std::shared_ptr<TensorSlot> &slot : detail::ModuleAccess::slots(*below.module))
       if (slot->is_parameter && slot->impl && !slot->impl->uninitialized && counted.insert(slot->impl.get()).second) {
         entry.parameters += slot->impl->value.numel();
@@ -278,11 +323,13 @@ std::vector<runtime::ModuleEntry> module_entries(const Module &root, const std::
 }
 
 std::string Module::text() const { return runtime::module_tree_text(module_entries(*this)); }
-void Module::pretty_print(std::ostream &stream) const { stream << text(); }
-
-std::ostream &operator<<(std::ostream &stream, const Module &module) {
-  module.pretty_print(stream);
-  return stream;
+void Module::pretty_print(std::ostream &stream) const {
+  if (printed_alone == this)
+    stream << name() << '(' << extra_repr() << ')';
+  else
+    stream << text();
 }
+
+std::ostream &operator<<(std::ostream &stream, const Module &module) { return stream << module.text(); }
 
 } // namespace kiln::nn

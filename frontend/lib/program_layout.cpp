@@ -108,8 +108,10 @@ void ProgramRecorder::add_modules(Layout &layout) const {
     recorded.parent = module.parent;
     recorded.name = module.name;
     recorded.path = module.path;
-    recorded.type = module.module ? module.module->name() : "ModuleDict";
-    recorded.extra_repr = module.module ? module.module->extra_repr() : "";
+    const nn::detail::PrintedModule printed =
+        module.module ? nn::detail::printed(*module.module) : nn::detail::PrintedModule{"ModuleDict", ""};
+    recorded.type = printed.type;
+    recorded.extra_repr = printed.extra_repr;
     layout.recording.program.modules.push_back(std::move(recorded));
     if (module.module)
       layout.module_of.emplace(module.module, i);
@@ -117,6 +119,11 @@ void ProgramRecorder::add_modules(Layout &layout) const {
 }
 
 void ProgramRecorder::add_states(Layout &layout) const {
+  for (const Function &function : functions_) {
+    layout.taken.insert(function.merged.function.name);
+    if (!function.merged.gradients.empty())
+      layout.taken.insert(semantics::kGradientFlags); // the one path that is fixed
+  }
   std::unordered_map<const runtime::Storage *, TensorImplPtr> first;
   for (const PathModule &module : layout.modules) {
     if (!module.module)
@@ -132,9 +139,8 @@ void ProgramRecorder::add_states(Layout &layout) const {
       const runtime::Storage *storage = slot->impl->value.storage().get();
       auto [known, added] = first.emplace(storage, slot->impl);
       if (added) {
-        layout.state_path[storage] = name;
         semantics::RecordedState state;
-        state.path = name;
+        state.path = layout.state_path[storage] = layout.fresh_path(name);
         state.kind = slot->is_parameter ? semantics::StateKind::Parameter : semantics::StateKind::Buffer;
         state.trainable = slot->impl->requires_grad;
         state.initial = slot->impl->value.contiguous();

@@ -107,6 +107,8 @@ private:
   nn::Module *preferred_root(nn::Module &module);
   bool is_named(const nn::Module *root) const;
   bool belongs_to(nn::Module &module, nn::Module &outermost);
+  /// Warns of a dropout that the running model's eval() has not reached.
+  void report_out_of_reach(nn::Module &module);
   bool use_root(nn::Module &root);
 
   void check_inputs(const std::string &name, const std::vector<Input> &inputs, std::size_t arity) const;
@@ -125,8 +127,9 @@ private:
   void describe_calls(Layout &layout) const;
   void add_diagnostics(Layout &layout) const;
   void report_unread_parameters(Layout &layout) const;
-  // What training adds (training_layout.cpp).
+  // What training adds (training_layout.cpp), and what is to be said of it (training_report.cpp).
   void add_training(Layout &layout) const;
+  void check_written_gradients(const std::map<std::string, int32_t> &kept) const;
   void add_gradients(Layout &layout) const;
   void add_optimizer(Layout &layout, int32_t index, const std::string &name) const;
   void lower_training(const Layout &layout, semantics::RecordedFunction &function,
@@ -155,6 +158,7 @@ private:
   int64_t generator_seed_ = 0; // of compiled random numbers: the default generator's at the end of the block
   std::vector<PendingDiagnostic> diagnostics_;
   std::vector<std::shared_ptr<const Origin>> reported_origins_;
+  std::unordered_set<uint64_t> reported_modules_; // by order of construction
 };
 
 } // namespace kiln::detail

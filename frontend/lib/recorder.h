@@ -34,6 +34,8 @@ struct GradientAtEnd {
   semantics::ValueId value = semantics::kAbsent; // kAbsent: None
   /// Whether it is known if .grad is None. Else `value` replaces what the state holds, and None stays None.
   bool known = true;
+  /// Whether the function writes in place to what earlier calls left, which PyTorch refuses for None.
+  bool needs_gradient = false;
   semantics::Frames frames;
 };
 

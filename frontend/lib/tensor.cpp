@@ -74,7 +74,7 @@ TensorImplPtr require(const Tensor &tensor, const char *operation) {
   TensorImplPtr impl = TensorAccess::impl(tensor);
   if (!impl)
     fail(std::string("Expected a proper Tensor but got None (or an undefined Tensor in C++) for argument #0 'self' of ") +
-         operation + "\na parameter registered without a tensor is undefined: ask defined() first");
+         operation + "\na parameter registered without a tensor is undefined, and .grad before backward(): ask defined() first");
   if (impl->uninitialized)
     fail(std::string("Attempted to use an uninitialized parameter in ") + operation +
          ". This error happens when you are using a `LazyModule` or explicitly manipulating `torch.nn.parameter." +

@@ -1,4 +1,5 @@
 // Arithmetic: broadcasting, type promotion, and the in-place forms.
+#include "autograd.h"
 #include "errors.h"
 #include "kiln/semantics/generator.h"
 #include "kiln/semantics/operation.h"
@@ -60,7 +61,8 @@ bool any_recorded(const Operand &a, const Operand &b) {
   if (!recorder)
     return false;
   for (const Operand *operand : {&a, &b})
-    if (!operand->number && recorder->is_recorded(detail::TensorAccess::impl(operand->tensor)))
+    if (const detail::TensorImplPtr impl = operand->number ? nullptr : detail::TensorAccess::impl(operand->tensor);
+        impl && (recorder->is_recorded(impl) || detail::begins_history(*impl)))
       return true;
   return false;
 }

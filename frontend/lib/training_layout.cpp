@@ -1,4 +1,4 @@
-// Settling what training adds to a program: paths, initial values, what functions leave in .grad, and warnings.
+// Settling what training adds to a program: paths, initial values, and what functions leave in .grad.
 //
 // A gradient becomes state only if some function leaves it defined: then it has a buffer, zeros while it is None, and an element
 // of "gradients.defined". A gradient that no function leaves behind is None at the beginning of every call.
@@ -60,6 +60,23 @@ const std::string &ProgramRecorder::parameter_path(const Layout &layout, const T
   throw error;
 }
 
+// Writing to a .grad in place needs one that some call leaves behind.
+void ProgramRecorder::check_written_gradients(const std::map<std::string, int32_t> &kept) const {
+  std::set<int32_t> left;
+  for (const auto &[path, parameter] : kept)
+    left.insert(parameter);
+  for (const Function &function : functions_)
+    for (const GradientAtEnd &end : function.merged.gradients)
+      if (end.needs_gradient && !left.count(end.parameter)) {
+        runtime::ValueError error("Expected a proper Tensor but got None (or an undefined Tensor in C++): function '" +
+                                  function.merged.function.name + "' writes to .grad of '" + state(end.parameter).slot->name +
+                                  "' in place, which is None in every call\nno function of the program leaves a gradient there: "
+                                  "call backward() first, or assign one with mutable_grad()");
+        error.frames = end.frames;
+        throw error;
+      }
+}
+
 void ProgramRecorder::add_gradients(Layout &layout) const {
   std::map<std::string, int32_t> kept; // parameters by path
   for (const Function &function : functions_)
@@ -67,6 +84,7 @@ void ProgramRecorder::add_gradients(Layout &layout) const {
       if (end.known && end.value != semantics::kAbsent)
         if (auto path = layout.state_path.find(state(end.parameter).impl->value.storage().get()); path != layout.state_path.end())
           kept.emplace(path->second, end.parameter); // of no model: the function that reads it is refused below
+  check_written_gradients(kept);
   if (kept.empty())
     return;
   semantics::RecordedProgram &program = layout.recording.program;
@@ -76,7 +94,7 @@ void ProgramRecorder::add_gradients(Layout &layout) const {
     if (found == kept.end())
       continue;
     const auto flag = static_cast<int64_t>(program.gradients.size());
-    const std::string path = "gradients." + parameter.path;
+    const std::string path = layout.fresh_path("gradients." + parameter.path);
     layout.gradient_flag.emplace(found->second, flag);
     program.gradients.push_back({parameter.path, path, flag});
     program.states.push_back(training_state(path, StateKind::Gradient, zeros(semantics::type_of(parameter.initial))));
@@ -91,7 +109,7 @@ void ProgramRecorder::add_optimizer(Layout &layout, int32_t index, const std::st
   semantics::RecordedOptimizer optimizer;
   optimizer.name = name;
   optimizer.type = core.rule->type;
-  optimizer.steps = name + ".step";
+  optimizer.steps = layout.fresh_path(name + ".step");
   int64_t parameters = 0;
   for (std::size_t g = 0; g < core.groups.size(); ++g) {
     const optim::OptimizerParamGroup &group = core.groups[g];
@@ -100,7 +118,7 @@ void ProgramRecorder::add_optimizer(Layout &layout, int32_t index, const std::st
       recorded.parameters.push_back(parameter_path(layout, *TensorAccess::impl(parameter), core));
     parameters += static_cast<int64_t>(recorded.parameters.size());
     recorded.options = core.rule->options(group.options());
-    recorded.learning_rate = name + ".param_groups." + std::to_string(g) + ".lr";
+    recorded.learning_rate = layout.fresh_path(name + ".param_groups." + std::to_string(g) + ".lr");
     program.states.push_back(training_state(recorded.learning_rate, StateKind::Hyperparameter,
                                             runtime::Tensor::scalar<double>(group.options().get_lr())));
     for (const std::string &slot : core.rule->slots(group.options()))
@@ -109,17 +127,17 @@ void ProgramRecorder::add_optimizer(Layout &layout, int32_t index, const std::st
   }
   program.states.push_back(training_state(optimizer.steps, StateKind::Optimizer, zeros({DType::Float32, {parameters}})));
   // Slots exist for the parameters that some function updates.
+  std::map<std::pair<std::string, std::string>, std::size_t> updated; // training states by slot and parameter
+  for (std::size_t s = 0; s < training_.all().size(); ++s)
+    if (const TrainingState &state = training_.all()[s]; state.role == Role::Slot && state.optimizer == index)
+      updated.emplace(std::pair(state.slot, layout.state_path.at(this->state(state.parameter).impl->value.storage().get())), s);
   for (semantics::RecordedParameterGroup &group : optimizer.groups)
     for (auto &[slot, paths] : group.slots)
       for (std::size_t i = 0; i < paths.size(); ++i)
-        for (std::size_t s = 0; s < training_.all().size(); ++s) {
-          const TrainingState &state = training_.all()[s];
-          if (state.role != Role::Slot || state.optimizer != index || state.slot != slot ||
-              layout.state_path.at(this->state(state.parameter).impl->value.storage().get()) != group.parameters[i])
-            continue;
-          paths[i] = name + "." + slot + "." + group.parameters[i];
-          layout.training_path[s] = paths[i];
-          program.states.push_back(training_state(paths[i], StateKind::Optimizer, zeros(state.type)));
+        if (const auto found = updated.find({slot, group.parameters[i]}); found != updated.end()) {
+          paths[i] = layout.fresh_path(name + "." + slot + "." + group.parameters[i]);
+          layout.training_path[found->second] = paths[i];
+          program.states.push_back(training_state(paths[i], StateKind::Optimizer, zeros(training_.all()[found->second].type)));
         }
   program.optimizers.push_back(std::move(optimizer));
 }
@@ -146,7 +164,7 @@ void ProgramRecorder::add_training(Layout &layout) const {
           program.optimizers[static_cast<std::size_t>(recorded[static_cast<std::size_t>(state.optimizer)])];
       path = state.role == Role::Steps ? optimizer.steps : optimizer.groups[static_cast<std::size_t>(state.group)].learning_rate;
     } else if (state.role == Role::Generator) {
-      path = "generator";
+      path = layout.fresh_path("generator");
       const int64_t initial[] = {generator_seed_, 0};
       program.states.push_back(training_state(path, StateKind::Generator, runtime::Tensor::from<int64_t>(initial, {2})));
     }
@@ -273,69 +291,6 @@ void ProgramRecorder::lower_training(const Layout &layout, semantics::RecordedFu
   if (!decided.empty())
     lowering.write_flags(like, decided);
   lowering.finish();
-}
-
-//===----------------------------------------------------------------------===//
-// Warnings
-//===----------------------------------------------------------------------===//
-
-namespace {
-
-// "'fc1.weight', 'fc1.bias', 'fc2.weight' and 5 more".
-std::string listed(const std::vector<std::string> &paths) {
-  constexpr std::size_t kShown = 3;
-  std::string text;
-  for (std::size_t i = 0; i < paths.size() && (i < kShown || paths.size() == kShown + 1); ++i)
-    text += (i == 0 ? "'" : i + 1 == paths.size() ? " and '" : ", '") + paths[i] + "'";
-  return paths.size() > kShown + 1 ? text + " and " + std::to_string(paths.size() - kShown) + " more" : text;
-}
-
-} // namespace
-
-void ProgramRecorder::report_training(Layout &layout) const {
-  const semantics::RecordedProgram &program = layout.recording.program;
-  std::set<std::string> held;
-  std::size_t next = 0; // recorded optimizers are those that step, in order
-  const OptimizerCore *first = nullptr;
-  auto warn = [&](const OptimizerCore &optimizer, const std::string &message) {
-    recording::Diagnostic diagnostic;
-    diagnostic.message = message;
-    diagnostic.frames = optimizer.frames;
-    layout.recording.diagnostics.push_back(std::move(diagnostic));
-  };
-  for (const std::shared_ptr<OptimizerCore> &core : training_.optimizers()) {
-    if (!core->is_stepped())
-      continue;
-    first = first ? first : core.get();
-    const semantics::RecordedOptimizer &optimizer = program.optimizers[next++];
-    const std::string name = optimizer.name + " (" + optimizer.type + ")";
-    std::vector<std::string> frozen, unreached;
-    for (const optim::OptimizerParamGroup &group : core->groups)
-      for (const Tensor &parameter : group.params()) {
-        const TensorImplPtr impl = TensorAccess::impl(parameter);
-        const std::string &path = parameter_path(layout, *impl, *core);
-        held.insert(path);
-        if (!impl->requires_grad)
-          frozen.push_back(path);
-        else if (!training_.is_reached(find_state(impl->value.storage().get())))
-          unreached.push_back(path);
-      }
-    if (!frozen.empty())
-      warn(*core, name + " holds frozen parameters, which it never updates: " + listed(frozen) +
-                      "; give it only the parameters that require a gradient");
-    if (!unreached.empty())
-      warn(*core, name + " holds parameters that get no gradient, so it never updates them: " + listed(unreached) +
-                      "; no loss that backward() is called on depends on them");
-  }
-  if (!first)
-    return;
-  std::vector<std::string> free;
-  for (const RecordedState &state : program.states)
-    if (state.kind == StateKind::Parameter && state.trainable && !held.count(state.path))
-      free.push_back(state.path);
-  if (!free.empty())
-    warn(*first, "parameters that require a gradient are held by no optimizer, so training does not change them: " +
-                     listed(free) + "; give them to one, or freeze them with requires_grad_(false)");
 }
 
 } // namespace kiln::detail

@@ -9,14 +9,11 @@ using semantics::TensorType;
 using Role = TrainingState::Role;
 
 int32_t TrainingStates::find_or_add(TrainingState state) {
-  const auto same = [&](const TrainingState &other) {
-    return other.role == state.role && other.parameter == state.parameter && other.optimizer == state.optimizer &&
-           other.group == state.group && other.slot == state.slot;
-  };
-  auto found = std::find_if(states_.begin(), states_.end(), same);
-  if (found == states_.end())
-    found = states_.insert(states_.end(), std::move(state));
-  return static_cast<int32_t>(found - states_.begin());
+  const auto next = static_cast<int32_t>(states_.size());
+  const auto [place, added] = index_.emplace(Key(state.role, state.parameter, state.optimizer, state.group, state.slot), next);
+  if (added)
+    states_.push_back(std::move(state));
+  return place->second;
 }
 
 int32_t TrainingStates::gradient(int32_t parameter, const TensorType &type) {

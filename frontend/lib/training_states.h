@@ -6,9 +6,11 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "kiln/semantics/program.h"
@@ -56,13 +58,20 @@ public:
   /// A backward reached this parameter.
   void note_gradient(int32_t parameter) { reached_.insert(parameter); }
   bool is_reached(int32_t parameter) const { return reached_.count(parameter) != 0; }
+  /// Some function starts this parameter's gradient anew: makes it None or zeros, or assigns it.
+  void note_reset(int32_t parameter) { reset_.insert(parameter); }
+  bool is_reset(int32_t parameter) const { return reset_.count(parameter) != 0; }
+  /// Some function looks at what earlier calls left in this parameter's gradient.
+  bool is_inherited(int32_t parameter) const { return index_.count(Key(TrainingState::Role::Gradient, parameter, -1, -1, "")) != 0; }
 
 private:
+  using Key = std::tuple<TrainingState::Role, int32_t, int32_t, int32_t, std::string>; // all but the type
   int32_t find_or_add(TrainingState state);
 
   std::vector<TrainingState> states_;
+  std::map<Key, int32_t> index_;
   std::vector<std::shared_ptr<OptimizerCore>> optimizers_;
-  std::set<int32_t> reached_;
+  std::set<int32_t> reached_, reset_;
 };
 
 } // namespace kiln::detail

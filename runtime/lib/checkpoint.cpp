@@ -29,6 +29,8 @@ std::optional<TrainingProgress> progress_of(const Value &checkpoint) {
     return std::nullopt;
   TrainingProgress result{entry<int64_t>(*train, "epoch"), static_cast<uint64_t>(entry<int64_t>(*train, "seed")),
                           entry<std::string>(*train, "shuffle")};
+  if (train->find("batch_size")) // earlier versions did not say
+    result.batch_size = entry<int64_t>(*train, "batch_size");
   if (result.epoch < 0)
     throw ValueError("'kiln.train' of the checkpoint: epoch is " + std::to_string(result.epoch));
   return result;
@@ -47,7 +49,8 @@ void save_checkpoint(const std::string &path, const Model &model, const std::opt
     Value *kiln = checkpoint.get_if<Value::Dict>()->find("kiln");
     kiln->get_if<Value::Dict>()->set("train", Value::Dict{{"epoch", progress->epoch},
                                                           {"seed", static_cast<int64_t>(progress->seed)},
-                                                          {"shuffle", progress->shuffle}});
+                                                          {"shuffle", progress->shuffle},
+                                                          {"batch_size", progress->batch_size}});
   }
   save_torch(path, checkpoint);
 }

@@ -6,6 +6,9 @@
 #include <cstdio>
 #include <new>
 
+#include "kiln/runtime/files.h"
+#include "torch_pickle.h"
+
 namespace kiln::runtime {
 
 //===----------------------------------------------------------------------===//
@@ -177,6 +180,15 @@ std::vector<Tensor> read_inputs(const Function &function, const std::vector<std:
   return inputs;
 }
 
+StateDict read_weights(const std::string &path, const std::string &key, bool can_resume) {
+  try {
+    return load(path, key);
+  } catch (const CheckpointGiven &error) {
+    throw Error(std::string(error.what()) + "\n  --key=KEY picks one; --key=model is where kiln train and most of PyTorch's users keep the "
+                "weights" + (can_resume ? "; --resume=" + path + " goes on with training" : ""));
+  }
+}
+
 //===----------------------------------------------------------------------===//
 // Output and exit codes
 //===----------------------------------------------------------------------===//
@@ -185,6 +197,8 @@ void print(const std::string &text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
     throw Error("can't write to standard output");
 }
+
+void warn(const std::string &text) { std::fprintf(stderr, "warning: %s\n", text.c_str()); }
 
 static int report(ExitCode code, const char *kind, const std::string &message) {
   std::fprintf(stderr, "%s: %s\n", kind, message.c_str());

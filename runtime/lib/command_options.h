@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "command_values.h"
+#include "kiln/runtime/state_dict.h"
+#include "kiln/runtime/state_dict.h"
 
 namespace kiln::runtime {
 
@@ -59,8 +61,14 @@ std::pair<std::size_t, Tensor> read_argument(const std::string &option, const st
 /// All inputs of a function from texts NAME=FILE of --input, in the function's order.
 std::vector<Tensor> read_inputs(const Function &function, const std::vector<std::string> &texts);
 
+/// The state_dict of --weights=PATH and --key=KEY. Errors say which flag picks the weights out of a checkpoint; `can_resume`: or goes
+/// on with it.
+StateDict read_weights(const std::string &path, const std::string &key, bool can_resume);
+
 /// Writes to standard output at once. Throws Error.
 void print(const std::string &text);
+/// "warning: ..." on standard error.
+void warn(const std::string &text);
 
 /// Runs a command and reports what it throws on standard error. Returns the exit code.
 int run_guarded(const std::string &command, const std::function<void()> &body);

@@ -63,24 +63,29 @@ const Value &entry(const Value::Dict &dict, const std::string &key) {
   throw KeyError("'" + key + "'\n  the checkpoint has no such entry; it has " + (names.empty() ? "none" : names));
 }
 
+constexpr const char *kIgnore = "--ignore-fingerprint (ignore_fingerprint = true)";
+
 class CheckpointLoader {
 public:
-  CheckpointLoader(ModelParts &parts, const StateDict &targets) : parts_(parts), targets_(targets) {}
+  CheckpointLoader(ModelParts &parts, const StateDict &targets, bool ignore_fingerprint)
+      : parts_(parts), targets_(targets), ignore_fingerprint_(ignore_fingerprint) {}
 
   /// Checks everything but the names and shapes of the model's own state_dict.
-  void plan(const Value &checkpoint, bool ignore_fingerprint) {
+  void plan(const Value &checkpoint) {
     const auto *dict = checkpoint.get_if<Value::Dict>();
     if (!dict)
       throw TypeError(std::string("a checkpoint is a dict, found ") + checkpoint.type_name());
     source_ = to_state_dict(entry(*dict, "model"), "'model' of the checkpoint");
     const Value *kiln = dict->find("kiln");
-    const Value::Dict nothing, *own = kiln ? kiln->get_if<Value::Dict>() : &nothing;
-    if (!own)
+    const auto *own = kiln ? kiln->get_if<Value::Dict>() : nullptr;
+    if (kiln && !own)
       throw TypeError(std::string("'kiln' of the checkpoint is of type ") + kiln->type_name() + ", expected a dict");
-    if (!ignore_fingerprint)
-      check_fingerprint(*own);
+    if (!ignore_fingerprint_)
+      check_origin(*dict, own);
     for (const OptimizerDescription &optimizer : program().optimizers())
-      take(plan_optimizer(program(), optimizer, entry(*dict, std::string(optimizer.name))));
+      take(plan_optimizer(program(), optimizer, entry(*dict, std::string(optimizer.name)), ignore_fingerprint_));
+    if (!own)
+      return; // one of PyTorch's has nothing else, and as there nothing else changes
     plan_generator(*own);
     plan_gradients(*own);
     plan_buffers(*own);
@@ -111,24 +116,51 @@ private:
     copy_state_dict(std::string(program().model_type()), targets, source_, /*strict=*/true, modules);
   }
 
-  void check_fingerprint(const Value::Dict &own) const {
-    const Value *found = own.find("fingerprint");
+  /// Throws where the checkpoint is of another architecture, or of optimizers with other options.
+  void check_origin(const Value::Dict &dict, const Value::Dict *own) const {
+    const Value *found = own ? own_entry(*own, "fingerprint") : nullptr;
     const auto *text = found ? found->get_if<std::string>() : nullptr;
-    if (!text || *text == program().fingerprint())
-      return;
-    std::string message = "the checkpoint is of another architecture than program '" + std::string(program().name()) +
-                          "'\n  fingerprint found:    " + *text + "\n  fingerprint expected: " + std::string(program().fingerprint());
+    if (found && !text)
+      throw TypeError(std::string("'fingerprint' of the checkpoint is of type ") + found->type_name() + ", expected str");
+    const bool is_other = text && *text != program().fingerprint();
+    std::string differences, options;
     try {
-      copy_into(blank(targets_)); // for its list of differences
+      if (is_other)
+        copy_into(blank(targets_)); // for its list of differences
     } catch (const StateDictError &error) {
-      message += std::string("\n") + error.what();
+      differences = std::string("\n") + error.what();
     }
-    throw StateDictError(message);
+    for (const OptimizerDescription &optimizer : program().optimizers())
+      if (const Value *source = dict.find(std::string(optimizer.name)))
+        if (const std::string lines = option_differences(optimizer, *source); !lines.empty())
+          options += lines + "\n  optimizer: " + std::string(optimizer.name) + " (" + std::string(optimizer.type) + ")";
+    // Options may decide what an optimizer keeps, and so the fingerprint.
+    if (!options.empty() && differences.empty())
+      throw ValueError("the checkpoint is of optimizers with other options than program '" + std::string(program().name()) +
+                       "' was compiled with" + options + "\n  options but lr are constants of a compiled program: build it with " +
+                       "those of the checkpoint, or go on with the compiled ones by " + kIgnore);
+    if (is_other)
+      throw StateDictError("the checkpoint is of another architecture than program '" + std::string(program().name()) +
+                           "'\n  fingerprint found:    " + *text + "\n  fingerprint expected: " +
+                           std::string(program().fingerprint()) + differences +
+                           (differences.empty() ? std::string("\n  names and shapes are the same: ") + kIgnore + " takes it" : ""));
+  }
+
+  /// What a checkpoint of this program has under "kiln"; null where it is of another one, by the caller's leave.
+  const Value *own_entry(const Value::Dict &own, const std::string &key) const {
+    const Value *found = own.find(key);
+    if (!found && !ignore_fingerprint_)
+      fail_half("'" + key + "'\n  'kiln' of the checkpoint has no such entry");
+    return found;
+  }
+
+  [[noreturn]] static void fail_half(const std::string &message) {
+    throw KeyError(message + "\n  " + kIgnore + " takes the rest, and leaves the model's own where something is missing");
   }
 
   void plan_generator(const Value::Dict &own) {
-    const Value *found = own.find("generator");
-    if (!found || !program().generator())
+    const Value *found = program().generator() ? own_entry(own, "generator") : nullptr;
+    if (!found)
       return;
     const auto *numbers = found->items();
     if (!numbers || numbers->size() != 2 || !(*numbers)[0].get_if<int64_t>() || !(*numbers)[1].get_if<int64_t>())
@@ -137,27 +169,43 @@ private:
     updates_.push_back({*program().generator(), Tensor::from<int64_t>(values, {2})});
   }
 
+  /// Those that are missing are None.
   void plan_gradients(const Value::Dict &own) {
     if (program().gradients().empty())
       return;
     const Value *found = own.find("gradients");
-    const StateDict gradients = found ? to_state_dict(*found, "'gradients' of the checkpoint") : StateDict();
+    StateDict gradients = found ? to_state_dict(*found, "'gradients' of the checkpoint") : StateDict();
     Tensor flags({static_cast<int64_t>(program().gradients().size())}, DType::Bool);
     for (const Gradient &gradient : program().gradients()) {
       const std::string name = name_of(program(), gradient.parameter);
       const Tensor *value = gradients.find(name);
       flags.data<bool>()[gradient.flag] = value != nullptr;
       updates_.push_back({gradient.state, value ? fitted(*value, gradient.state, "gradient of " + name) : Tensor()});
+      gradients.erase(name);
     }
+    check_all_taken(gradients, "gradients", "parameter with a gradient");
     updates_.push_back({*program().gradient_flags(), std::move(flags)});
   }
 
   void plan_buffers(const Value::Dict &own) {
-    const Value *found = own.find("buffers");
-    const StateDict buffers = found ? to_state_dict(*found, "'buffers' of the checkpoint") : StateDict();
-    for (const StateName &name : program().state_names())
-      if (const Tensor *value = name.persistent ? nullptr : buffers.find(name.name))
-        updates_.push_back({name.state, fitted(*value, name.state, std::string(name.name))});
+    const StateDict needed = hidden_buffers(program(), parts_.states);
+    const Value *found = needed.empty() ? own.find("buffers") : own_entry(own, "buffers");
+    StateDict buffers = found ? to_state_dict(*found, "'buffers' of the checkpoint") : StateDict();
+    for (const StateName &name : program().state_names()) {
+      const Tensor *value = name.persistent ? nullptr : buffers.find(name.name);
+      if (!value && needed.contains(name.name) && !ignore_fingerprint_)
+        fail_half("'" + std::string(name.name) + "'\n  'buffers' of the checkpoint has no such entry");
+      if (!value)
+        continue;
+      updates_.push_back({name.state, fitted(*value, name.state, std::string(name.name))});
+      buffers.erase(std::string(name.name));
+    }
+    check_all_taken(buffers, "buffers", "buffer that is not persistent");
+  }
+
+  void check_all_taken(const StateDict &rest, const std::string &entry, const std::string &kind) const {
+    if (!rest.empty() && !ignore_fingerprint_)
+      fail_half("'" + rest.begin()->first + "'\n  '" + entry + "' of the checkpoint has it, but the program has no such " + kind);
   }
 
   Tensor fitted(const Tensor &value, uint32_t state, const std::string &what) const {
@@ -171,6 +219,7 @@ private:
 
   ModelParts &parts_;
   const StateDict &targets_;
+  const bool ignore_fingerprint_;
   StateDict source_;
   std::vector<StateUpdate> updates_;
 };
@@ -206,8 +255,8 @@ Value Model::checkpoint() const {
 
 void Model::load_checkpoint(const Value &checkpoint, bool ignore_fingerprint) {
   const StateDict targets = state_dict();
-  CheckpointLoader loader(*parts_, targets);
-  loader.plan(checkpoint, ignore_fingerprint);
+  CheckpointLoader loader(*parts_, targets, ignore_fingerprint);
+  loader.plan(checkpoint);
   while_writing(*parts_, [&] { loader.apply(); });
 }
 

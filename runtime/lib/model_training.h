@@ -39,7 +39,11 @@ void add_module_versions(const Program &program, StateDict &result);
 
 /// PyTorch's state_dict of an optimizer, values copied. The caller holds the lock.
 Value optimizer_value(const ModelParts &parts, const OptimizerDescription &optimizer);
-/// What loading `source` would change. Throws what Model::load_optimizer_state_dict throws.
-std::vector<StateUpdate> plan_optimizer(const Program &program, const OptimizerDescription &optimizer, const Value &source);
+/// What loading `source` would change. Throws what Model::load_optimizer_state_dict throws; with `ignore_options` other options than
+/// the compiled ones are no error, and the compiled ones stay.
+std::vector<StateUpdate> plan_optimizer(const Program &program, const OptimizerDescription &optimizer, const Value &source,
+                                        bool ignore_options = false);
+/// A line for each option of `source` that is not the compiled one, beginning with a line end; none where it is no state_dict.
+std::string option_differences(const OptimizerDescription &optimizer, const Value &source);
 
 } // namespace kiln::runtime

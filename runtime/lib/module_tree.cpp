@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <vector>
 
 #include "kiln/runtime/error.h"
@@ -59,6 +60,11 @@ std::vector<std::string> collapsed(const std::vector<std::string> &children) {
   return lines;
 }
 
+// Of a class, whose name parentheses follow; what a module prints in place of its class may be any text.
+bool is_class_name(const std::string &type) {
+  return std::ranges::all_of(type, [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '.' || c >= 0x80; });
+}
+
 std::string node_text(const ModuleEntry &module, const std::vector<std::string> &child_names,
                       const std::vector<std::string> &children) {
   std::vector<std::string> lines;
@@ -72,6 +78,8 @@ std::string node_text(const ModuleEntry &module, const std::vector<std::string> 
     for (std::size_t i = 0; i < children.size(); ++i)
       lines.push_back("(" + child_names[i] + "): " + indented(children[i]));
   }
+  if (lines.empty() && !is_class_name(module.type))
+    return module.type;
   std::string text = module.type + "(";
   for (const std::string &line : lines)
     text += "\n  " + line;

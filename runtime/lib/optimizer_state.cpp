@@ -69,11 +69,34 @@ Value optimizer_value(const ModelParts &parts, const OptimizerDescription &optim
 // From a Value
 //===----------------------------------------------------------------------===//
 
+std::string option_differences(const OptimizerDescription &optimizer, const Value &source) {
+  const auto *dict = source.get_if<Value::Dict>();
+  const Value *entry = dict ? dict->find("param_groups") : nullptr;
+  const auto *groups = entry ? entry->get_if<Value::List>() : nullptr;
+  std::string result;
+  for (std::size_t g = 0; groups && g < std::min(groups->size(), optimizer.groups.size()); ++g)
+    for (const auto &[option, value] : optimizer.groups[g].options) {
+      const auto *group = (*groups)[g].get_if<Value::Dict>();
+      const std::string name(option);
+      // AdamW decouples whatever a file says: that is how PyTorch reads those from before it shared its code with Adam.
+      if (!group || is_implementation_choice(name) || (name == "decoupled_weight_decay" && optimizer.type == "AdamW"))
+        continue;
+      // Files of earlier PyTorch versions lack the newer options, whose defaults are no, none and zero.
+      const Value *found = group->find(name), expected(value);
+      const bool same = found ? equal(*found, expected) : expected.is_none() || expected.number() == 0.0;
+      if (!same)
+        result += "\n  parameter group " + std::to_string(g) + ": " + name + " is " + (found ? found->text() : "missing") +
+                  ", expected " + expected.text();
+    }
+  return result;
+}
+
 namespace {
 
 class OptimizerLoader {
 public:
-  OptimizerLoader(const Program &program, const OptimizerDescription &optimizer) : program_(program), optimizer_(optimizer) {}
+  OptimizerLoader(const Program &program, const OptimizerDescription &optimizer, bool ignore_options)
+      : program_(program), optimizer_(optimizer), ignore_options_(ignore_options) {}
 
   std::vector<StateUpdate> plan(const Value &source) {
     const auto *dict = source.get_if<Value::Dict>();
@@ -82,11 +105,11 @@ public:
     const auto *groups = entry<Value::List>(*dict, "param_groups", "a list");
     state_ = entry<Value::Dict>(*dict, "state", "a dict");
     check_groups(*groups);
+    if (const std::string differences = option_differences(optimizer_, source); !ignore_options_ && !differences.empty())
+      throw ValueError("loaded state dict has other options than the program was compiled with" + differences +
+                       "\n  only lr can be changed without building the program again" + here());
     for (std::size_t g = 0; g < optimizer_.groups.size(); ++g)
       plan_group(g);
-    if (!differences_.empty())
-      throw ValueError("loaded state dict has other options than the program was compiled with" + differences_ +
-                       "\n  only lr can be changed without building the program again" + here());
     Tensor steps({static_cast<int64_t>(steps_.size())}, DType::Float32);
     std::ranges::copy(steps_, steps.data<float>());
     updates_.push_back({optimizer_.steps, std::move(steps)});
@@ -128,26 +151,12 @@ private:
   void plan_group(std::size_t g) {
     const auto &[group, numbers] = groups_[g];
     const ParameterGroup &description = optimizer_.groups[g];
-    for (const auto &[name, value] : description.options)
-      compare(g, *group, std::string(name), Value(value));
     const Value *rate = group->find("lr");
     if (!rate || !rate->number())
       throw KeyError("'lr'\n  parameter group " + std::to_string(g) + " of the loaded state dict has no learning rate" + here());
     updates_.push_back({description.learning_rate, Tensor::scalar(*rate->number())});
     for (std::size_t i = 0; i < description.parameters.size(); ++i)
       plan_parameter(description, i, (*numbers)[i]);
-  }
-
-  void compare(std::size_t g, const Value::Dict &group, const std::string &name, const Value &expected) {
-    // AdamW decouples whatever a file says: that is how PyTorch reads those from before it shared its code with Adam.
-    if (is_implementation_choice(name) || (name == "decoupled_weight_decay" && optimizer_.type == "AdamW"))
-      return;
-    // Files of earlier PyTorch versions lack the newer options, whose defaults are no, none and zero.
-    const Value *found = group.find(name);
-    const bool same = found ? equal(*found, expected) : expected.is_none() || expected.number() == 0.0;
-    if (!same)
-      differences_ += "\n  parameter group " + std::to_string(g) + ": " + name + " is " +
-                      (found ? found->text() : "missing") + ", expected " + expected.text();
   }
 
   void plan_parameter(const ParameterGroup &group, std::size_t i, const Value &number) {
@@ -167,7 +176,9 @@ private:
       const auto state = static_cast<uint32_t>(slot.states[i]);
       const Value *value = used ? values->find(std::string(slot.name)) : nullptr;
       const bool is_none = !value || value->is_none();
-      if (used && is_none && counts_steps(optimizer_))
+      // The largest values so far begin at zero where amsgrad is new.
+      const bool may_begin = ignore_options_ && slot.name == "max_exp_avg_sq";
+      if (used && is_none && counts_steps(optimizer_) && !may_begin)
         throw KeyError("'" + std::string(slot.name) + "'\n  the loaded state of " + what + " has no such value" + here());
       // How often SGD has run is in no state_dict; whether it has decides how the next step uses the buffer.
       if (!counts_steps(optimizer_) && !is_none)
@@ -204,13 +215,14 @@ private:
   std::vector<std::pair<const Value::Dict *, const Value::List *>> groups_; // and their parameters' numbers
   std::vector<float> steps_;
   std::vector<StateUpdate> updates_;
-  std::string differences_;
+  bool ignore_options_;
 };
 
 } // namespace
 
-std::vector<StateUpdate> plan_optimizer(const Program &program, const OptimizerDescription &optimizer, const Value &source) {
-  return OptimizerLoader(program, optimizer).plan(source);
+std::vector<StateUpdate> plan_optimizer(const Program &program, const OptimizerDescription &optimizer, const Value &source,
+                                        bool ignore_options) {
+  return OptimizerLoader(program, optimizer, ignore_options).plan(source);
 }
 
 } // namespace kiln::runtime

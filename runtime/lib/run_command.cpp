@@ -23,6 +23,7 @@ constexpr OptionHelp kOptions[] = {
      "write an output to a .npy or .safetensors file; without NAME the only\n"
      "output, or all of them into one .safetensors file"},
     {"--weights", "FILE", "load a state_dict (.safetensors or .pt) first"},
+    {"--key", "KEY", "where in the .pt of --weights the state_dict is: model in a checkpoint"},
     {"--threads", "N", "threads to run on; all processors unless given"},
     {"--repeat", "N", "call N times and print the median time of a call"},
     {"--help", "", "print this text"},
@@ -30,7 +31,7 @@ constexpr OptionHelp kOptions[] = {
 
 /// What a command line asks for, before anything is read.
 struct Request {
-  std::optional<std::string> function, weights;
+  std::optional<std::string> function, weights, key;
   std::vector<std::string> inputs, outputs;
   int threads = 0, repeat = 0;
   bool help = false;
@@ -44,6 +45,9 @@ Request parse(int argc, const char *const *argv) {
   if (!line.positional.empty())
     request.function = line.positional.front();
   request.weights = line.value("--weights");
+  request.key = line.value("--key");
+  if (request.key && !request.weights)
+    throw UsageError("--key needs --weights=FILE, whose state_dict it picks");
   request.inputs = line.values("--input");
   request.outputs = line.values("--output");
   if (const auto threads = line.value("--threads"))
@@ -145,7 +149,7 @@ void run(const Program &program, const std::string &command, const Request &requ
   const std::vector<Tensor> inputs = read_inputs(function, request.inputs);
   Model model(program, {request.threads, nullptr});
   if (request.weights)
-    model.load_state_dict(load(*request.weights));
+    model.load_state_dict(read_weights(*request.weights, request.key.value_or(""), /*can_resume=*/false));
   std::vector<Tensor> outputs(function.outputs.size());
   model.call(function.name, std::span<const Tensor>(inputs), std::span<Tensor>(outputs));
   write_outputs(function, files, outputs);

@@ -158,8 +158,9 @@ StateDict state_dict_of(const std::string &path, const Pickle &pickle, const std
   }
   if (!is_state_dict(pickle, *dict))
     if (const std::string dicts = list_of_dicts(pickle, *dict, key); !dicts.empty())
-      throw FileError(path, key.empty() ? "" : "'" + key + "'",
-                      "this is a checkpoint with a state_dict inside, not a state_dict; pick one by its key: " + dicts);
+      throw CheckpointGiven(path, key.empty() ? "" : "'" + key + "'",
+                            std::string("this is a checkpoint ") +
+                                (key.empty() && find_dict(pickle, *dict, "kiln") ? "of kiln train " : "") + "with a state_dict inside, not a state_dict; pick one by its key: " + dicts);
   StateDict result;
   for (const auto &[item_key, item] : dict->items) {
     const std::string *name = key_text(pickle, item_key);
@@ -217,9 +218,15 @@ StateDict load_torch(const std::string &path, const std::string &key) {
   return state_dict_of(path, read_torch_pickle(path), key);
 }
 
-StateDict load(const std::string &path) {
+StateDict load(const std::string &path, const std::string &key) {
   const auto file = MappedFile::open(path);
-  return is_zip(*file) || is_legacy(*file) ? load_torch(path) : load_safetensors(path);
+  if (is_zip(*file) || is_legacy(*file))
+    return load_torch(path, key);
+  if (file->size() >= 6 && file->text(0, 6) == "\x93NUMPY")
+    throw FileError(path, "", "this is a NumPy array (.npy): one tensor without a name; expected a state_dict, a .pt or .safetensors file");
+  if (!key.empty())
+    throw FileError(path, "'" + key + "'", "only a .pt file holds a state_dict under a key; this is none");
+  return load_safetensors(path);
 }
 
 } // namespace kiln::runtime

@@ -3,12 +3,19 @@
 
 #include <string>
 
+#include "kiln/runtime/error.h"
 #include "unpickler.h"
 
 namespace kiln::runtime {
 
 /// Opens the archive, checks it and reads its pickle, with the storages that tensors refer to. Throws FileError.
 pickle::Pickle read_torch_pickle(const std::string &path);
+
+/// A state_dict is expected, and the file has some of them inside: the message lists their keys.
+class CheckpointGiven : public FileError {
+public:
+  using FileError::FileError;
+};
 
 /// How deep values may be nested in files, read or written; far more than any checkpoint's.
 inline constexpr int kMaxValueDepth = 100;

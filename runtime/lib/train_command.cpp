@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <utility>
 
 #include <unistd.h>
 
@@ -27,6 +28,7 @@ constexpr OptionHelp kOptions[] = {
     {"--seed", "N", "seed of the order of samples and of dropout; 0 unless given"},
     {"--learning-rate", "R", "learning rate of all optimizers and groups, instead of the program's"},
     {"--weights", "FILE", "load a state_dict (.safetensors or .pt) first"},
+    {"--key", "KEY", "where in the .pt of --weights the state_dict is: model in a checkpoint"},
     {"--eval", "NAME",
      "call this function on data after each epoch, and tell the accuracy of its\n"
      "scores [N, C], or the mean of its output"},
@@ -35,6 +37,9 @@ constexpr OptionHelp kOptions[] = {
      "in training. The training data unless given"},
     {"--checkpoint", "FILE.pt", "write a checkpoint after each epoch, which PyTorch reads too"},
     {"--resume", "FILE.pt", "go on from a checkpoint"},
+    {"--ignore-fingerprint", "",
+     "let --resume take a checkpoint of another program whose names and shapes fit,\n"
+     "or of optimizers with other options; the compiled options count"},
     {"--save", "FILE", "write the weights at the end, .safetensors or .pt; may be left out with\n--checkpoint"},
     {"--summary-gradients", "", "after each epoch, mean, standard deviation and norm of the gradients"},
     {"--threads", "N", "threads to run on; all processors unless given"},
@@ -143,18 +148,27 @@ void print_gradients(const Model &model) {
   print(statistics.empty() ? "  no gradients\n" : text);
 }
 
-/// Brings the model and `seed` to where training begins; returns the epochs that are done.
-int64_t prepare(Model &model, Trainer &trainer, const CommandLine &line, uint64_t &seed) {
+/// What the command line and a checkpoint say about the order of the samples.
+struct Order {
+  uint64_t seed;
+  int64_t batch_size;
+};
+
+/// Brings the model and `order` to where training begins; returns the epochs that are done.
+int64_t prepare(Model &model, Trainer &trainer, const CommandLine &line, Order &order) {
   if (const auto weights = line.value("--weights"))
-    model.load_state_dict(load(*weights));
-  model.manual_seed(seed);
+    model.load_state_dict(read_weights(*weights, line.value("--key").value_or(""), /*can_resume=*/true));
+  model.manual_seed(order.seed);
   int64_t epoch = 0;
   if (const auto resume = line.value("--resume")) {
-    if (const auto progress = load_checkpoint(*resume, model)) {
-      if (line.has("--seed") && progress->seed != seed)
-        throw UsageError("--seed=" + *line.value("--seed") + ": the training that --resume goes on with began with --seed=" +
-                         std::to_string(progress->seed));
-      seed = progress->seed;
+    if (const auto progress = load_checkpoint(*resume, model, line.has("--ignore-fingerprint"))) {
+      if (line.has("--seed") && progress->seed != order.seed)
+        warn("--seed=" + *line.value("--seed") + " has no effect: the training that --resume=" + *resume +
+             " goes on with began with --seed=" + std::to_string(progress->seed) + ", and its random numbers go on");
+      if (progress->batch_size != 0 && progress->batch_size != order.batch_size)
+        warn("--batch-size=" + std::to_string(order.batch_size) + ", but " + *resume + " was made with --batch-size=" +
+             std::to_string(progress->batch_size) + ": other mini-batches from here on, so not the same bits as training that never stopped");
+      order.seed = progress->seed;
       trainer.loader().set_generator_state(progress->shuffle);
       epoch = progress->epoch;
     }
@@ -182,7 +196,11 @@ void train(const Program &program, const std::string &command, const CommandLine
   const std::optional<std::string> save = checkpoint ? line.value("--save") : required(line, "--save");
   if (line.has("--resume") && line.has("--weights"))
     throw UsageError("--weights and --resume can't be given together: the checkpoint holds weights");
-  uint64_t seed = parse_seed("--seed", line.value("--seed").value_or("0"));
+  if (line.has("--key") && !line.has("--weights"))
+    throw UsageError("--key needs --weights=FILE, whose state_dict it picks");
+  if (line.has("--ignore-fingerprint") && !line.has("--resume"))
+    throw UsageError("--ignore-fingerprint needs --resume=FILE.pt, which it is about");
+  Order order{parse_seed("--seed", line.value("--seed").value_or("0")), batch_size};
   const int threads = line.has("--threads") ? parse_count("--threads", *line.value("--threads"), 1024) : 0;
   if (save)
     check_target("--save", *save, {".safetensors", ".pt"});
@@ -191,7 +209,7 @@ void train(const Program &program, const std::string &command, const CommandLine
 
   const std::vector<Tensor> inputs = read_inputs(function, line.values("--input"));
   Model model(program, {threads, nullptr});
-  Trainer trainer(model, function, inputs, batch_size, seed, line.has("--drop-last"));
+  Trainer trainer(model, function, inputs, batch_size, order.seed, line.has("--drop-last"));
   std::optional<Evaluator> evaluator;
   if (const auto name = line.value("--eval")) {
     const Function &evaluated = choose_batched(program, *name);
@@ -201,7 +219,8 @@ void train(const Program &program, const std::string &command, const CommandLine
     throw UsageError("--eval-input needs --eval=NAME, the function that takes it");
   }
 
-  const int64_t first = prepare(model, trainer, line, seed);
+  const int64_t first = prepare(model, trainer, line, order);
+  bool warned = false; // of a loss that is no number
   if (const auto resume = line.value("--resume"); resume && first >= epochs)
     print(*resume + ": " + std::to_string(first) + " epochs are done already\n");
   for (int64_t epoch = first; epoch < epochs; ++epoch) {
@@ -216,6 +235,9 @@ void train(const Program &program, const std::string &command, const CommandLine
         bar.update(samples, trainer.loader().samples(), mean);
       });
     }
+    if (const auto step = trainer.diverged_at(); step && !std::exchange(warned, true))
+      warn("the loss is not finite from step " + std::to_string(*step) + " of epoch " + std::to_string(epoch + 1) +
+           " on; training goes on, but weights that are no numbers stay so: try a smaller learning rate, and look at the data");
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     char numbers[96], rate[64];
     std::snprintf(numbers, sizeof numbers, ": loss %.6f, ", loss);
@@ -224,7 +246,7 @@ void train(const Program &program, const std::string &command, const CommandLine
     if (line.has("--summary-gradients"))
       print_gradients(model);
     if (checkpoint)
-      save_checkpoint(*checkpoint, model, TrainingProgress{epoch + 1, seed, trainer.loader().generator_state()});
+      save_checkpoint(*checkpoint, model, TrainingProgress{epoch + 1, order.seed, trainer.loader().generator_state(), order.batch_size});
   }
   if (save)
     save_weights(*save, model);

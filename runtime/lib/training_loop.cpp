@@ -2,6 +2,7 @@
 #include "training_loop.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 namespace kiln::runtime {
@@ -61,19 +62,39 @@ bool is_number(const std::vector<int64_t> &sizes) {
 //===----------------------------------------------------------------------===//
 
 Trainer::Trainer(Model &model, const Function &function, std::vector<Tensor> inputs, int64_t batch_size, uint64_t seed, bool drop_last)
-    : calls_(model, function), loader_(std::move(inputs), options_for(function, batch_size, /*shuffle=*/true, seed, drop_last)) {
+    : calls_(model, function), loader_(std::move(inputs), options_for(function, batch_size, /*shuffle=*/true, seed, drop_last)),
+      batch_size_(batch_size) {
   if (!is_number(first_output(model, function, loader_, function.inputs.size())))
     throw ValueError(std::string(function.name) + ": the first output must be the loss, one floating-point number\n  " +
                      function.declaration());
 }
 
+std::span<const Tensor> Trainer::call(std::span<const Tensor> batch) {
+  const int64_t rows = batch.front().sizes()[0];
+  try {
+    return calls_.call(batch);
+  } catch (const ValueError &error) {
+    if (rows == batch_size_ || loader_.samples() <= batch_size_)
+      throw;
+    // A size that only this mini-batch has: where a statistic needs more than one sample, say.
+    throw ValueError(std::string(error.what()) + "\n  this is the epoch's last mini-batch, of " + std::to_string(rows) +
+                     (rows == 1 ? " sample (" : " samples (") + std::to_string(loader_.samples()) + " in batches of " +
+                     std::to_string(batch_size_) + "): leave it out with --drop-last, or give another --batch-size");
+  }
+}
+
 double Trainer::run_epoch(const std::function<void(int64_t, double)> &step) {
   double sum = 0;
-  int64_t done = 0;
+  int64_t done = 0, steps = 0;
+  diverged_at_.reset();
   loader_.begin_epoch();
   for (auto batch = loader_.next(); !batch.empty(); batch = loader_.next()) {
     const int64_t rows = batch.front().sizes()[0];
-    sum += number_of(calls_.call(batch).front()) * static_cast<double>(rows);
+    const double loss = number_of(call(batch).front());
+    ++steps;
+    if (!std::isfinite(loss) && !diverged_at_)
+      diverged_at_ = steps;
+    sum += loss * static_cast<double>(rows);
     done += rows;
     step(done, sum / static_cast<double>(done));
   }

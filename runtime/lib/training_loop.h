@@ -41,10 +41,16 @@ public:
   /// One epoch; returns the mean of the loss over its samples. `step` hears after each batch how many samples are done, and the mean
   /// until then.
   double run_epoch(const std::function<void(int64_t done, double loss)> &step);
+  /// The first step of the last epoch, counted from 1, whose loss was infinite or no number.
+  std::optional<int64_t> diverged_at() const { return diverged_at_; }
 
 private:
+  std::span<const Tensor> call(std::span<const Tensor> batch);
+
   BatchCalls calls_;
   DataLoader loader_;
+  int64_t batch_size_;
+  std::optional<int64_t> diverged_at_;
 };
 
 /// Calls a function on a whole data set and judges what comes out.

@@ -207,6 +207,18 @@ void TrainingCases::addCrossEntropy(const std::string &name, const Input &scores
 }
 
 void TrainingCases::addLosses() {
+  // Lanes are classes where these are last, else rows; a tensor without dimensions is one row of one.
+  for (const char *element : {"f32", "f64", "f16", "bf16"})
+    for (auto [name, sizes, dim] : {std::tuple("columns", "batch, 37", 1),
+                                    {"even", "batch, 64", -1},
+                                    {"rows", "batch, 37", 0},
+                                    {"images", "batch, 6, 3, 7", 1},
+                                    {"vector", "11", 0},
+                                    {"scalar", "", 0}}) {
+      std::string x = type(sizes, element);
+      add(fmt::format("log_softmax_{}_{}", name, element), {{sizes, element}},
+          fmt::format("  %y = nn.log_softmax %x0 dim = {} : {}", dim, x), x, toleranceOf(element, 1e-6, 1e-14));
+    }
   addCrossEntropy("10", {"batch, 10"}, "batch", false, 0, -100);
   addCrossEntropy("10_f64", {"batch, 10", "f64"}, "batch", true, 0.1, 3);
   addCrossEntropy("37", {"batch, 37"}, "batch", true, 0, 0);
@@ -252,16 +264,22 @@ void TrainingCases::addNormalisation() {
                 isWeighted ? " weight %x4" : "", isWeighted ? ", " + c : ""),
             fmt::format("{0}, {1}, {1}", x, c), element[1] == '6' ? 1e-12 : 1e-5, "%y, %w, %b");
       }
-  // A weight beside a 16-bit input is of its type or f32; its gradient is of the weight's.
-  for (const char *parameter : {"f16", "f32"}) {
-    std::string x = type("batch, 11", "f16"), c = type("11", "f16"), w = type("11", parameter);
-    add(fmt::format("batch_norm_backward_f16_{}", parameter),
-        {{"batch, 11", "f16"}, {"batch, 11", "f16"}, {"11", "f16"}, {"11", "f16"}, {"11", parameter}},
-        fmt::format("  %y, %w, %b = nn.batch_norm_backward %x0, %x1, %x2, %x3 weight %x4 : ({0}, {0}, {1}, {1}, {2}) -> "
-                    "({0}, {2}, {2})",
-                    x, c, w),
-        fmt::format("{0}, {1}, {1}", x, w), 2e-3, "%y, %w, %b");
-  }
+  // Statistics and weight beside a 16-bit input are of its type or f32; gradients of parameters are of theirs.
+  for (const char *parameter : {"f16", "f32"})
+    for (const char *rest : {"", ", 3, 7"}) {
+      std::string sizes = std::string("batch, 11") + rest, x = type(sizes, "f16"), c = type("11", parameter);
+      add(fmt::format("batch_norm_backward_f16_{}{}", parameter, *rest ? "_images" : ""),
+          {{sizes, "f16"}, {sizes, "f16"}, {"11", parameter}, {"11", parameter}, {"11", parameter}},
+          fmt::format("  %y, %w, %b = nn.batch_norm_backward %x0, %x1, %x2, %x3 weight %x4 : ({0}, {0}, {1}, {1}, {1}) -> "
+                      "({0}, {1}, {1})",
+                      x, c),
+          fmt::format("{0}, {1}, {1}", x, c), 2e-3, "%y, %w, %b");
+      add(fmt::format("batch_norm_mixed_f16_{}{}", parameter, *rest ? "_images" : ""), {{sizes, "f16"}, {"11", parameter}},
+          fmt::format("  %y, %bm, %bs = nn.batch_norm %x0 bias %x1 training = true momentum = 1.000000e-01 eps = 1.000000e-05 : "
+                      "({0}, {1}) -> ({0}, {1}, {1})",
+                      x, c),
+          fmt::format("{0}, {1}, {1}", x, c), 2e-3, "%y, %bm, %bs");
+    }
 }
 
 void TrainingCases::addDropout() {

@@ -3,6 +3,7 @@
 // what is tested is what is recorded.
 #include <cmath>
 #include <functional>
+#include <limits>
 
 #include "expectations.h"
 #include "kiln/recording.h"
@@ -157,10 +158,28 @@ const std::vector<Case> &cases() {
          F::cross_entropy(m(x), target, F::CrossEntropyFuncOptions().reduction(kiln::kNone)).mean().backward();
          return Tensors{m->b->weight.grad()};
        }},
+      {"cross_entropy_probabilities",
+       [](Pair &m, Tensor x, Tensor) {
+         Tensor target = kiln::tensor({0.75, 0.25, 0.0, 1.0, 1.0, 0.0, 0.5, 0.5}, kiln::kFloat64).view({4, 2}).requires_grad_();
+         Tensor weight = kiln::tensor({0.5, 2.0}, kiln::kFloat64).requires_grad_();
+         const auto weighted = F::CrossEntropyFuncOptions().weight(weight);
+         F::cross_entropy(m(x), target, F::CrossEntropyFuncOptions(weighted).label_smoothing(0.1)).backward();
+         nn::CrossEntropyLoss(nn::CrossEntropyLossOptions().reduction(kiln::kSum))(m(x), target).backward();
+         F::cross_entropy(m(x), target, F::CrossEntropyFuncOptions(weighted).reduction(kiln::kNone)).mean().backward();
+         F::cross_entropy(m(x)[0], target[0]).backward();
+         F::cross_entropy(m(x).to(kiln::kFloat32), target).backward();
+         return Tensors{m->b->weight.grad(), target.grad(), weight.grad()};
+       }},
       {"leaf_made_here",
        [](Pair &m, Tensor, Tensor) {
          Tensor z = kiln::zeros({2, 2}, kiln::dtype(kiln::kFloat64).requires_grad(true));
          kiln::tanh(m->b(z)).sum().backward();
+         return Tensors{z.grad()};
+       }},
+      {"leaf_computed_with_alone",
+       [](Pair &m, Tensor x, Tensor) {
+         Tensor z = kiln::tensor({0.5, -2.0}, kiln::kFloat64).requires_grad_();
+         (m->b(x.slice(1, 0, 2)) * (z * 3 + 1)).sum().backward();
          return Tensors{z.grad()};
        }},
       {"zeros_in_place",
@@ -197,6 +216,31 @@ const std::vector<Case> &cases() {
          Tensor h = F::batch_norm(m->a(x), mean, var, F::BatchNormFuncOptions().training(true));
          (h * y * mean).sum().backward();
          return Tensors{m->a->weight.grad(), mean};
+       }},
+      {"clip_norms",
+       [](Pair &m, Tensor x, Tensor y) {
+         Tensors results;
+         const double inf = std::numeric_limits<double>::infinity();
+         for (const auto &[max_norm, norm_type] : {std::pair(0.5, 2.0), {0.5, 1.0}, {0.5, inf}, {0.5, 3.0}, {0.5, 0.5}, {1e3, 2.0}}) {
+           m->zero_grad();
+           F::mse_loss(m(x), y, kiln::kSum).backward();
+           results.push_back(nn::utils::clip_grad_norm_(m->parameters(), max_norm, norm_type));
+           results.push_back(m->a->weight.grad());
+         }
+         return results;
+       }},
+      {"clip_none",
+       [](Pair &m, Tensor x, Tensor) {
+         m->a(x).square().sum().backward();
+         Tensor norm = nn::utils::clip_grad_norm_(m->parameters(), 0.5);
+         EXPECT_FALSE(m->b->weight.grad().defined());
+         return Tensors{norm, m->a->weight.grad(), nn::utils::clip_grad_norm_(m->b->parameters(), 0.5).to(kiln::kFloat64)};
+       }},
+      {"clip_value",
+       [](Pair &m, Tensor x, Tensor y) {
+         F::mse_loss(m(x), y, kiln::kSum).backward();
+         nn::utils::clip_grad_value_(m->parameters(), 0.5);
+         return Tensors{m->a->weight.grad(), m->b->bias.grad()};
        }},
   };
   return all;
@@ -267,6 +311,27 @@ KILN_PROGRAM(adamw) {
   train(program, model, optimizer);
 }
 
+KILN_PROGRAM(clipped_later) {
+  Pair model;
+  optim::SGD optimizer(model->parameters(), 0.1);
+  program.function("of_a", {{"x", {"batch", 3}, kiln::kFloat64}}, [&](Tensor x) {
+    Tensor loss = model->a(x).square().sum();
+    loss.backward();
+    return loss;
+  });
+  program.function("of_both", {{"x", {"batch", 3}, kiln::kFloat64}}, [&](Tensor x) {
+    Tensor loss = model(x).square().sum();
+    loss.backward();
+    return loss;
+  });
+  program.function("apply", {{"x", {1}}}, [&](Tensor) {
+    Tensor norm = nn::utils::clip_grad_norm_(model->parameters(), 0.5);
+    optimizer.step();
+    optimizer.zero_grad();
+    return norm;
+  });
+}
+
 // Gradients that outlive calls: one function computes them, another one applies them.
 KILN_PROGRAM(accumulated) {
   Pair model;
@@ -315,6 +380,21 @@ TEST(Gradients, OptimizersStepAsPyTorchs) {
       interpret(function(recording), {numbers({4, 3}, step).concrete(), numbers({4, 2}, 0.5).concrete()}, state);
     expect_torch(name, {state.at("a.weight"), state.at("a.bias"), state.at("b.weight"), state.at("b.bias")});
   }
+}
+
+TEST(Gradients, AreClippedWhereTheyAreNotNone) {
+  const recording::Recording recording = recording::record_program("clipped_later");
+  semantics::check_program(recording.program);
+  EXPECT_TRUE(recording.diagnostics.empty()) << recording.diagnostics[0].message;
+  auto state = initial_state(recording);
+  std::vector<runtime::Tensor> results;
+  for (int step = 0; step < 3; ++step) {
+    interpret(function(recording, step < 2 ? "of_a" : "of_both"), {numbers({4, 3}, step).concrete()}, state);
+    results.push_back(interpret(function(recording, "apply"), {kiln::zeros({1}).concrete()}, state)[0]);
+  }
+  for (const char *parameter : {"a.weight", "a.bias", "b.weight", "b.bias"})
+    results.push_back(state.at(parameter));
+  expect_torch("clipped_later", results);
 }
 
 TEST(Gradients, OutliveTheCall) {

@@ -144,9 +144,26 @@ def cross_entropy(m, x, y):
     return [m.b.weight.grad]
 
 
+def cross_entropy_probabilities(m, x, y):
+    target = torch.tensor([[0.75, 0.25], [0.0, 1.0], [1.0, 0.0], [0.5, 0.5]], dtype=torch.float64, requires_grad=True)
+    weight = torch.tensor([0.5, 2.0], dtype=torch.float64, requires_grad=True)
+    F.cross_entropy(m(x), target, weight=weight, label_smoothing=0.1).backward()
+    F.cross_entropy(m(x), target, reduction="sum").backward()
+    F.cross_entropy(m(x), target, weight=weight, reduction="none").mean().backward()
+    F.cross_entropy(m(x)[0], target[0]).backward()
+    F.cross_entropy(m(x).float(), target).backward()  # types are promoted
+    return [m.b.weight.grad, target.grad, weight.grad]
+
+
 def leaf_made_here(m, x, y):
     z = torch.zeros(2, 2, dtype=torch.float64, requires_grad=True)
     torch.tanh(m.b(z)).sum().backward()
+    return [z.grad]
+
+
+def leaf_computed_with_alone(m, x, y):
+    z = torch.tensor([0.5, -2.0], dtype=torch.float64).requires_grad_()
+    (m.b(x[:, :2]) * (z * 3 + 1)).sum().backward()
     return [z.grad]
 
 
@@ -195,9 +212,33 @@ def optimizer_between(m, x, y):
     return [m.a.weight.grad]
 
 
+def clip_norms(m, x, y):
+    results = []
+    for max_norm, norm_type in [(0.5, 2.0), (0.5, 1.0), (0.5, math.inf), (0.5, 3.0), (0.5, 0.5), (1e3, 2.0)]:
+        m.zero_grad()
+        F.mse_loss(m(x), y, reduction="sum").backward()
+        results += [nn.utils.clip_grad_norm_(m.parameters(), max_norm, norm_type), m.a.weight.grad.clone()]
+    return results
+
+
+def clip_none(m, x, y):
+    m.a(x).square().sum().backward()  # nothing of b
+    norm = nn.utils.clip_grad_norm_(m.parameters(), 0.5)
+    assert m.b.weight.grad is None
+    return [norm, m.a.weight.grad, nn.utils.clip_grad_norm_(m.b.parameters(), 0.5).double()]
+
+
+def clip_value(m, x, y):
+    F.mse_loss(m(x), y, reduction="sum").backward()
+    nn.utils.clip_grad_value_(m.parameters(), 0.5)
+    return [m.a.weight.grad, m.b.bias.grad]
+
+
 GRADIENTS = [parameters, inputs, accumulate, retain_graph, detach, no_grad, frozen_for_a_while, update_in_between, in_place,
-             views_of_a_leaf, grad_function, grad_outputs, retain_grad, where_and_compare, cross_entropy, leaf_made_here,
-             zeros_in_place, gradient_edited, detached_leaf, one_input_only, batch_statistics, optimizer_between]
+             views_of_a_leaf, grad_function, grad_outputs, retain_grad, where_and_compare, cross_entropy,
+             cross_entropy_probabilities, leaf_made_here, leaf_computed_with_alone, zeros_in_place, gradient_edited,
+             detached_leaf, one_input_only, batch_statistics, optimizer_between,
+             clip_norms, clip_none, clip_value]
 
 #===------------------------------------------------------------------------===#
 # Optimizers
@@ -223,6 +264,20 @@ def optimized(make):
         F.mse_loss(m(numbers(4, 3, seed=step)), numbers(4, 2, seed=0.5)).backward()
         optimizer.step()
     return [p.detach() for p in m.parameters()]
+
+
+def clipped_later():
+    """Gradients of a, then of both, clipped and applied by other code than computed them."""
+    m = Pair()
+    optimizer = torch.optim.SGD(m.parameters(), lr=0.1)
+    norms = []
+    for step in range(3):
+        x = numbers(4, 3, seed=step)
+        (m.a(x) if step < 2 else m(x)).square().sum().backward()
+        norms.append(nn.utils.clip_grad_norm_(m.parameters(), 0.5))
+        optimizer.step()
+        optimizer.zero_grad()
+    return [*norms, *(p.detach() for p in m.parameters())]
 
 
 def accumulated():
@@ -294,6 +349,11 @@ def error_texts():
     add("two_groups", lambda: torch.optim.Adam([{"params": [w]}, {"params": [w]}]))
     add("target_range", lambda: F.cross_entropy(torch.zeros(2, 3), torch.tensor([0, 11])))
     add("target_type", lambda: F.cross_entropy(torch.zeros(2, 3), torch.zeros(2)))
+    add("target_probabilities_type", lambda: F.cross_entropy(torch.zeros(2, 3), torch.zeros(2, 3, dtype=torch.int64)))
+    add("target_probabilities_ignored", lambda: F.cross_entropy(torch.zeros(2, 3), torch.zeros(2, 3), ignore_index=1))
+    add("target_probabilities_weight", lambda: F.cross_entropy(torch.zeros(2, 3), torch.zeros(2, 3), weight=torch.ones(2)))
+    add("target_probabilities_smoothing", lambda: F.cross_entropy(torch.zeros(2, 3), torch.zeros(2, 3), label_smoothing=2.0))
+    add("target_probabilities_scalar", lambda: F.cross_entropy(torch.zeros(()), torch.zeros(())))
     add("target_batch", lambda: F.cross_entropy(torch.zeros(2, 3), torch.tensor([0, 1, 2])))
     return texts
 
@@ -306,6 +366,8 @@ def main():
     for name, make in OPTIMIZERS.items():
         for i, value in enumerate(optimized(make)):
             tensors[f"{name}.{i}"] = value.clone()
+    for i, value in enumerate(clipped_later()):
+        tensors[f"clipped_later.{i}"] = value.clone()
     for i, value in enumerate(accumulated()):
         tensors[f"accumulated.{i}"] = value.clone()
     save_file(tensors, DATA / "training.safetensors")

@@ -320,6 +320,47 @@ TEST(Module, PrintsRepeatedModulesOnce) {
   EXPECT_EQ(model.text() + "\n", read_file("ResidualNetwork.print.txt"));
 }
 
+// libtorch's pretty_print: what it prints stands for the module, its children follow.
+struct GainImpl : nn::Module {
+  explicit GainImpl(std::string text, bool has_child = false) : text(std::move(text)) {
+    if (has_child)
+      register_module("fc", nn::Linear(2, 1));
+  }
+  void pretty_print(std::ostream &stream) const override { stream << text; }
+  std::string text;
+};
+KILN_MODULE(Gain);
+
+struct LoudImpl : nn::ReLUImpl {
+  void pretty_print(std::ostream &stream) const override {
+    nn::ReLUImpl::pretty_print(stream);
+    stream << "!";
+  }
+};
+KILN_MODULE(Loud);
+
+TEST(Module, PrintsWhatPrettyPrintSays) {
+  nn::Sequential model(Gain("my::Gain(gain=2)"), Gain("a gain of 2"), Gain("Gain(2)", true), Gain("two lines\nof text"), Loud());
+  const std::string expected = "Sequential(\n"
+                               "  (0): my::Gain(gain=2)\n"
+                               "  (1): a gain of 2\n"
+                               "  (2): Gain(\n"
+                               "    2\n"
+                               "    (fc): Linear(in_features=2, out_features=1, bias=True)\n"
+                               "  )\n"
+                               "  (3): two lines\n"
+                               "  of text\n"
+                               "  (4): Loud()!\n"
+                               ")";
+  EXPECT_EQ(model->text(), expected);
+  std::ostringstream stream;
+  stream << *model;
+  EXPECT_EQ(stream.str(), expected);
+  stream.str("");
+  stream << *Gain("Gain(2)", true);
+  EXPECT_EQ(stream.str(), "Gain(\n  2\n  (fc): Linear(in_features=2, out_features=1, bias=True)\n)") << "as the root too";
+}
+
 TEST(Module, ModulesOnTheStackSayWhatToDo) {
   NetImpl net;
   EXPECT_EQ(net.modules(false).size(), 8u);

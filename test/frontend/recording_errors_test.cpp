@@ -393,7 +393,7 @@ TEST(RecordingErrors, Declarations) {
                                        "give a size that is known only at run time a name, such as \"batch\"");
   expect_message("undefined_output",
                  "Expected a proper Tensor but got None (or an undefined Tensor in C++) for argument #0 'self' of a "
-                 "returned output\na parameter registered without a tensor is undefined: ask defined() first");
+                 "returned output\na parameter registered without a tensor is undefined, and .grad before backward(): ask defined() first");
 }
 
 } // namespace

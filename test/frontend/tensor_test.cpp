@@ -233,7 +233,7 @@ TEST(Tensor, UndefinedTensorsSayWhatToDo) {
   EXPECT_FALSE(none.defined());
   EXPECT_EQ(message_of([&] { none.relu(); }), "Expected a proper Tensor but got None (or an undefined Tensor in C++) for "
                                               "argument #0 'self' of relu\na parameter registered "
-                                              "without a tensor is undefined: ask defined() first");
+                                              "without a tensor is undefined, and .grad before backward(): ask defined() first");
   EXPECT_EQ(message_of([&] { none.sizes(); }), "sizes of an undefined Tensor (None)\nask defined() first");
 }
 

@@ -256,15 +256,38 @@ TEST(TrainingErrors, OptimizersBelongToThePrograms) {
             "KILN_PROGRAM block, and let the host program change it between calls");
 }
 
+TEST(TrainingErrors, Clipping) {
+  nn::Linear model(3, 2);
+  EXPECT_EQ(message_of([&] { nn::utils::clip_grad_norm_(model->parameters(), 1.0, 2.0, /*error_if_nonfinite=*/true); }),
+            "clip_grad_norm_ with error_if_nonfinite = true is not supported: whether the norm is finite is known only when a "
+            "compiled function runs\nleave it out, return the norm from the function, and look at it in the host program");
+  EXPECT_EQ(message_of([&] { nn::utils::clip_grad_norm_(model->weight, 1.0, 0.0); }),
+            "clip_grad_norm_ with norm_type = 0.0 is not supported\nuse a positive norm, such as 1, 2 or infinity");
+  EXPECT_EQ(nn::utils::clip_grad_norm_(model->parameters(), 1.0).item<float>(), 0) << "all are None";
+  model->weight.mutable_grad() = kiln::full({2, 3}, 2.0);
+  EXPECT_FLOAT_EQ(nn::utils::clip_grad_norm_(model->weight, 1.0, 1.0).item<float>(), 12) << "outside of a recording too";
+  EXPECT_FLOAT_EQ(model->weight.grad()[0][0].item<float>(), 2 / 12.000001f);
+  nn::utils::clip_grad_value_(model->weight, 0.125);
+  EXPECT_EQ(model->weight.grad()[1][2].item<float>(), 0.125f);
+}
+
 TEST(TrainingErrors, Losses) {
   const Tensor scores = kiln::zeros({2, 3});
-  auto cross_entropy = [&](const Tensor &target) {
-    const std::string message = message_of([&] { F::cross_entropy(scores, target); });
+  auto cross_entropy = [&](const Tensor &target, const F::CrossEntropyFuncOptions &options = {}) {
+    const std::string message = message_of([&] { F::cross_entropy(target.dim() == 0 ? target : scores, target, options); });
     return message.substr(0, message.find('\n'));
   };
   EXPECT_EQ(cross_entropy(kiln::tensor({0, 11})), torch_text("target_range"));
   EXPECT_EQ(cross_entropy(kiln::zeros({2})), torch_text("target_type"));
   EXPECT_EQ(cross_entropy(kiln::tensor({0, 1, 2})), torch_text("target_batch"));
+  const Tensor probabilities = kiln::zeros({2, 3});
+  EXPECT_EQ(cross_entropy(probabilities.to(kiln::kInt64)), torch_text("target_probabilities_type"));
+  EXPECT_EQ(cross_entropy(probabilities, F::CrossEntropyFuncOptions().ignore_index(1)), torch_text("target_probabilities_ignored"));
+  EXPECT_EQ(cross_entropy(probabilities, F::CrossEntropyFuncOptions().weight(kiln::ones({2}))),
+            torch_text("target_probabilities_weight"));
+  EXPECT_EQ(cross_entropy(probabilities, F::CrossEntropyFuncOptions().label_smoothing(2)),
+            torch_text("target_probabilities_smoothing"));
+  EXPECT_EQ(cross_entropy(kiln::zeros({})), torch_text("target_probabilities_scalar"));
 }
 
 } // namespace

@@ -350,6 +350,7 @@ TEST(Training, Warnings) {
           "parameters that require a gradient",
           "optimizer (Adam) holds parameters that get no gradient, so it never updates them: '2.weight' and '2.bias'; no loss "
           "that backward() is called on depends on them",
+          "optimizer Adam never steps: no function of the program calls its step(), so its parameters stay as they are",
           "parameters that require a gradient are held by no optimizer, so training does not change them: '3.weight' and "
           "'3.bias'; give them to one, or freeze them with requires_grad_(false)"}));
 }

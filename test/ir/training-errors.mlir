@@ -206,6 +206,22 @@ func.func @cross_entropy_backward_c2(%x: tensor<2x3xf32>, %t: tensor<2xi64>, %w:
 
 // -----
 
+func.func @log_softmax_c1(%x: tensor<2x3xf32>) {
+  // expected-error @+1 {{'nn.log_softmax' op log_softmax_c1: Dimension out of range (expected to be in range of [-2, 1], but got 2)}}
+  %0 = nn.log_softmax %x dim = 2 : tensor<2x3xf32>
+  return
+}
+
+// -----
+
+func.func @log_softmax_c2(%x: tensor<2x3xf32>) {
+  // expected-error @+1 {{'nn.log_softmax' op log_softmax_c2: expected type 'tensor<2x3xf32>', found 'tensor<2xf32>'}}
+  %0 = "nn.log_softmax"(%x) <{dim = 1 : i64}> : (tensor<2x3xf32>) -> tensor<2xf32>
+  return
+}
+
+// -----
+
 func.func @embedding_backward_c1(%x: tensor<2x3xf32>, %t: tensor<2xi64>) {
   // expected-error @+1 {{'nn.embedding_backward' op embedding_backward_c1: Padding_idx must be within num_embeddings}}
   %0 = nn.embedding_backward %x, %t num_embeddings = <4> padding_idx = 4 : (tensor<2x3xf32>, tensor<2xi64>) -> tensor<4x3xf32>
@@ -225,6 +241,15 @@ func.func @embedding_backward_c2(%x: tensor<2x3xf32>, %t: tensor<2xi64>) {
 func.func @batch_norm_backward_c1(%x: tensor<2x3xf32>, %c: tensor<3xf32>, %w: tensor<2xf32>) {
   // expected-error @+1 {{'nn.batch_norm_backward' op batch_norm_backward_c1: nn.batch_norm_backward needs batch_mean of type float32[3], but got float32[2]}}
   %0:3 = nn.batch_norm_backward %x, %x, %w, %c : (tensor<2x3xf32>, tensor<2x3xf32>, tensor<2xf32>, tensor<3xf32>) -> (tensor<2x3xf32>, tensor<3xf32>, tensor<3xf32>)
+  return
+}
+
+// -----
+
+// Statistics and weight are of one type.
+func.func @batch_norm_backward_c1(%x: tensor<2x3xf16>, %c: tensor<3xf16>, %w: tensor<3xf32>) {
+  // expected-error @+1 {{'nn.batch_norm_backward' op batch_norm_backward_c1: nn.batch_norm_backward needs weight of type float16[3], but got float32[3]}}
+  %0:3 = nn.batch_norm_backward %x, %x, %c, %c weight %w : (tensor<2x3xf16>, tensor<2x3xf16>, tensor<3xf16>, tensor<3xf16>, tensor<3xf32>) -> (tensor<2x3xf16>, tensor<3xf32>, tensor<3xf32>)
   return
 }
 

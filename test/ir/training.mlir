@@ -93,12 +93,24 @@ func.func @gradients(%x: tensor<?x3xf32, #nn.shape<batch, 3>>, %t: tensor<?xi64,
   %5:3 = nn.batch_norm_backward %x, %x, %c, %c
       : (tensor<?x3xf32, #nn.shape<batch, 3>>, tensor<?x3xf32, #nn.shape<batch, 3>>, tensor<3xf32>, tensor<3xf32>)
       -> (tensor<?x3xf32, #nn.shape<batch, 3>>, tensor<3xf32>, tensor<3xf32>)
+  // CHECK: nn.log_softmax %arg0 dim = 1 : tensor<?x3xf32, #nn.shape<batch, 3>>
+  %8 = nn.log_softmax %x dim = 1 : tensor<?x3xf32, #nn.shape<batch, 3>>
   // CHECK: nn.backward %[[LOSS]] to %arg0 : (tensor<f32>, tensor<?x3xf32, #nn.shape<batch, 3>>) -> tensor<?x3xf32, #nn.shape<batch, 3>>
   %6 = nn.backward %0 to %x : (tensor<f32>, tensor<?x3xf32, #nn.shape<batch, 3>>) -> tensor<?x3xf32, #nn.shape<batch, 3>>
   // CHECK: %{{.*}}:2 = nn.backward %arg0 gradient %arg0 to %arg0, %arg2 :
   %7:2 = nn.backward %x gradient %x to %x, %c
       : (tensor<?x3xf32, #nn.shape<batch, 3>>, tensor<?x3xf32, #nn.shape<batch, 3>>, tensor<?x3xf32, #nn.shape<batch, 3>>, tensor<3xf32>)
       -> (tensor<?x3xf32, #nn.shape<batch, 3>>, tensor<3xf32>)
+  return
+}
+
+// What is kept for the gradient has the parameters' type, and so have their gradients.
+// CHECK-LABEL: @mixed
+func.func @mixed(%x: tensor<4x3xf16>, %c: tensor<3xf32>) {
+  // CHECK: nn.batch_norm %arg0 bias %arg1 training = true momentum = 1.000000e-01 eps = 1.000000e-05 : (tensor<4x3xf16>, tensor<3xf32>) -> (tensor<4x3xf16>, tensor<3xf32>, tensor<3xf32>)
+  %0:3 = nn.batch_norm %x bias %c training = true momentum = 0.1 eps = 1.000000e-05 : (tensor<4x3xf16>, tensor<3xf32>) -> (tensor<4x3xf16>, tensor<3xf32>, tensor<3xf32>)
+  // CHECK: nn.batch_norm_backward %arg0, %arg0, %{{.*}}, %{{.*}} : (tensor<4x3xf16>, tensor<4x3xf16>, tensor<3xf32>, tensor<3xf32>) -> (tensor<4x3xf16>, tensor<3xf32>, tensor<3xf32>)
+  %1:3 = nn.batch_norm_backward %x, %x, %0#1, %0#2 : (tensor<4x3xf16>, tensor<4x3xf16>, tensor<3xf32>, tensor<3xf32>) -> (tensor<4x3xf16>, tensor<3xf32>, tensor<3xf32>)
   return
 }
 

@@ -67,6 +67,17 @@ def cross_entropy(sizes, target, options="", classes=None, **torch_options):
                 lambda a, t, w=None: F.cross_entropy(a, t, w, **torch_options))
 
 
+def probabilities(sizes, options="", classes=None, smoothing=0.0, reduction="mean"):
+    """A target of probabilities, which has a gradient, as the weight has."""
+    inputs = {"a": sizes, "t": f"{sizes} positive"}
+    if classes:
+        inputs["w"] = f"{classes} positive"
+        options = f".weight(w){options}"
+    output = "" if reduction != "none" or "," not in sizes else ",".join(sizes.split(",")[:1] + sizes.split(",")[2:])
+    return Case(inputs, output, f"F::cross_entropy(a, t, F::CrossEntropyFuncOptions(){options})",
+                lambda a, t, w=None: F.cross_entropy(a, t, w, label_smoothing=smoothing, reduction=reduction))
+
+
 def cut_leaves(a):
     y = a * a
     leaf, other = y.detach().requires_grad_(), y.detach()
@@ -173,6 +184,17 @@ def cases():
         "cross_entropy, weights": cross_entropy("n,7", "n <7", classes=7),
         "cross_entropy, all options": cross_entropy("n,4,3", "n,3 <4", ".ignore_index(2).label_smoothing(0.1)", classes=4,
                                                     ignore_index=2, label_smoothing=0.1),
+        "cross_entropy, probabilities": probabilities("n,7"),
+        "cross_entropy, probabilities of one sample": probabilities("7"),
+        "cross_entropy, probabilities of images": probabilities("n,7,3,2"),
+        "cross_entropy, probabilities, sum": probabilities("n,7", ".reduction(kiln::kSum)", reduction="sum"),
+        "cross_entropy, probabilities, none": probabilities("n,7,3", ".reduction(kiln::kNone)", reduction="none"),
+        "cross_entropy, probabilities, weights": probabilities("n,7", classes=7),
+        "cross_entropy, probabilities, smoothing": probabilities("n,7", ".label_smoothing(0.2)", smoothing=0.2),
+        "cross_entropy, probabilities, all options": probabilities("n,4,3", ".label_smoothing(0.1).reduction(kiln::kNone)", classes=4,
+                                                                   smoothing=0.1, reduction="none"),
+        "cross_entropy, probabilities over n": dataclasses.replace(probabilities("5,n", ".label_smoothing(0.1)", smoothing=0.1),
+                                                                   sizes=(2, 5, 33)),
     }
     for name, dsl, function, kind in (("add", "a + b", torch.add, ""), ("sub", "a - b", torch.sub, ""),
                                       ("mul", "a * b", torch.mul, ""), ("div", "a / b", torch.div, "positive"),

@@ -212,6 +212,15 @@ Case embedding(Random &random) {
   return {"nn.embedding", {random.integers(random.shape(), 0, rows - 1), random.values({rows, random.integer(1, 3)})}, {}, {1}};
 }
 
+Case logSoftmax(Random &random) {
+  Shape shape = random.shape();
+  const auto rank = static_cast<int64_t>(shape.size());
+  return {"nn.log_softmax",
+          {random.values(shape)},
+          {{"dim", random.integer(-std::max<int64_t>(rank, 1), std::max<int64_t>(rank, 1) - 1)}},
+          {0}};
+}
+
 Case crossEntropy(Random &random) {
   const int64_t classes = random.integer(1, 4), rank = random.integer(1, 4);
   Shape input = rank == 1 ? Shape{classes} : Shape{random.integer(1, 4), classes};
@@ -271,6 +280,7 @@ const std::vector<Family> &families() {
                                           {"matmul", matmul},
                                           {"embedding", embedding},
                                           {"batch_norm", batchNorm},
+                                          {"log_softmax", logSoftmax},
                                           {"cross_entropy", crossEntropy},
                                           {"channel_affine", channelAffine}};
   return all;

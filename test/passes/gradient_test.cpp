@@ -6,6 +6,8 @@
 
 #include <cmath>
 #include <limits>
+#include <set>
+#include <string>
 
 using namespace kiln;
 using namespace kiln::passes::testing;
@@ -33,6 +35,14 @@ TEST_P(GradientRule, AgreesWithCentralDifferences) {
 
 INSTANTIATE_TEST_SUITE_P(All, GradientRule, testing::ValuesIn(families()),
                          [](const testing::TestParamInfo<Family> &info) { return info.param.name; });
+
+TEST(GradientRules, AreThereForEveryDifferentiableOperation) {
+  std::set<std::string> checked = {"nn.pack_panels", "nn.packed_linear"}; // made by passes after differentiation
+  for (const Family &family : families())
+    checked.insert(std::string("nn.") + family.name);
+  for (const semantics::Operation *operation : semantics::all_operations())
+    EXPECT_TRUE(!operation->differentiable || checked.contains(operation->name)) << operation->name;
+}
 
 //===----------------------------------------------------------------------===//
 // PyTorch's choices (numbers recorded from PyTorch 2.15)

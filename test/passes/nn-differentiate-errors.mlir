@@ -42,3 +42,15 @@ func.func @running_statistics(%x: tensor<4x3xf32>, %m: tensor<3xf32>, %v: tensor
   %g = nn.backward %l to %m : (tensor<f32>, tensor<3xf32>) -> tensor<3xf32>
   return %g : tensor<3xf32>
 }
+
+// -----
+
+// A number that a rule needs and the element type can't hold ends the pass, not the process.
+func.func @number_too_large(%x: tensor<4x3xf32>, %m: tensor<3xf32>, %v: tensor<3xf32>) -> tensor<4x3xf32> {
+  // expected-error @+1 {{value cannot be converted to type float without overflow}}
+  %y = nn.batch_norm %x running_mean %m running_var %v training = false momentum = 1.000000e-01 eps = 1.000000e+39
+    : (tensor<4x3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<4x3xf32>
+  %l = nn.sum %y dims = [] keepdim = false : (tensor<4x3xf32>) -> tensor<f32>
+  %g = nn.backward %l to %x : (tensor<f32>, tensor<4x3xf32>) -> tensor<4x3xf32>
+  return %g : tensor<4x3xf32>
+}

@@ -50,6 +50,25 @@ module attributes {nn.program = "transposed"} {
 
 // -----
 
+// Rows that one softmax each is taken over are independent.
+
+!x = tensor<?x10xf32, #nn.shape<batch, 10>>
+!i = tensor<?x6x5xf32, #nn.shape<batch, 6, 5>>
+module attributes {nn.program = "softmax"} {
+  // CHECK-LABEL: schedule.func @softmax
+  // CHECK:         schedule.launch @f32_log_softmax_nx10({{.*}}) into({{.*}}) sizes [#nn.dim<batch>] grid [#nn.dim<batch>]
+  // CHECK:         schedule.launch @f32_log_softmax_nx6x5({{.*}}) into({{.*}}) sizes [#nn.dim<batch>] grid [#nn.dim<5 * batch>]
+  // CHECK:         schedule.launch @f32_log_softmax({{.*}}) into({{.*}}) sizes [] grid [#nn.dim<1>]
+  func.func @softmax(%x: !x, %i: !i, %s: tensor<f32>) -> (!x, !i, tensor<f32>) attributes {nn.entry} {
+    %0 = nn.log_softmax %x dim = -1 : !x
+    %1 = nn.log_softmax %i dim = 1 : !i
+    %2 = nn.log_softmax %s dim = 0 : tensor<f32>
+    return %0, %1, %2 : !x, !i, tensor<f32>
+  }
+}
+
+// -----
+
 // A loss that is a sum takes two kernels: rows, which can be split, and their sum.
 
 !x = tensor<?x10xf32, #nn.shape<batch, 10>>

@@ -1,4 +1,5 @@
 // Checkpoints: going on with the same bits, PyTorch's, those of another architecture; and files of weights.
+#include <algorithm>
 #include <cstdlib>
 
 #include "training_run.h"
@@ -125,7 +126,81 @@ TEST(Checkpoint, WhatIsMissing) {
   EXPECT_EQ(error(type, [](Dict &c) { c.set("kiln", 1); }), "'kiln' of the checkpoint is of type int, expected a dict");
   EXPECT_EQ(error(type, [](Dict &c) { c.find("kiln")->get_if<Dict>()->set("generator", Value::List{1}); }),
             "'generator' of the checkpoint is [1], expected [seed, offset]");
+  // Half of Kiln's part is no part.
+  auto own = [](Dict &c) { return c.find("kiln")->get_if<Dict>(); };
+  auto without = [&](const std::string &missing) {
+    return [&, missing](Dict &c) {
+      Dict rest;
+      for (const auto &[key, value] : *own(c))
+        if (std::get<std::string>(key) != missing)
+          rest.set(key, value);
+      c.set("kiln", std::move(rest));
+    };
+  };
+  const std::string advice = "\n  --ignore-fingerprint (ignore_fingerprint = true) takes the rest, and leaves the model's own where something is missing";
+  for (const char *missing : {"fingerprint", "generator", "buffers"})
+    EXPECT_EQ(error(key, without(missing)), "'" + std::string(missing) + "'\n  'kiln' of the checkpoint has no such entry" + advice);
+  EXPECT_EQ(error(key, [&](Dict &c) { own(c)->set("buffers", Dict()); }),
+            "'calls'\n  'buffers' of the checkpoint has no such entry" + advice);
+  EXPECT_EQ(error(key, [&](Dict &c) { own(c)->find("buffers")->get_if<Dict>()->set("old", Tensor({1}, DType::Float32)); }),
+            "'old'\n  'buffers' of the checkpoint has it, but the program has no such buffer that is not persistent" + advice);
+  EXPECT_EQ(error(key, [&](Dict &c) { own(c)->set("gradients", Dict{{"old", Tensor({1}, DType::Float32)}}); }),
+            "'old'\n  'gradients' of the checkpoint has it, but the program has no such parameter with a gradient" + advice);
   EXPECT_EQ(text_of<TypeError>([&] { run.model.load_checkpoint(Value::List()); }), "a checkpoint is a dict, found list");
+}
+
+TEST(Checkpoint, OfOtherOptions) {
+  TemporaryFolder folder;
+  Classifier run(OptimizerKind::Adam);
+  run.epoch();
+  const std::string path = folder.path("c.pt");
+  save_checkpoint(path, run.model);
+  TrainingProgram other(OptimizerKind::Adam);
+  kiln_option *decay = std::ranges::find_if(other.options[1], [](const kiln_option &o) { return std::string(o.name) == "weight_decay"; });
+  decay->number = 0.25;
+  const std::string differences = "\n  parameter group 1: weight_decay is 0.1, expected 0.25\n  optimizer: optimizer (Adam)";
+  const std::string expected_error =
+      "the checkpoint is of optimizers with other options than program 'classifier' was compiled with" + differences +
+      "\n  options but lr are constants of a compiled program: build it with those of the checkpoint, or go on with the compiled ones by "
+      "--ignore-fingerprint (ignore_fingerprint = true)\n  checkpoint: " + path;
+  Model model(other.program());
+  EXPECT_EQ(text_of<ValueError>([&] { load_checkpoint(path, model); }), expected_error);
+  load_checkpoint(path, model, /*ignore_fingerprint=*/true);
+  for (std::size_t i = 0; i < model.program().states().size(); ++i)
+    EXPECT_TRUE(equal_bits(model.state(i), run.model.state(i))) << model.program().states()[i].path;
+  const Value state = model.optimizer_state_dict();
+  const Value &group = (*state.get_if<Dict>()->find("param_groups")->items())[1];
+  EXPECT_EQ(group.get_if<Dict>()->find("weight_decay")->number(), 0.25) << "the compiled one counts";
+  // What an optimizer keeps follows from its options, and the fingerprint from that.
+  other.descriptor.fingerprint = "bb112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+  Model same(other.program());
+  EXPECT_EQ(text_of<ValueError>([&] { load_checkpoint(path, same); }), expected_error);
+  decay->number = 0.1;
+  Model fitting(other.program());
+  EXPECT_EQ(text_of<StateDictError>([&] { load_checkpoint(path, fitting); }),
+            "the checkpoint is of another architecture than program 'classifier'\n"
+            "  fingerprint found:    aa112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n"
+            "  fingerprint expected: bb112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n"
+            "  names and shapes are the same: --ignore-fingerprint (ignore_fingerprint = true) takes it\n  checkpoint: " + path);
+}
+
+TEST(Checkpoint, WithoutKilnsPartLeavesWhatPyTorchDoesNotSave) {
+  Classifier run(OptimizerKind::Adam);
+  run.model.manual_seed(9);
+  run.epoch();
+  run.model.call("accumulate", {run.view(run.x), run.view(run.y)});
+  Value checkpoint = run.model.checkpoint();
+  run.epoch();
+  std::vector<Tensor> before;
+  for (std::size_t i = 0; i < run.model.program().states().size(); ++i)
+    before.push_back(run.model.state(i).clone());
+  Dict torchs{{"model", *checkpoint.get_if<Dict>()->find("model")}, {"optimizer", *checkpoint.get_if<Dict>()->find("optimizer")}};
+  run.model.load_checkpoint(Value(std::move(torchs)));
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    const State &state = run.model.program().states()[i];
+    const bool stays = state.kind == StateKind::Gradient || state.kind == StateKind::Generator || state.kind == StateKind::Buffer;
+    EXPECT_TRUE(!stays || equal_bits(run.model.state(i), before[i])) << state.path;
+  }
 }
 
 TEST(Checkpoint, OfSeveralOptimizers) {

@@ -155,6 +155,7 @@ TEST_F(RunCommand, Help) {
             "  --output=[NAME=]FILE          write an output to a .npy or .safetensors file; without NAME the only\n"
             "                                output, or all of them into one .safetensors file\n"
             "  --weights=FILE                load a state_dict (.safetensors or .pt) first\n"
+            "  --key=KEY                     where in the .pt of --weights the state_dict is: model in a checkpoint\n"
             "  --threads=N                   threads to run on; all processors unless given\n"
             "  --repeat=N                    call N times and print the median time of a call\n"
             "  --help                        print this text\n"
@@ -170,6 +171,7 @@ TEST_F(RunCommand, WrongCommandLines) {
   EXPECT_EQ(usage_error({"affine", "--wieghts=f"}), "error: unknown option '--wieghts'; did you mean '--weights'?");
   EXPECT_EQ(usage_error({"affine", "--verbose"}), "error: unknown option '--verbose'");
   EXPECT_EQ(usage_error({"affine", "--weights"}), "error: --weights needs a value: --weights=FILE");
+  EXPECT_EQ(usage_error({"affine", "--key=model"}), "error: --key needs --weights=FILE, whose state_dict it picks");
   EXPECT_EQ(usage_error({"affine"}), "error: input 'x' is missing: give --input=x=FILE\n"
                                      "  affine(x: float32 [batch, 2]) -> (output: float32 [batch, 3])");
   EXPECT_EQ(usage_error({"affine", "--input=x.npy"}), "error: --input=x.npy: expected NAME=FILE; the inputs of affine are: x");

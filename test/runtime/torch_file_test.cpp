@@ -50,6 +50,15 @@ TEST(TorchFileTest, ReadsRealModelsInTheirOrder) {
   EXPECT_EQ(model.module_version("net.1"), 2);
 }
 
+TEST(TorchFileTest, LoadGoesByTheContent) {
+  EXPECT_EQ(file_error("\x93NUMPY\x01", [](const std::string &path) { load(path); }),
+            "FILE: this is a NumPy array (.npy): one tensor without a name; expected a state_dict, a .pt or .safetensors file");
+  EXPECT_EQ(load(torch_path("nested"), "model").keys(), load_torch(torch_path("nested"), "model").keys());
+  const std::string safetensors = data_path("DeepMLP.safetensors");
+  EXPECT_EQ(message_of<FileError>([&] { load(safetensors, "model"); }),
+            safetensors + ": 'model': only a .pt file holds a state_dict under a key; this is none");
+}
+
 TEST(TorchFileTest, ReadsViewsAndSharedStorages) {
   const StateDict read = load_torch(torch_path("views"));
   const Tensor base = read.at("base");

@@ -1,8 +1,10 @@
 // The command line that trains: PyTorch's losses and accuracies, resuming, files, every error with its text and exit code.
 #include "kiln/runtime/train_command.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 
 #include <pty.h>
 #include <unistd.h>
@@ -112,8 +114,83 @@ TEST_F(TrainCommand, ResumedTrainingGivesTheSameBits) {
   EXPECT_EQ(lines(rest.out), expected_lines);
   EXPECT_EQ(load_torch(checkpoint, "model").keys(), (std::vector<std::string>{"head.weight", "head.bias"}));
   EXPECT_EQ(run(with({"--epochs=4", "--resume=" + checkpoint, save()})).out, checkpoint + ": 4 epochs are done already\n");
-  EXPECT_EQ(usage_error(with({"--epochs=4", "--seed=1", "--resume=" + checkpoint, save()})),
-            "error: --seed=1: the training that --resume goes on with began with --seed=3");
+}
+
+TEST_F(TrainCommand, ResumingWithAnotherOrderIsSaid) {
+  const std::string checkpoint = folder.path("c.pt");
+  EXPECT_EQ(run(with({"--epochs=1", "--checkpoint=" + checkpoint})).code, 0);
+  auto resumed = [&](std::vector<std::string> more) {
+    more.insert(more.end(), {"--input=x=" + data + ":x", "--input=y=" + data + ":y", "--epochs=2", "--resume=" + checkpoint, save()});
+    return run(std::move(more));
+  };
+  EXPECT_EQ(resumed({"--batch-size=4", "--seed=3"}).err, "");
+  const Result seed = resumed({"--batch-size=4", "--seed=1"});
+  EXPECT_EQ(seed.code, 0);
+  EXPECT_EQ(seed.err, "warning: --seed=1 has no effect: the training that --resume=" + checkpoint +
+                          " goes on with began with --seed=3, and its random numbers go on\n");
+  EXPECT_EQ(resumed({"--batch-size=11"}).err, "warning: --batch-size=11, but " + checkpoint +
+                                                  " was made with --batch-size=4: other mini-batches from here on, so not the same "
+                                                  "bits as training that never stopped\n");
+}
+
+TEST_F(TrainCommand, CheckpointsOfOtherOptions) {
+  const std::string checkpoint = folder.path("c.pt");
+  EXPECT_EQ(run(with({"--epochs=1", "--checkpoint=" + checkpoint})).code, 0);
+  program.options[1][0].number = 0.25; // weight_decay, which the group itself gives
+  const Result refused = run(with({"--epochs=2", "--resume=" + checkpoint, save()}));
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_NE(refused.err.find("parameter group 1: weight_decay is 0.1, expected 0.25\n"), std::string::npos) << refused.err;
+  EXPECT_EQ(run(with({"--epochs=2", "--resume=" + checkpoint, "--ignore-fingerprint", save()})).err, "");
+}
+
+TEST_F(TrainCommand, WeightsFromACheckpoint) {
+  const std::string checkpoint = folder.path("c.pt");
+  EXPECT_EQ(run(with({"--epochs=1", "--checkpoint=" + checkpoint})).code, 0);
+  EXPECT_EQ(run(with({"--epochs=1", "--weights=" + checkpoint, "--key=model", save()})).err, "");
+  const Result without = run(with({"--epochs=1", "--weights=" + checkpoint, save()}));
+  EXPECT_EQ(without.code, 1);
+  EXPECT_EQ(without.err, "error: " + checkpoint + ": this is a checkpoint of kiln train with a state_dict inside, not a state_dict; "
+                         "pick one by its key: 'model' (a state_dict of 2 tensors), 'optimizer' (no state_dict), 'kiln' (no state_dict)\n"
+                         "  --key=KEY picks one; --key=model is where kiln train and most of PyTorch's users keep the weights; --resume=" +
+                             checkpoint + " goes on with training\n");
+  EXPECT_EQ(usage_error(with({"--epochs=1", "--key=model", save()})), "error: --key needs --weights=FILE, whose state_dict it picks");
+  EXPECT_EQ(usage_error(with({"--epochs=1", "--ignore-fingerprint", save()})),
+            "error: --ignore-fingerprint needs --resume=FILE.pt, which it is about");
+}
+
+TEST_F(TrainCommand, ALossThatIsNoNumberIsSaidOnce) {
+  Tensor x = load(data).at("x").clone();
+  x.data<float>()[0] = std::numeric_limits<float>::quiet_NaN();
+  save_npy(folder.path("x.npy"), x);
+  const Result result = run({"--input=x=" + folder.path("x.npy"), "--input=y=" + data + ":y", "--batch-size=4", "--epochs=3", save()});
+  EXPECT_EQ(result.code, 0) << "as in PyTorch, training goes on";
+  int step = 0;
+  ASSERT_EQ(std::sscanf(result.err.c_str(), "warning: the loss is not finite from step %d of epoch 1 on; ", &step), 1) << result.err;
+  EXPECT_TRUE(step >= 1 && step <= 6) << step;
+  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+}
+
+// Where a batch of one sample is too small, as for the statistics of a BatchNorm.
+int32_t refuse_one_sample(kiln_call *call) {
+  call->error_site = 0;
+  call->error_values[0] = call->error_values[1] = 2;
+  return call->symbols[0] == 1 ? KILN_ERROR_ONE_VALUE_PER_CHANNEL : KILN_OK;
+}
+
+TEST_F(TrainCommand, TheLastMiniBatchIsNamed) {
+  std::ranges::fill(program.functions[1].run, refuse_one_sample);
+  auto text = [&](const std::string &batch_size) {
+    const Result result = run({"--input=x=" + data + ":x", "--input=y=" + data + ":y", "--epochs=1", "--batch-size=" + batch_size, save()});
+    EXPECT_EQ(result.code, 1);
+    return result.err;
+  };
+  const std::string torch = "error: Expected more than 1 value per channel when training, got input size torch.Size([1, 2])";
+  const std::string one = text("7"), all = text("1");
+  EXPECT_TRUE(one.starts_with(torch)) << one;
+  EXPECT_TRUE(one.ends_with("\n  this is the epoch's last mini-batch, of 1 sample (22 in batches of 7): leave it out with "
+                            "--drop-last, or give another --batch-size\n"))
+      << one;
+  EXPECT_TRUE(all.starts_with(torch) && all.find("last mini-batch") == std::string::npos) << all;
 }
 
 TEST_F(TrainCommand, EvaluatesOnOtherData) {

@@ -200,7 +200,10 @@ def batch_norm(x, w, b, mean, var, training, momentum, eps):
         return F.batch_norm(x, mean, var, w, b, training, momentum, eps)
     running = () if mean is None else (mean.clone(), None if var is None else var.clone())
     output = F.batch_norm(x, *(running or (None, None)), w, b, training, momentum, eps)
-    return output, *running, *batch_statistics(x, eps)
+    others = tuple(value.clone() for value in running) or (None, None)
+    filled = torch.ones(2, *x.shape[1:], dtype=x.dtype)  # it refuses an empty batch
+    kept = torch.native_batch_norm(filled, w, b, *others, True, momentum, eps)[1].dtype
+    return output, *running, *batch_statistics(x, eps, kept)
 
 
 def batch_norm_case(x, w, b, mean, var, training=False, momentum=0.1, eps=1e-5):
@@ -499,5 +502,15 @@ for name in ("sum", "mean"):
     case(name, [z(())], lambda: function(z(()), [1]), dims=[1], keepdim=False)
 x = torch.tensor([2**63 - 1, 1])
 case("sum", [x], lambda: x.sum([0]), dims=[0], keepdim=False)
+
+# Parameters of float32 beside 16-bit inputs, whole and in parts, and what is kept for the gradient.
+for dtype in (f16, bf16):
+    for shape in [(4, 5), (2, 3, 6), (3, 2, 4, 5), (0, 5)]:
+        c = shape[1]
+        w, b, mean, var = normal(c), normal(c), normal(c), normal(c).abs() + 0.1
+        x = normal(*shape, dtype=dtype) + 1
+        batch_norm_case(x, w, b, mean, var, training=True)
+        batch_norm_case(x, None, b, None, None, training=True)
+        batch_norm_case(x, None, None, mean, var, training=True)
 
 write("cases")

@@ -209,7 +209,7 @@ def batch_norm_backward_case(x, weight, eps=1e-5):
         y = F.batch_norm(leaf, None, None, scale, shift, True, 0.1, eps)
         return torch.autograd.grad(y, [leaf, scale, shift], grad)
 
-    mean, inv_std = batch_statistics(x, eps)
+    mean, inv_std = batch_statistics(x, eps, scale.dtype)
     case("batch_norm_backward", [grad, x, mean, inv_std, weight], compute, "scaled")
 
 
@@ -276,5 +276,28 @@ for dtype in (f32, f64):
                 options | dict(beta1=betas[0], beta2=betas[1], decoupled=decoupled),
                 lr=1e-3 if eps == 1e-8 else 0.05,
             )
+
+for dtype in (f16, bf16):
+    for shape in [(4, 5), (2, 3, 6), (2, 3, 4, 5), (0, 5)]:
+        x = normal(*shape, dtype=dtype) + 1
+        for weight in (None, normal(shape[1], dtype=dtype), normal(shape[1])):
+            batch_norm_backward_case(x, weight)
+
+cross_entropy_case(z(3, 4), L(3), label_smoothing=2.0)
+
+# ---- log_softmax ---------------------------------------------------------------------------------
+def log_softmax_case(x, dim, match="scaled"):
+    case("log_softmax", [x], lambda: torch.log_softmax(x, dim), match, dim=dim)
+
+
+for dtype in (f32, f64, f16, bf16):
+    for shape, dim in [((4, 10), 1), ((4, 10), 0), ((2, 3, 5), 1), ((2, 3, 5), -1), ((7,), 0), ((), 0), ((), -1), ((3, 1), 1)]:
+        log_softmax_case(normal(*shape, dtype=dtype) * 4, dim)
+    for shape, dim in [((0, 3), 1), ((0, 3), 0), ((3, 0), 1), ((2, 0, 3), 2)]:
+        log_softmax_case(z(shape, dtype=dtype), dim)
+    log_softmax_case(torch.tensor([[1e4, -1e4, 0, 3e4], [INF, 1, 2, 3], [-INF, 1, 2, 3], [NAN, 1, 2, 3], [-INF] * 4], dtype=dtype), 1)
+log_softmax_case(normal(5, 3).t(), 0)
+for x, dim in [(z(2, 3), 2), (z(2, 3), -3), (z(()), 1), (L(2, 3), 1), (L(2, 3), 0), (L(), 0), (L(3).bool(), 0), (L(0, 3), 3)]:
+    log_softmax_case(x, dim)
 
 write("training_cases")

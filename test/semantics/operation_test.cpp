@@ -341,19 +341,31 @@ TEST(Training, OptimizersCheckTheirLists) {
 
 // What PyTorch 2.15 does when one goes backward through each a second time.
 TEST(Training, WhatBackwardKeeps) {
+  const Attributes drops{{"p", 0.5}, {"training", true}};
+  auto saves = [](const char *name, const Attributes &attributes,
+                  std::vector<bool> requires_grad = {true, true, true}) {
+    return find_operation(name)->saves_for_backward(requires_grad, attributes);
+  };
   for (const char *name : {"nn.add", "nn.sub", "nn.neg", "nn.reshape", "nn.permute", "nn.expand",
                            "nn.slice", "nn.slice_scatter", "nn.cat", "nn.cast", "nn.sum", "nn.mean"})
-    EXPECT_FALSE(find_operation(name)->saves_for_backward) << name;
+    EXPECT_FALSE(saves(name, {})) << name;
   for (const char *name :
        {"nn.mul", "nn.div", "nn.maximum", "nn.minimum", "nn.relu", "nn.sigmoid", "nn.tanh",
         "nn.exp", "nn.log", "nn.sqrt", "nn.rsqrt", "nn.abs", "nn.where", "nn.linear", "nn.matmul",
-        "nn.batch_norm", "nn.dropout", "nn.embedding", "nn.cross_entropy"}) {
-    EXPECT_TRUE(find_operation(name)->saves_for_backward) << name;
+        "nn.batch_norm", "nn.dropout", "nn.embedding", "nn.log_softmax", "nn.cross_entropy"}) {
+    EXPECT_TRUE(saves(name, drops)) << name;
     EXPECT_TRUE(find_operation(name)->differentiable) << name;
   }
   for (const char *name : {"nn.eq", "nn.ge", "nn.detach", "nn.full", "nn.constant", "nn.sgd",
                            "nn.adam", "nn.batch_norm_backward"})
     EXPECT_FALSE(find_operation(name)->differentiable) << name;
+
+  // The gradient of a bias needs nothing; a dropout that drops nothing is its input.
+  EXPECT_FALSE(saves("nn.linear", {}, {false, false, true}));
+  EXPECT_TRUE(saves("nn.linear", {}, {false, true, true}));
+  EXPECT_FALSE(saves("nn.dropout", {{"p", 0.5}, {"training", false}}));
+  EXPECT_FALSE(saves("nn.dropout", {{"p", 0.0}, {"training", true}}));
+  EXPECT_TRUE(saves("nn.dropout", {{"p", 1.0}, {"training", true}}));
 }
 
 } // namespace

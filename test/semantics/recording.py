@@ -121,12 +121,12 @@ def special(dtype):
     return torch.tensor(SPECIAL, dtype=f64).to(dtype)
 
 
-def batch_statistics(x, eps):
-    """Mean and 1 / sqrt(variance + eps) of each channel, as batch_norm keeps them for its gradient."""
+def batch_statistics(x, eps, dtype=None):
+    """Mean and 1 / sqrt(variance + eps) of each channel, as batch_norm keeps them for its gradient: in the parameters' dtype."""
     dims = [d for d in range(x.dim()) if d != 1]
     wide = x.double()
     inv_std = (wide.var(dims, correction=0) + eps).rsqrt()
-    return wide.mean(dims).to(x.dtype), inv_std.to(x.dtype)
+    return wide.mean(dims).to(dtype or x.dtype), inv_std.to(dtype or x.dtype)
 
 
 def write(name):

@@ -51,6 +51,8 @@ def mlir_option : Joined<["--"], "mlir-">, Visibility<[Build]>, MetaVarName<"OPT
 
 def weights : Value<"weights">, Visibility<[Build, Run, Train]>, MetaVarName<"FILE">,
   HelpText<"Load a state_dict, from .pt or .safetensors, before anything else">;
+def key : Value<"key">, Visibility<[Build, Run, Train]>, MetaVarName<"KEY">,
+  HelpText<"Where in the .pt of --weights the state_dict is: model in a checkpoint">;
 def input : Value<"input">, Visibility<[Run, Train]>, MetaVarName<"NAME=FILE[:TENSOR]">,
   HelpText<"An input: an .npy file, a tensor of a .safetensors file, random:32x784 or zeros:32x784">;
 def output : Value<"output">, Visibility<[Run]>, MetaVarName<"[NAME=]FILE">,
@@ -84,6 +86,8 @@ def eval_input : Value<"eval-input">, Visibility<[Train]>, MetaVarName<"NAME=FIL
 def checkpoint : Value<"checkpoint">, Visibility<[Train]>, MetaVarName<"FILE.pt">,
   HelpText<"Write a checkpoint after each epoch, which PyTorch reads too">;
 def resume : Value<"resume">, Visibility<[Train]>, MetaVarName<"FILE.pt">, HelpText<"Go on from a checkpoint">;
+def ignore_fingerprint : Flag_<"ignore-fingerprint">, Visibility<[Train]>,
+  HelpText<"Let --resume take a checkpoint of another program whose names and shapes fit, or of optimizers with other options">;
 def save : Value<"save">, Visibility<[Train]>, MetaVarName<"FILE">,
   HelpText<"Write the weights at the end, .safetensors or .pt; may be left out with --checkpoint">;
 def summary_gradients : Flag_<"summary-gradients">, Visibility<[Train]>,

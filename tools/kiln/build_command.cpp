@@ -115,7 +115,9 @@ static int executeBuild(const opt::InputArgList &arguments) {
   options.remarks = arguments.hasArg(OPT_remarks);
   options.mlirOptions = true;
   options.sourceName = sys::path::filename(input).str();
-  StringRef weights = onlyValue(buildCommand, arguments, OPT_weights);
+  StringRef weights = onlyValue(buildCommand, arguments, OPT_weights), key = onlyValue(buildCommand, arguments, OPT_key);
+  if (!key.empty() && weights.empty())
+    failUsage("build", "--key needs --weights=FILE, whose state_dict it picks");
 
   requireFolderOf(out);
   return runGuarded([&] {
@@ -130,7 +132,7 @@ static int executeBuild(const opt::InputArgList &arguments) {
       context.get().disableMultithreading();
     auto module = loadProgram(input, ModelOptions::from(arguments), context, timing);
     if (!weights.empty())
-      loadWeights(*module, weights);
+      loadWeights(*module, weights, key);
     buildFiles(*module, files, options, timing);
     return Success;
   });

@@ -157,11 +157,18 @@ static Severity severityOf(mlir::DiagnosticSeverity severity) {
   return Severity::Error;
 }
 
+/// MLIR's own note to an operation's diagnostic: the operation's text. Who wrote C++ has the source line instead; where there is
+/// none, or the source is MLIR text itself, it says what the message is about.
+static bool isOperationText(const mlir::Diagnostic &note) { return StringRef(note.str()).starts_with("see current operation: "); }
+
 DiagnosticPrinter::DiagnosticPrinter(mlir::MLIRContext &context) : context(context) {
   handler = context.getDiagEngine().registerHandler([](mlir::Diagnostic &diagnostic) {
-    report(severityOf(diagnostic.getSeverity()), placeOf(diagnostic.getLocation()), diagnostic.str());
+    Place place = placeOf(diagnostic.getLocation());
+    report(severityOf(diagnostic.getSeverity()), place, diagnostic.str());
+    bool isOfModel = !place.file.empty() && !StringRef(place.file).ends_with(".mlir");
     for (mlir::Diagnostic &note : diagnostic.getNotes())
-      report(Severity::Note, placeOf(note.getLocation()), note.str());
+      if (!isOfModel || !isOperationText(note))
+        report(Severity::Note, placeOf(note.getLocation()), note.str());
   });
 }
 

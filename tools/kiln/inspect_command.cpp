@@ -84,22 +84,25 @@ static void printStates(const runtime::Program &program) {
   for (const runtime::StateName &name : program.state_names())
     width = std::max(width, name.name.size());
   outs() << "\n" << counted(program.states().size(), "state") << ", " << grouped(bytes) << " bytes\n";
-  std::vector<bool> isNamed(program.states().size());
+  std::vector<StringRef> firstNames(program.states().size());
   for (const runtime::StateName &name : program.state_names()) {
     const runtime::State &state = program.states()[name.state];
-    isNamed[name.state] = true;
+    StringRef &firstName = firstNames[name.state];
+    bool isTied = !firstName.empty();
+    if (!isTied)
+      firstName = text(name.name);
     outs() << "  " << left_justify(text(name.name), width);
     printState(state);
     if (!name.persistent)
       outs() << ", not in state_dict";
-    if (state.path != name.name)
-      outs() << ", tied to " << text(state.path);
+    if (isTied)
+      outs() << ", tied to " << firstName;
     if (!state.initial)
       outs() << ", value outside the artifact";
     outs() << "\n";
   }
   // What training keeps has no name in the module tree.
-  auto isHidden = [&](size_t index) { return !isNamed[index]; };
+  auto isHidden = [&](size_t index) { return firstNames[index].empty(); };
   width = 0;
   for (size_t i = 0; i < program.states().size(); ++i)
     if (isHidden(i))

@@ -169,8 +169,8 @@ mlir::OwningOpRef<mlir::ModuleOp> loadProgram(StringRef path, const ModelOptions
 // Weights
 //===----------------------------------------------------------------------===//
 
-void loadWeights(mlir::ModuleOp module, StringRef weights) {
-  runtime::StateDict source = runtime::load(weights.str());
+void loadWeights(mlir::ModuleOp module, StringRef weights, StringRef key) {
+  runtime::StateDict source = runtime::load(weights.str(), key.str());
 
   std::map<std::string, runtime::Tensor> values; // one a state; tied names share it
   for (auto state : module.getOps<ir::StateOp>()) {

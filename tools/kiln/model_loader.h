@@ -54,8 +54,9 @@ private:
 mlir::OwningOpRef<mlir::ModuleOp> loadProgram(llvm::StringRef path, const ModelOptions &options, ProgramContext &context,
                                               mlir::TimingScope &timing);
 
-/// Replaces the initial values of the module's states by those in the file `weights`, strictly, as load_state_dict does.
-void loadWeights(mlir::ModuleOp module, llvm::StringRef weights);
+/// Replaces the initial values of the module's states by those in the file `weights`, strictly, as load_state_dict does. `key` picks
+/// a state_dict inside a .pt.
+void loadWeights(mlir::ModuleOp module, llvm::StringRef weights, llvm::StringRef key = "");
 
 } // namespace kiln::tools
 

@@ -24,7 +24,7 @@ static std::vector<std::string> programArguments(StringRef path, ArrayRef<std::s
                                                  const opt::InputArgList &arguments) {
   std::vector<std::string> result = {("kiln run " + path).str()};
   result.insert(result.end(), positional.begin(), positional.end());
-  for (const opt::Arg *argument : arguments.filtered(OPT_weights, OPT_input, OPT_output, OPT_threads, OPT_repeat))
+  for (const opt::Arg *argument : arguments.filtered(OPT_weights, OPT_key, OPT_input, OPT_output, OPT_threads, OPT_repeat))
     result.push_back(argument->getAsString(arguments));
   return result;
 }

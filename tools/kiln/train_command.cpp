@@ -24,8 +24,9 @@ static std::vector<std::string> programArguments(StringRef path, ArrayRef<std::s
   std::vector<std::string> result = {("kiln train " + path).str()};
   result.insert(result.end(), positional.begin(), positional.end());
   for (const opt::Arg *argument :
-       arguments.filtered(OPT_function, OPT_input, OPT_epochs, OPT_batch_size, OPT_drop_last, OPT_seed, OPT_learning_rate, OPT_weights, OPT_eval,
-                          OPT_eval_input, OPT_checkpoint, OPT_resume, OPT_save, OPT_summary_gradients, OPT_threads))
+       arguments.filtered(OPT_function, OPT_input, OPT_epochs, OPT_batch_size, OPT_drop_last, OPT_seed, OPT_learning_rate, OPT_weights,
+                          OPT_key, OPT_eval, OPT_eval_input, OPT_checkpoint, OPT_resume, OPT_ignore_fingerprint, OPT_save,
+                          OPT_summary_gradients, OPT_threads))
     result.push_back(argument->getAsString(arguments));
   return result;
 }

@@ -34,11 +34,13 @@ mlir::FailureOr<Value> checkIndices(KernelContext &context, unsigned operand, co
 // EmbeddingBackward.cpp: the gradient of a table.
 mlir::LogicalResult emitEmbeddingBackward(KernelContext &context);
 mlir::FailureOr<Value> checkEmbeddingBackward(KernelContext &context, Value errorValues);
-// BatchNorm.cpp: normalisation by the batch's own statistics.
+// BatchNorm.cpp: normalisation by channel.
 mlir::LogicalResult emitBatchNorm(KernelContext &context);
 mlir::FailureOr<Value> checkBatchNorm(KernelContext &context, Value errorValues);
 // BatchNormBackward.cpp: its gradients.
 mlir::LogicalResult emitBatchNormBackward(KernelContext &context);
+// LogSoftmax.cpp: logarithms of probabilities.
+mlir::LogicalResult emitLogSoftmax(KernelContext &context);
 // CrossEntropy.cpp: losses and their gradients.
 mlir::LogicalResult emitCrossEntropy(KernelContext &context);
 mlir::LogicalResult emitCrossEntropyTotal(KernelContext &context);

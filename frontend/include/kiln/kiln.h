@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kiln/autograd.h"
+#include "kiln/nn/clip_grad.h"
 #include "kiln/nn/functional.h"
 #include "kiln/nn/init.h"
 #include "kiln/nn/modules.h"

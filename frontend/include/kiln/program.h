@@ -88,6 +88,14 @@ template <class F, std::size_t N = 1> constexpr std::size_t tensor_arity() {
   else
     return tensor_arity<F, N + 1>();
 }
+/// Whether F has one call operator, whose parameters can be judged. None is to be had of a lambda that does not compile, of which the
+/// compiler has said why.
+template <class F> constexpr bool has_one_signature() {
+  if constexpr (std::is_class_v<F>)
+    return requires { &F::operator(); };
+  else
+    return true;
+}
 template <class F, std::size_t... I>
 NamedOutputs call_with(F &function, const std::vector<Tensor> &inputs, std::index_sequence<I...>) {
   NamedOutputs outputs;
@@ -105,12 +113,15 @@ public:
   template <class F>
   void function(std::string name, std::vector<Input> inputs, F function, std::vector<std::string> outputs = {}) {
     constexpr std::size_t arity = detail::tensor_arity<F>();
-    static_assert(arity > 0,
+    static_assert(arity > 0 || !detail::has_one_signature<F>(),
                   "a function of a program takes a kiln::Tensor for each of its inputs, of which there is at least one");
-    add_function(std::move(name), std::move(inputs), std::move(outputs), arity,
-                 [function = std::move(function)](const std::vector<Tensor> &values) mutable {
-                   return detail::call_with(function, values, std::make_index_sequence<arity>());
-                 });
+    if constexpr (arity > 0)
+      add_function(std::move(name), std::move(inputs), std::move(outputs), arity,
+                   [function = std::move(function)](const std::vector<Tensor> &values) mutable {
+                     return detail::call_with(function, values, std::make_index_sequence<arity>());
+                   });
+    else
+      add_function(std::move(name), std::move(inputs), std::move(outputs), 0, Body()); // says what is wrong with it
   }
 
   /// Names one of several models of the program: its state is called "name.weight", .... A program with a single model needs

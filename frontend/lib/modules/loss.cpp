@@ -1,6 +1,8 @@
 // Losses: modules and functions.
 #include "kiln/nn/modules/loss.h"
 
+#include <sstream>
+
 #include "../errors.h"
 #include "../program_recorder.h"
 #include "../recorder.h"
@@ -29,6 +31,50 @@ reduction_t numbered_reduction(int64_t number) {
   detail::fail(std::to_string(number) + " is not a valid value for reduction\nit is Reduction::None, Mean or Sum");
 }
 
+// What `compute` makes of a tensor and a number. 16-bit tensors meet numbers in float32, as in PyTorch's kernels.
+template <class Compute> Tensor with_number(const Tensor &tensor, const Compute &compute) {
+  const DType dtype = tensor.dtype();
+  return dtype == kFloat16 || dtype == kBFloat16 ? compute(tensor.to(kFloat32)).to(dtype) : compute(tensor);
+}
+
+// Against probabilities. Composed as in PyTorch, so that target and weight have their gradients, and types are promoted.
+Tensor probability_loss(const Tensor &input, const Tensor &target, const nn::CrossEntropyLossOptions &options) {
+  if (options.ignore_index() >= 0)
+    detail::fail(
+        "ignore_index is not supported for floating point target\nthe target holds probabilities, which name no class that "
+        "could be ignored: give such elements a probability of 0 for each class");
+  const int64_t dim = input.dim() == 1 ? 0 : 1, classes = input.size(dim);
+  Tensor weight = options.weight();
+  if (weight.defined() && (weight.dim() != 1 || weight.size(0) != classes))
+    detail::fail("cross_entropy: weight tensor should be defined either for all " + std::to_string(classes) +
+                 " classes or no classes but got weight tensor of shape: " + detail::sizes_text(weight.sizes()));
+  const Tensor logarithms = detail::apply("nn.log_softmax", {input}, {{"dim", dim}});
+  Tensor expected = target;
+  if (const double smoothing = options.label_smoothing(); smoothing > 0) {
+    if (smoothing > 1) {
+      std::ostringstream number; // as C++ prints it
+      number << smoothing;
+      detail::fail("label_smoothing must be between 0.0 and 1.0. Got: " + number.str());
+    }
+    expected = with_number(expected, [&](const Tensor &tensor) { return tensor * (1 - smoothing); });
+    expected = with_number(expected, [&](const Tensor &tensor) { return tensor + smoothing / static_cast<double>(classes); });
+  }
+  Tensor products = logarithms * expected;
+  if (weight.defined()) {
+    std::vector<int64_t> sizes(static_cast<std::size_t>(input.dim()), 1);
+    sizes[static_cast<std::size_t>(dim)] = classes;
+    products = products * weight.view(sizes);
+  }
+  if (std::holds_alternative<enumtype::kNone>(options.reduction()))
+    return -products.sum({dim});
+  if (std::holds_alternative<enumtype::kSum>(options.reduction()))
+    return -products.sum();
+  int64_t rows = classes == 0 ? 0 : 1; // the mean over no score is NaN
+  for (int64_t d = 0; d < input.dim(); ++d)
+    rows *= d == dim ? 1 : input.size(d);
+  return with_number(-products.sum(), [&](const Tensor &tensor) { return tensor / rows; });
+}
+
 } // namespace
 
 namespace nn {
@@ -38,6 +84,8 @@ namespace F = functional;
 Tensor F::cross_entropy(const Tensor &input, const Tensor &target, const CrossEntropyFuncOptions &options) {
   kiln::detail::require(input, "cross_entropy");
   kiln::detail::require(target, "cross_entropy");
+  if (input.sizes() == target.sizes() && runtime::is_floating_point(target.dtype()))
+    return probability_loss(input, target, options);
   const double smoothing = options.label_smoothing();
   return kiln::detail::apply("nn.cross_entropy", {input, target.dtype() == kUInt8 ? target.to(kInt64) : target, options.weight()},
                              {{"ignore_index", options.ignore_index()},

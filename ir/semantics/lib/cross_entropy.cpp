@@ -8,6 +8,7 @@
 
 #include "families.h"
 #include "kernels.h"
+#include "log_softmax.h"
 
 namespace kiln::semantics {
 
@@ -93,7 +94,7 @@ TensorType loss_type(const TensorType &input, const TensorType &target,
   const Reduction reduction = reduction_of(attributes);
   attributes.get<int64_t>("ignore_index");
   if (const double smoothing = attributes.get<double>("label_smoothing"); !(smoothing <= 1))
-    throw ValueError("label_smoothing must be between 0.0 and 1.0. Got: " + number_text(smoothing));
+    throw ValueError("label_smoothing must be between 0.0 and 1.0. Got: " + stream_text(smoothing));
   if (runtime::is_floating_point(target.dtype) && input.sizes == target.sizes)
     throw ValueError("nn.cross_entropy takes class indices as its target, but got class "
                      "probabilities of type " +
@@ -188,19 +189,8 @@ struct Problem {
   }
 
   /// The logarithms of softmax at one position.
-  template <class T> void log_softmax(int64_t position, std::vector<double> &result) const {
-    const T *score = scores.data<T>() + first(position);
-    double largest = -INFINITY;
-    for (int64_t c = 0; c < classes; ++c) {
-      result[static_cast<std::size_t>(c)] = static_cast<double>(score[c * rest]);
-      largest = std::max(largest, result[static_cast<std::size_t>(c)]);
-    }
-    double sum = 0;
-    for (double value : result)
-      sum += std::exp(value - largest);
-    const double log_sum = std::log(sum);
-    for (double &value : result)
-      value = value - largest - log_sum;
+  template <class T> void log_probabilities(int64_t position, std::span<double> result) const {
+    log_softmax(scores.data<T>() + first(position), rest, result);
   }
 };
 
@@ -217,7 +207,7 @@ std::vector<Tensor> evaluate_cross_entropy(std::span<const Tensor> operands,
     for (int64_t i = 0; i < problem.count(); ++i) {
       double loss = 0;
       if (!problem.is_ignored(i)) {
-        problem.log_softmax<T>(i, log_probabilities);
+        problem.log_probabilities<T>(i, log_probabilities);
         const auto target = static_cast<std::size_t>(problem.target(i));
         loss = -problem.weights[target] * log_probabilities[target];
         if (problem.smoothing > 0) {
@@ -256,7 +246,7 @@ std::vector<Tensor> evaluate_cross_entropy_backward(std::span<const Tensor> oper
           to[c * problem.rest] = T(0);
         continue;
       }
-      problem.log_softmax<T>(i, log_probabilities);
+      problem.log_probabilities<T>(i, log_probabilities);
       const double scale = static_cast<double>(grad.data<T>()[each ? i : 0]) / divisor;
       double sum = 0;
       for (std::size_t c = 0; c < gradient.size(); ++c) {

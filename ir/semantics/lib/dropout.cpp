@@ -52,11 +52,16 @@ std::vector<Tensor> evaluate_dropout(std::span<const Tensor> operands,
   return {result};
 }
 
+// Where nothing is dropped, PyTorch's dropout is its input.
+bool dropout_saves(const std::vector<bool> &, const Attributes &attributes) {
+  return attributes.get<bool>("training") && attributes.get<double>("p") != 0;
+}
+
 } // namespace
 
 std::span<const Operation> dropout_operations() {
   static const Operation operations[] = {
-      {"nn.dropout", infer_dropout, through_float<evaluate_dropout>}};
+      saving_if(dropout_saves, {"nn.dropout", infer_dropout, through_float<evaluate_dropout>})};
   return operations;
 }
 

@@ -24,19 +24,27 @@ std::span<const Operation> shape_operations();
 std::span<const Operation> cast_operations();
 std::span<const Operation> creation_operations();
 std::span<const Operation> reduction_operations();
+std::span<const Operation> log_softmax_operations();
 std::span<const Operation> cross_entropy_operations();
 std::span<const Operation> optimizer_operations();
 
 /// An operation whose node in PyTorch keeps no tensor for backward.
 inline Operation saving_nothing(Operation operation) {
-  operation.saves_for_backward = false;
+  operation.saves_for_backward = never_saves;
+  return operation;
+}
+
+/// An operation whose node in PyTorch keeps tensors for backward in those calls that `saves` says.
+inline Operation saving_if(bool (*saves)(const std::vector<bool> &, const Attributes &),
+                           Operation operation) {
+  operation.saves_for_backward = saves;
   return operation;
 }
 
 /// An operation through which no gradient flows.
 inline Operation without_gradient(Operation operation) {
-  operation.differentiable = operation.saves_for_backward = false;
-  return operation;
+  operation.differentiable = false;
+  return saving_nothing(std::move(operation));
 }
 
 } // namespace kiln::semantics

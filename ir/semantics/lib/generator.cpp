@@ -39,13 +39,6 @@ template <class Draw> void fill_any(const Tensor &tensor, Draw draw) {
   dispatch_all(tensor.dtype(), "random", [&]<class T>(Type<T>) { fill<T>(tensor, draw); });
 }
 
-// As a C++ stream prints it, which PyTorch's messages do.
-std::string stream_text(double value) {
-  char buffer[32];
-  std::snprintf(buffer, sizeof(buffer), "%g", value);
-  return buffer;
-}
-
 double largest_float(DType dtype) {
   switch (dtype) {
   case DType::Float16:

@@ -182,11 +182,17 @@ DimExpr packed_linear_multiply_adds(OperandTypes operands, const Attributes &att
   return product(operands[0]->sizes) * attributes.get<int64_t>("out_features");
 }
 
+// The bias' gradient needs neither input nor weight.
+bool linear_saves(const std::vector<bool> &requires_grad, const Attributes &) {
+  return requires_grad[0] || requires_grad[1];
+}
+
 } // namespace
 
 std::span<const Operation> linear_operations() {
   static const Operation operations[] = {
-      {"nn.linear", infer_linear, through_float<evaluate_linear>, linear_multiply_adds},
+      saving_if(linear_saves,
+                {"nn.linear", infer_linear, through_float<evaluate_linear>, linear_multiply_adds}),
       {"nn.pack_panels", infer_pack_panels, evaluate_pack_panels},
       {"nn.packed_linear", infer_packed_linear, through_float<evaluate_packed_linear>,
        packed_linear_multiply_adds}};

@@ -19,13 +19,14 @@ constexpr const char *kOperandNames[kOperandCount] = {"input", "weight", "bias",
 std::string type_text(DType dtype) { return std::string(runtime::scalar_type_name(dtype)); }
 
 // PyTorch's rule: parameters share the input's type, or are all float32 beside a 16-bit input.
-void check_parameter_types(DType input, std::span<const std::optional<TensorType>> parameters) {
+// Returns their type, the input's where there are none.
+DType parameter_type(DType input, std::span<const std::optional<TensorType>> parameters) {
   std::optional<DType> first;
   for (const auto &parameter : parameters)
     if (!first && parameter)
       first = parameter->dtype;
   if (!first)
-    return;
+    return input;
   for (const auto &parameter : parameters) {
     if (!parameter)
       continue;
@@ -39,6 +40,7 @@ void check_parameter_types(DType input, std::span<const std::optional<TensorType
     throw ValueError("mixed dtype (CPU): all inputs must share same datatype.\nthe input is " +
                      std::string(runtime::name(input)) + ", the parameters are " +
                      std::string(runtime::name(*first)));
+  return *first;
 }
 
 bool has_running_statistics(OperandTypes operands) {
@@ -88,13 +90,13 @@ std::vector<TensorType> infer_batch_norm(OperandTypes operands, const Attributes
   }
   if (!runtime::is_floating_point(input.dtype))
     throw ValueError("\"batch_norm\" not implemented for '" + type_text(input.dtype) + "'");
-  check_parameter_types(input.dtype, std::span(parameters).subspan(1));
+  const DType parameter = parameter_type(input.dtype, std::span(parameters).subspan(kWeight));
 
   std::vector<TensorType> results = {input};
   if (training && has_running_statistics(operands))
     results.insert(results.end(), {*parameters[kRunningMean], *parameters[kRunningVar]});
   if (training) // what the gradient needs: the batch's mean and 1 / sqrt(variance + eps)
-    results.insert(results.end(), 2, {input.dtype, {channels}});
+    results.insert(results.end(), 2, {parameter, {channels}});
   return results;
 }
 
@@ -160,6 +162,10 @@ std::vector<Tensor> evaluate_batch_norm(std::span<const Tensor> operands,
   const int64_t channels = input.size(1);
   const double eps = attributes.get<double>("eps");
   const bool training = attributes.get<bool>("training");
+  DType parameter = original.dtype();
+  for (std::size_t i = operands.size(); i-- > kWeight;)
+    if (operands[i].defined())
+      parameter = operands[i].dtype();
   Tensor result(sizes_of(input), input.dtype());
   std::vector<Tensor> statistics_results;
 
@@ -187,8 +193,7 @@ std::vector<Tensor> evaluate_batch_norm(std::span<const Tensor> operands,
       for (double &value : inv_std)
         value = 1 / std::sqrt(value + eps);
       for (const std::vector<double> &values : {mean, inv_std})
-        statistics_results.push_back(
-            Tensor::from<double>(values, {channels}).to(original.dtype()));
+        statistics_results.push_back(Tensor::from<double>(values, {channels}).to(parameter));
     } else {
       mean = values_of(running_mean, channels, 0);
       variance = values_of(running_var, channels, 1);

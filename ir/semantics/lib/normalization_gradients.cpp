@@ -27,7 +27,10 @@ std::vector<TensorType> infer_batch_norm_backward(OperandTypes operands, const A
     throw ValueError("nn.batch_norm_backward needs a floating-point input of at least two "
                      "dimensions [N, C, ...], but got " +
                      type_text(input));
-  const TensorType channels{input.dtype, {input.sizes[1]}};
+  // Statistics and weight are of one type: the input's, or float32 beside a 16-bit input.
+  TensorType parameter{input.dtype, {input.sizes[1]}};
+  if (is_16_bit_float(input.dtype) && operands[kBatchMean]->dtype == DType::Float32)
+    parameter.dtype = DType::Float32;
   auto require = [&](Operand operand, const TensorType &expected) {
     if (!(*operands[operand] == expected))
       throw ValueError("nn.batch_norm_backward needs " + std::string(kOperandNames[operand]) +
@@ -35,14 +38,10 @@ std::vector<TensorType> infer_batch_norm_backward(OperandTypes operands, const A
                        type_text(*operands[operand]));
   };
   require(kGrad, input);
-  require(kBatchMean, channels);
-  require(kBatchInvStd, channels);
-  TensorType parameter = channels;
-  if (const std::optional<TensorType> weight = optional_operand(operands, kWeight)) {
-    if (is_16_bit_float(input.dtype) && weight->dtype == DType::Float32)
-      parameter.dtype = DType::Float32; // as batch_norm allows
+  require(kBatchMean, parameter);
+  require(kBatchInvStd, parameter);
+  if (optional_operand(operands, kWeight))
     require(kWeight, parameter);
-  }
   return {input, parameter, parameter};
 }
 
@@ -78,7 +77,7 @@ std::vector<Tensor> evaluate_batch_norm_backward(std::span<const Tensor> operand
     weight_gradient.data<double>()[c] = product;
     bias_gradient.data<double>()[c] = sum;
   }
-  const DType parameter = weight.defined() ? weight.dtype() : original.dtype();
+  const DType parameter = operands[kBatchMean].dtype();
   return {input_gradient.view(sizes_of(original)).to(original.dtype()),
           weight_gradient.to(parameter), bias_gradient.to(parameter)};
 }

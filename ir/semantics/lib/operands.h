@@ -28,6 +28,8 @@ std::string_view cpp_type_name(DType dtype);
 /// Shortest text that reads back as `value`, with ".0" after a whole number, as Python prints
 /// floats.
 std::string number_text(double value);
+/// As a C++ stream prints it, which messages of PyTorch's C++ do.
+std::string stream_text(double value);
 
 /// The value of a size that a kernel needs. Throws ValueError when it is symbolic.
 int64_t require_constant(const DimExpr &size, std::string_view what);

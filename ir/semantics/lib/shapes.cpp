@@ -1,6 +1,7 @@
 // Broadcasting, dimension numbers and the other helpers of the shape functions.
 #include <algorithm>
 #include <charconv>
+#include <cstdio>
 
 #include "operands.h"
 
@@ -104,6 +105,12 @@ std::string number_text(double value) {
   char buffer[32];
   std::string text(buffer, std::to_chars(buffer, buffer + sizeof(buffer), value).ptr);
   return text.find_first_not_of("-0123456789") == std::string::npos ? text + ".0" : text;
+}
+
+std::string stream_text(double value) {
+  char buffer[32];
+  std::snprintf(buffer, sizeof(buffer), "%g", value);
+  return buffer;
 }
 
 int64_t require_constant(const DimExpr &size, std::string_view what) {

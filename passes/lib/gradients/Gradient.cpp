@@ -38,7 +38,7 @@ void Gradient::refuse(StringRef operandName) {
   op->emitError() << "the derivative for '" << operandName << "' is not implemented\n"
                   << op->getName() << " has no gradient with respect to its " << operandName
                   << "; detach() it, or compute it from values that require no gradient";
-  refused = true;
+  throw Refused();
 }
 
 //===----------------------------------------------------------------------===//
@@ -59,6 +59,17 @@ Value Gradient::neg(Value value) {
   return make<ir::NegOp>({value});
 }
 
+Value Gradient::cast(Value value, Type elementType) {
+  if (typeOf(value).getElementType() == elementType)
+    return value;
+  return make<ir::CastOp>({value}, {{"dtype", *ir::toDType(elementType)}});
+}
+
+Value Gradient::widened(Value value) {
+  bool isNarrow = typeOf(value).getElementType().getIntOrFloatBitWidth() < 32;
+  return isNarrow ? cast(value, builder.getF32Type()) : value;
+}
+
 Value Gradient::dividedBySize(Value value, const DimExpr &size) {
   Type type = typeOf(value).getElementType();
   std::optional<int64_t> constant = size.constant();
@@ -66,13 +77,11 @@ Value Gradient::dividedBySize(Value value, const DimExpr &size) {
     if (std::optional<double> uniform = uniformValue(value))
       return full(*uniform / static_cast<double>(*constant), sizesOf(value), type);
   // 16 bits don't hold large sizes; as in PyTorch, the quotient is float32's, rounded.
-  bool isNarrow = type.getIntOrFloatBitWidth() < 32;
-  runtime::DType dtype = isNarrow ? runtime::DType::Float32 : *ir::toDType(type);
+  Value wide = widened(value);
   semantics::Attribute number = constant ? semantics::Attribute(static_cast<double>(*constant)) : semantics::Attribute(size);
-  Value divisor = make<ir::FullOp>({}, {{"value", number}, {"shape", Sizes()}, {"dtype", dtype}});
-  if (!isNarrow)
-    return div(value, divisor);
-  return make<ir::CastOp>({div(make<ir::CastOp>({value}, {{"dtype", dtype}}), divisor)}, {{"dtype", *ir::toDType(type)}});
+  Value divisor =
+      make<ir::FullOp>({}, {{"value", number}, {"shape", Sizes()}, {"dtype", *ir::toDType(typeOf(wide).getElementType())}});
+  return cast(div(wide, divisor), type);
 }
 
 //===----------------------------------------------------------------------===//

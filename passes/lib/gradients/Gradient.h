@@ -37,10 +37,20 @@ public:
   void give(unsigned number, mlir::Value gradient) { gradients[number] = summedTo(gradient, typeOf(op->getOperand(number))); }
 
   /// There is no gradient for an operand that needs one: an error at the user's line.
-  void refuse(llvm::StringRef operandName);
+  [[noreturn]] void refuse(llvm::StringRef operandName);
 
-  /// What buildGradient returns.
-  llvm::SmallVector<mlir::Value> take() { return refused ? llvm::SmallVector<mlir::Value>() : std::move(gradients); }
+  /// What a model's buildGradient returns: what `rule(gradient)` gives, nothing after an error.
+  template <class Rule>
+  static llvm::SmallVector<mlir::Value> buildBy(const Rule &rule, mlir::Operation *op, mlir::OpBuilder &builder,
+                                                mlir::ValueRange cotangents, llvm::ArrayRef<bool> needed) {
+    Gradient gradient(op, builder, cotangents, needed);
+    try {
+      rule(gradient);
+    } catch (const Refused &) {
+      return {};
+    }
+    return std::move(gradient.gradients);
+  }
 
   //===--------------------------------------------------------------------===//
   // Constants
@@ -81,27 +91,36 @@ public:
 
   mlir::Value matmul(mlir::Value lhs, mlir::Value rhs) { return make<ir::MatmulOp>({lhs, rhs}); }
 
-  /// Any op with one result.
+  /// Any op with one result. Ends the rule where operands or attributes do not fit: a number that the element type can't hold.
   template <class OpTy> mlir::Value make(llvm::ArrayRef<mlir::Value> operands, const semantics::Attributes &attributes = {}) {
-    return ir::createOp<OpTy>(builder, op->getLoc(), operands, attributes)->getResult(0);
+    return makeAll<OpTy>(operands, attributes)[0];
   }
   /// Any op; its results.
   template <class OpTy>
   mlir::ResultRange makeAll(llvm::ArrayRef<mlir::Value> operands, const semantics::Attributes &attributes = {}) {
-    return ir::createOp<OpTy>(builder, op->getLoc(), operands, attributes)->getResults();
+    if (OpTy created = ir::createOp<OpTy>(builder, op->getLoc(), operands, attributes))
+      return created->getResults();
+    throw Refused(); // createOp has reported why
   }
+  /// `value` as another element type; itself if that is its own.
+  mlir::Value cast(mlir::Value value, mlir::Type elementType);
+  /// 16-bit floats as f32, in which PyTorch's kernels compute on them; others as they are.
+  mlir::Value widened(mlir::Value value);
 
   static mlir::RankedTensorType typeOf(mlir::Value value) { return llvm::cast<mlir::RankedTensorType>(value.getType()); }
   static Sizes sizesOf(mlir::Value value) { return ir::sizesOf(typeOf(value)); }
   static int64_t rankOf(mlir::Value value) { return typeOf(value).getRank(); }
 
 private:
+  /// Ends a rule after an error was reported. Rules are straight lines of ops on each other's results, so none can go on without
+  /// one. Thrown and caught within a model of the interface: it passes through no code of MLIR's.
+  struct Refused {};
+
   mlir::Operation *op;
   mlir::OpBuilder &builder;
   mlir::ValueRange cotangents;
   llvm::ArrayRef<bool> needed;
   llvm::SmallVector<mlir::Value> gradients;
-  bool refused = false;
 };
 
 //===----------------------------------------------------------------------===//
@@ -112,9 +131,7 @@ template <class OpTy, void (*rule)(OpTy, Gradient &)>
 struct GradientRule : ir::DifferentiableOpInterface::ExternalModel<GradientRule<OpTy, rule>, OpTy> {
   llvm::SmallVector<mlir::Value> buildGradient(mlir::Operation *op, mlir::OpBuilder &builder, mlir::ValueRange cotangents,
                                                llvm::ArrayRef<bool> needed) const {
-    Gradient gradient(op, builder, cotangents, needed);
-    rule(llvm::cast<OpTy>(op), gradient);
-    return gradient.take();
+    return Gradient::buildBy([&](Gradient &gradient) { rule(llvm::cast<OpTy>(op), gradient); }, op, builder, cotangents, needed);
   }
 };
 

@@ -1,7 +1,7 @@
 //===- Layers.cpp - gradients of tables and losses ------------------------===//
 //
-// Rules of ops whose gradient is an op of its own, because no others compute it at the same cost: embedding and
-// cross_entropy.
+// Rules of log_softmax, and of ops whose gradient is an op of its own, because no others compute it at the same cost:
+// embedding and cross_entropy.
 //
 //===----------------------------------------------------------------------===//
 
@@ -17,6 +17,15 @@ void embedding(ir::EmbeddingOp op, Gradient &gradient) {
   if (std::optional<int64_t> padding = op.getPaddingIdx())
     attributes.set("padding_idx", *padding);
   gradient.give(1, gradient.make<ir::EmbeddingBackwardOp>({gradient.cotangent(), op.getIndices()}, attributes));
+}
+
+/// g - exp(y) * sum(g)
+void logSoftmax(ir::LogSoftmaxOp op, Gradient &gradient) {
+  Value cotangent = gradient.widened(gradient.cotangent());
+  Value probabilities = gradient.make<ir::ExpOp>({gradient.widened(op.getOutput())});
+  Value sum = gradient.sum(cotangent, {static_cast<int64_t>(op.getDim())}, /*keepdim=*/true);
+  gradient.give(0, gradient.cast(gradient.sub(cotangent, gradient.mul(probabilities, sum)),
+                                 gradient.typeOf(op.getInput()).getElementType()));
 }
 
 void crossEntropy(ir::CrossEntropyOp op, Gradient &gradient) {
@@ -35,6 +44,7 @@ void crossEntropy(ir::CrossEntropyOp op, Gradient &gradient) {
 
 void attachLayerGradients(MLIRContext *context) {
   attachRule<ir::EmbeddingOp, embedding>(context);
+  attachRule<ir::LogSoftmaxOp, logSoftmax>(context);
   attachRule<ir::CrossEntropyOp, crossEntropy>(context);
 }
 

@@ -24,7 +24,7 @@ public:
       if (needs(operand))
         return gradient.refuse(name);
     if (needs(kBias) && !needs(kInput) && !needs(kWeight))
-      return give(kBias, sumOverBatch(gradient.cotangent()));
+      return give(kBias, sumOverBatch(gradient.widened(gradient.cotangent())));
     op.getTraining() ? byBatchStatistics() : byRunningStatistics();
   }
 
@@ -39,20 +39,14 @@ private:
     if (!needs(operand))
       return;
     auto [index, length] = op.getODSOperandIndexAndLength(operand);
-    gradient.give(index, converted(value, gradient.typeOf(op->getOperand(index)).getElementType()));
+    gradient.give(index, gradient.cast(value, gradient.typeOf(op->getOperand(index)).getElementType()));
   }
 
-  Value converted(Value value, Type elementType) {
-    if (gradient.typeOf(value).getElementType() == elementType)
-      return value;
-    return gradient.make<ir::CastOp>({value}, {{"dtype", *ir::toDType(elementType)}});
-  }
-
-  /// A vector of channels, aligned with dimension 1 of the input and of its element type.
+  /// A vector of channels, aligned with dimension 1 of the input.
   Value aligned(Value vector) {
     Gradient::Sizes sizes(static_cast<size_t>(gradient.rankOf(op.getInput())) - 1, 1);
     sizes[0] = gradient.sizesOf(vector)[0];
-    return gradient.reshape(converted(vector, gradient.typeOf(op.getInput()).getElementType()), sizes);
+    return gradient.reshape(vector, sizes);
   }
 
   Value sumOverBatch(Value value) {
@@ -72,18 +66,18 @@ private:
     give(kBias, results[2]);
   }
 
+  /// 16-bit values are computed on in f32, as PyTorch does: neither eps nor a sum over the batch need fit into 16 bits.
   void byRunningStatistics() {
-    Value cotangent = gradient.cotangent(), variance = op.getRunningVar();
+    Value cotangent = gradient.widened(gradient.cotangent()), variance = gradient.widened(op.getRunningVar());
     Value shifted = gradient.make<ir::AddOp>({variance, gradient.number(op.getEps().convertToDouble(), variance)});
     Value invStd = gradient.make<ir::RsqrtOp>({shifted});
     if (needs(kInput)) {
-      Value scale = op.getWeight() ? gradient.mul(op.getWeight(), invStd) : invStd;
+      Value scale = op.getWeight() ? gradient.mul(gradient.widened(op.getWeight()), invStd) : invStd;
       give(kInput, gradient.mul(cotangent, aligned(scale)));
     }
     if (needs(kWeight)) {
-      Value centred = gradient.sub(op.getInput(), aligned(op.getRunningMean()));
-      Value products = sumOverBatch(gradient.mul(cotangent, centred));
-      give(kWeight, gradient.mul(products, converted(invStd, gradient.typeOf(products).getElementType())));
+      Value centred = gradient.sub(gradient.widened(op.getInput()), aligned(gradient.widened(op.getRunningMean())));
+      give(kWeight, gradient.mul(sumOverBatch(gradient.mul(cotangent, centred)), invStd));
     }
     if (needs(kBias))
       give(kBias, sumOverBatch(cotangent));
@@ -98,9 +92,8 @@ private:
 struct BatchNormRule : ir::DifferentiableOpInterface::ExternalModel<BatchNormRule, ir::BatchNormOp> {
   bool propagatesGradient(Operation *, unsigned, unsigned result) const { return result == 0; }
   SmallVector<Value> buildGradient(Operation *op, OpBuilder &builder, ValueRange cotangents, ArrayRef<bool> needed) const {
-    Gradient gradient(op, builder, cotangents, needed);
-    BatchNormGradient(llvm::cast<ir::BatchNormOp>(op), gradient).build();
-    return gradient.take();
+    return Gradient::buildBy([&](Gradient &gradient) { BatchNormGradient(llvm::cast<ir::BatchNormOp>(op), gradient).build(); },
+                             op, builder, cotangents, needed);
   }
 };
 

@@ -60,11 +60,7 @@ void abs(ir::AbsOp op, Gradient &gradient) {
 }
 
 void cast(ir::CastOp op, Gradient &gradient) {
-  Type to = gradient.typeOf(op.getInput()).getElementType();
-  Value cotangent = gradient.cotangent();
-  if (gradient.typeOf(cotangent).getElementType() != to)
-    cotangent = gradient.make<ir::CastOp>({cotangent}, {{"dtype", *ir::toDType(to)}});
-  gradient.give(0, cotangent);
+  gradient.give(0, gradient.cast(gradient.cotangent(), gradient.typeOf(op.getInput()).getElementType()));
 }
 
 /// The same elements are kept, with the same scale: the mask is a function of generator, site and index.

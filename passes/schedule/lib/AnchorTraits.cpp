@@ -9,6 +9,7 @@
 #include "AnchorTraits.h"
 
 #include "kiln/schedule/GridUnits.h"
+#include "kiln/schedule/InPlace.h"
 #include "kiln/schedule/MatmulShape.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
@@ -65,6 +66,14 @@ static Grid channelGrid(KernelOp kernel) { return {kernel.getAnchorType(0).getSi
 static Grid outerGrid(KernelOp kernel) { return {kernel.getResultType().getSizes().front()}; }
 static Grid fractionGrid(KernelOp) { return {DimExpr(kFractions)}; }
 static Grid oneUnit(KernelOp) { return {DimExpr(1)}; }
+/// Rows that one softmax each is taken over.
+static Grid softmaxGrid(KernelOp kernel) {
+  std::vector<DimExpr> sizes = kernel.getResultType().getSizes();
+  if (!sizes.empty()) // without dimensions, there is one row of one score
+    sizes.erase(sizes.begin() + semantics::wrap_dim(cast<IntegerAttr>(kernel.getAnchorAttribute("dim")).getInt(), sizes.size()));
+  return {product(sizes)};
+}
+
 /// Rows of scores, of which the third operand has the targets.
 static Grid targetGrid(KernelOp kernel) { return {kernel.getAnchorType(2).getElements()}; }
 
@@ -107,6 +116,9 @@ static DimExpr batchNormCost(KernelOp kernel) { return kernel.getResultType().ge
 /// Ten rounds of integer multiplication for four elements.
 static DimExpr dropoutCost(KernelOp kernel) { return kernel.getResultType().getElements() * DimExpr(2 * kNanosecond); }
 
+/// Three passes over the scores, one with an exponential function.
+static DimExpr softmaxCost(KernelOp kernel) { return kernel.getResultType().getElements() * DimExpr(kNanosecond); }
+
 /// Two or three passes over the scores, two with an exponential function. The gradient has the attribute `mean`, and its own
 /// cotangent before the scores.
 static DimExpr crossEntropyCost(KernelOp kernel) {
@@ -146,35 +158,72 @@ static std::string parametersName(KernelOp kernel) {
 static std::string tableName(KernelOp kernel) { return sizesName(kernel.getAnchorType(1).getSizes()); }
 
 //===----------------------------------------------------------------------===//
+// Results in the memory of operands
+//===----------------------------------------------------------------------===//
+
+/// Extras of the result's type that the kernel walks through as through its result.
+static bool sharesWithExtras(KernelOp kernel, unsigned result, unsigned operand) {
+  unsigned anchors = kernel.getNumAnchorOperands();
+  return operand >= anchors && kernel.getExtraMap(operand - anchors).isIdentity() &&
+         kernel.getExtraType(operand - anchors) == kernel.getResultType(result);
+}
+
+/// An optimizer's k-th list of results is the new value of a list of operands: parameters, which come first, then what it keeps,
+/// which comes after the gradients.
+static bool sharesWithUpdated(KernelOp kernel, unsigned result, unsigned operand) {
+  unsigned count = cast<IntegerAttr>(kernel.getAnchorAttribute("count")).getInt();
+  unsigned list = result / count, number = result % count;
+  return operand == (list == 0 ? number : (list + 1) * count + number);
+}
+
+/// Results 1 and 2 of a batch norm are the new running mean and variance; as operands these follow input, weight and bias, of
+/// which the last two may be absent.
+static bool sharesWithRunningStatistics(KernelOp kernel, unsigned result, unsigned operand) {
+  unsigned present = 3;
+  if (auto attribute = dyn_cast_if_present<DenseBoolArrayAttr>(kernel.getAnchorAttribute("present"))) {
+    if (!attribute[3])
+      return false;
+    present = llvm::count(attribute.asArrayRef().take_front(3), true);
+  }
+  return (result == 1 || result == 2) && operand == present + result - 1;
+}
+
+//===----------------------------------------------------------------------===//
 // The table
 //===----------------------------------------------------------------------===//
 
 const AnchorTraits &anchorTraits(StringRef anchor) {
   static const llvm::StringMap<AnchorTraits> table = {
-      {"", {false, rowGrid, trafficCost, resultName}},
+      {"", {false, rowGrid, trafficCost, resultName, sharesWithExtras}},
       {"nn.packed_linear", {true, packedLinearGrid, productCost, linearName}},
       {"nn.linear", {true, linearGrid, productCost, linearName}},
-      {"nn.matmul", {false, matmulGrid, matmulCost, matmulName}},
+      {"nn.matmul", {false, matmulGrid, matmulCost, matmulName, sharesWithExtras}},
       {"nn.sum", {false, elementGrid, trafficCost, operandName}},
       {"nn.mean", {false, elementGrid, trafficCost, operandName}},
       {"nn.embedding", {false, rowGrid, gatherCost, tableName}},
       {"nn.pack_panels", {false, outerGrid, trafficCost, operandName}},
       {"nn.cat", {false, fractionGrid, trafficCost, resultName}},
       {"nn.slice_scatter", {false, oneUnit, trafficCost, resultName}},
-      {"nn.batch_norm", {false, channelGrid, batchNormCost, operandName}},
+      {"nn.batch_norm", {false, channelGrid, batchNormCost, operandName, sharesWithRunningStatistics}},
       {"nn.batch_norm_backward", {false, channelGrid, batchNormCost, operandName}},
       {"nn.dropout", {false, rowGrid, dropoutCost, resultName}},
+      {"nn.log_softmax", {false, softmaxGrid, softmaxCost, operandName}},
       {"nn.cross_entropy", {false, elementGrid, crossEntropyCost, operandName}},
       {"nn.cross_entropy_total", {false, oneUnit, trafficCost, operandName}},
       {"nn.cross_entropy_count", {false, oneUnit, trafficCost, operandName}},
       {"nn.cross_entropy_backward", {false, targetGrid, crossEntropyCost, resultName}},
       {"nn.embedding_backward", {false, outerGrid, trafficCost, resultName}},
-      {"nn.sgd", {false, parameterGrid, trafficCost, parametersName}},
-      {"nn.adam", {false, parameterGrid, trafficCost, parametersName}},
+      {"nn.sgd", {false, parameterGrid, trafficCost, parametersName, sharesWithUpdated}},
+      {"nn.adam", {false, parameterGrid, trafficCost, parametersName, sharesWithUpdated}},
   };
   static const AnchorTraits other = {false, rowGrid, trafficCost, resultName};
   auto entry = table.find(anchor);
   return entry == table.end() ? other : entry->second;
+}
+
+bool mayShareMemory(KernelOp kernel, unsigned result, unsigned operand) {
+  const AnchorTraits &traits = anchorTraits(kernel.getAnchor().value_or(""));
+  return traits.mayShareMemory && traits.mayShareMemory(kernel, result, operand);
 }
 
 DimExpr costOf(KernelOp kernel) {

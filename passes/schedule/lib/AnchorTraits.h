@@ -1,7 +1,8 @@
 //===- AnchorTraits.h - what the schedule knows of anchors --------*- C++ -*-===//
 //
-// The schedule treats all anchors alike but for three questions: how they are split, what they cost, and how they are called. The
-// answers are in one table, by the anchor's name; an anchor that is not in it is run as rows of its result.
+// The schedule treats all anchors alike but for four questions: how they are split, what they cost, how they are called, and which
+// results they may compute in the memory of which operands. The answers are in one table, by the anchor's name; an anchor that is
+// not in it is run as rows of its result.
 //
 //===----------------------------------------------------------------------===//
 
@@ -25,6 +26,8 @@ struct AnchorTraits {
   semantics::DimExpr (*cost)(KernelOp) = nullptr;
   /// What is part of the kernel's name beside the anchor's: "784x512". May be null.
   std::string (*shapeName)(KernelOp) = nullptr;
+  /// See mayShareMemory in InPlace.h; null where no result may.
+  bool (*mayShareMemory)(KernelOp, unsigned result, unsigned operand) = nullptr;
 };
 
 /// The traits of an anchor, or of a map for an empty name.

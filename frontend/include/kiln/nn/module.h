@@ -73,7 +73,8 @@ public:
   virtual std::string name() const;
   /// What stands between the parentheses of a printed module; may be several lines.
   virtual std::string extra_repr() const { return ""; }
-  /// Prints the module and what is below it exactly as Python's print(model) does, without a line end.
+  /// Prints the module and what is below it exactly as Python's print(model) does, without a line end. What an override prints
+  /// stands for the module itself, as in libtorch: what is below it follows.
   virtual void pretty_print(std::ostream &stream) const;
   std::string text() const;
 

@@ -147,9 +147,8 @@ def NN_BatchNormBackwardOp : NN_SemanticOp<"batch_norm_backward"> {
 
     Constraints:
     - batch_norm_backward_c1: `input` is floating-point and has a dimension 1; `grad` has its type; the other operands have one
-      dimension of the size of dimension 1.
-    - batch_norm_backward_c2: the results have the type of the input and, twice, that of the weight (without a weight: the size of
-      dimension 1 and the input's element type).
+      dimension of the size of dimension 1 and one element type: the input's, or f32 beside an f16 or bf16 input.
+    - batch_norm_backward_c2: the results have the type of the input and, twice, that of `batch_mean`.
   }];
   let arguments = (ins NN_Tensor:$grad, NN_Tensor:$input, NN_Tensor:$batch_mean, NN_Tensor:$batch_inv_std,
                    Optional<NN_Tensor>:$weight);

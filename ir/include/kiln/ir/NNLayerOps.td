@@ -57,7 +57,7 @@ def NN_BatchNormOp : NN_SemanticOp<"batch_norm", [AttrSizedOperandSegments]> {
     training they are the batch's (the biased variance); if there are running statistics, the updated ones follow as second and
     third result: `(1 - momentum) * running + momentum * batch`, with the unbiased variance. They are not written anywhere: that is
     what `nn.write` is for. The last two results in training are what `nn.batch_norm_backward` needs: the batch's mean and
-    `1 / sqrt(var + eps)`, `[C]` of the input's element type.
+    `1 / sqrt(var + eps)`, `[C]` of the parameters' element type.
 
     ```mlir
     // Evaluation: one result.
@@ -72,9 +72,11 @@ def NN_BatchNormOp : NN_SemanticOp<"batch_norm", [AttrSizedOperandSegments]> {
     ```
 
     Constraints:
-    - batch_norm_c1: one floating-point element type; `input` has a dimension 1; every other operand has its size; running_mean and
-      running_var are both there or both absent, and there outside training.
-    - batch_norm_c2: the output has the input's type; in training two more results, or four with running statistics.
+    - batch_norm_c1: one floating-point element type, but parameters and running statistics may all be f32 beside an f16 or bf16
+      input; `input` has a dimension 1; every other operand has its size; running_mean and running_var are both there or both absent,
+      and there outside training.
+    - batch_norm_c2: the output has the input's type; in training two more results, or four with running statistics, all of the
+      parameters' element type (without parameters and running statistics: the input's).
   }];
   let arguments = (ins NN_Tensor:$input, Optional<NN_Tensor>:$weight, Optional<NN_Tensor>:$bias,
                    Optional<NN_Tensor>:$running_mean, Optional<NN_Tensor>:$running_var,

@@ -1,6 +1,6 @@
 //===- NNShapeOps.td - Values moved, sizes changed ----------*- tablegen -*-===//
 //
-// Defines operations that move elements without computing on them, and reductions.
+// Defines operations that move elements without computing on them, reductions, and softmax.
 //
 //===----------------------------------------------------------------------===//
 
@@ -203,6 +203,26 @@ def NN_MeanOp : NN_ReductionOp<"mean"> {
     - mean_c1: a floating-point type; each entry of `dims` is a dimension, each once.
     - mean_c2: the output lacks those dimensions, or has size 1 there.
   }];
+}
+
+def NN_LogSoftmaxOp : NN_SemanticOp<"log_softmax"> {
+  let summary = "the logarithms of the probabilities that softmax gives, over one dimension";
+  let description = [{
+    `input - log(sum(exp(input)))`, summed over dimension `dim`; computed from elements less their largest, so that no exponential
+    overflows. NaN all along `dim` where the largest element is infinite.
+
+    ```mlir
+    %y = nn.log_softmax %x dim = 1 : tensor<4x10xf32>
+    ```
+
+    Constraints:
+    - log_softmax_c1: a floating-point type; `dim` is a dimension, which may be counted from the end; a tensor without dimensions counts
+      as having one.
+    - log_softmax_c2: the output has the input's type.
+  }];
+  let arguments = (ins NN_Tensor:$input, I64Attr:$dim);
+  let results = (outs NN_Tensor:$output);
+  let assemblyFormat = "$input `dim` `=` $dim attr-dict `:` custom<ElementwiseTypes>(type($input), type($output))";
 }
 
 #endif // KILN_IR_NNSHAPEOPS

@@ -2,9 +2,11 @@
 //
 //   {"model": OrderedDict(...),                         into model.load_state_dict of PyTorch, and of Kiln
 //    "optimizer": {"state": ..., "param_groups": ...},  into optimizer.load_state_dict; "optimizer1", "optimizer2" where there are several
-//    "kiln": {"fingerprint": ..., "generator": [seed, offset], "train": {"epoch": ..., "seed": ..., "shuffle": ...}, ...}}
+//    "kiln": {"fingerprint": ..., "generator": [seed, offset],
+//             "train": {"epoch": ..., "seed": ..., "shuffle": ..., "batch_size": ...}, ...}}
 //
-// Training that goes on from a checkpoint computes the same bits as training that was never interrupted.
+// Training that goes on from a checkpoint computes the same bits as training that was never interrupted. A checkpoint without "kiln",
+// as PyTorch's users write them, is taken too: the random generator then goes on from where it is, not from where it was.
 #pragma once
 
 #include <cstdint>
@@ -18,9 +20,10 @@ namespace kiln::runtime {
 
 /// Where a training loop stands.
 struct TrainingProgress {
-  int64_t epoch = 0;   ///< epochs that are done
-  uint64_t seed = 0;   ///< that training began with
-  std::string shuffle; ///< DataLoader::generator_state(), from which the next epoch's order is drawn
+  int64_t epoch = 0;      ///< epochs that are done
+  uint64_t seed = 0;      ///< that training began with
+  std::string shuffle;    ///< DataLoader::generator_state(), from which the next epoch's order is drawn
+  int64_t batch_size = 0; ///< samples in a mini-batch; 0 where it is not known
 };
 
 /// Writes model.checkpoint(), and with `progress` where the loop stands. The file appears whole or not at all.

@@ -19,8 +19,9 @@
 
 namespace kiln::runtime {
 
-/// Reads a state_dict from a .pt or a safetensors file; the content decides which, not the name.
-KILN_API StateDict load(const std::string &path);
+/// Reads a state_dict from a .pt or a safetensors file; the content decides which, not the name. `key` picks one inside a .pt, as in
+/// load_torch.
+KILN_API StateDict load(const std::string &path, const std::string &key = "");
 
 /// Reads a safetensors file, tensors in the order of its header. `metadata`, if given, receives the file's __metadata__.
 KILN_API StateDict load_safetensors(const std::string &path, std::map<std::string, std::string> *metadata = nullptr);

@@ -148,8 +148,10 @@ public:
   /// Everything that training goes on from: {"model": state_dict, "optimizer": ..., "kiln": {...}}, a copy taken at one moment
   /// between calls. "kiln" holds the fingerprint, the random generator, and what else lives between calls and is in no state_dict.
   Value checkpoint() const;
-  /// Takes a checkpoint, also one of PyTorch's without "kiln". A checkpoint of another architecture is an error that names what
-  /// differs; `ignore_fingerprint` leaves it to names and shapes to decide. Nothing has changed when it throws.
+  /// Takes a checkpoint. One of PyTorch's, {"model": ..., "optimizer": ...} without "kiln", leaves what PyTorch does not save as it is:
+  /// the random generator, gradients, buffers that are not persistent. A checkpoint of another architecture, or of optimizers with
+  /// other options, is an error that names what differs. `ignore_fingerprint` leaves it to names and shapes to decide, keeps what the
+  /// checkpoint lacks under "kiln", and goes on with the compiled options. Nothing has changed when it throws.
   void load_checkpoint(const Value &checkpoint, bool ignore_fingerprint = false);
 
   /// Sizes of the outputs that a call with these inputs would return, one after another. Throws what such a call would throw for its

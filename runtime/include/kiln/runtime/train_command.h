@@ -11,7 +11,8 @@
 //                      output is [N, C] and there is one input of integers [N] that F does not take, these are scores and labels, and
 //                      the accuracy is told; if the output is one number, its mean is.
 //   --checkpoint=C     writes a .pt after each epoch (checkpoint.h) that PyTorch reads too
-//   --resume=C         goes on from one: the same bits as if training had never stopped
+//   --resume=C         goes on from one: the same bits as if training had never stopped; a warning says when they can't be the same,
+//                      as with another --batch-size. --ignore-fingerprint takes one of other options of optimizers too
 //   --save=W           writes the weights at the end, .safetensors or .pt
 #pragma once
 

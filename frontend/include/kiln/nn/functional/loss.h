@@ -6,7 +6,8 @@
 namespace kiln::nn::functional {
 
 /// Of scores [C], [N, C] or [N, C, d1, ...] against class numbers of the same sizes without C: softmax and the negative logarithm
-/// in one. Throws ValueError with PyTorch's text for sizes and types that do not fit; IndexError for a class that does not exist.
+/// in one. Or against probabilities, a floating-point target of the same sizes; target and weight may then require gradients.
+/// Throws ValueError with PyTorch's text for sizes and types that do not fit; IndexError for a class that does not exist.
 KILN_API Tensor cross_entropy(const Tensor &input, const Tensor &target, const CrossEntropyFuncOptions &options = {});
 
 /// Squared differences. Different sizes are broadcast, with PyTorch's warning.

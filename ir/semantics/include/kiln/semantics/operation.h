@@ -74,6 +74,10 @@ KILN_API std::string shape_text(std::span<const DimExpr> sizes);
 /// Operand types in order; an absent optional operand is empty.
 using OperandTypes = std::span<const std::optional<TensorType>>;
 
+/// See Operation::saves_for_backward.
+inline bool always_saves(const std::vector<bool> &, const Attributes &) { return true; }
+inline bool never_saves(const std::vector<bool> &, const Attributes &) { return false; }
+
 struct KILN_API Operation {
   std::string name; // "nn.linear"
   /// Result types. Throws ValueError / IndexError / TypeError with PyTorch's text for operands that
@@ -91,9 +95,12 @@ struct KILN_API Operation {
   /// Whether a gradient can flow through it. False: its results never require one (comparisons,
   /// nn.detach, constants, gradients, optimizer steps).
   bool differentiable = true;
-  /// Whether PyTorch's node of it keeps tensors for backward, so that going backward through it a
-  /// second time is an error. False where the node knows all from sizes (add, reshape, sum).
-  bool saves_for_backward = true;
+  /// Whether PyTorch's node of a call keeps tensors for backward, so that going backward through it
+  /// a second time is an error; not where the node knows all from sizes (add, reshape, sum).
+  /// `requires_grad` says of each operand whether it requires a gradient: what only the gradients
+  /// of others need is not kept.
+  bool (*saves_for_backward)(const std::vector<bool> &requires_grad,
+                             const Attributes &attributes) = always_saves;
 };
 
 /// Null when no such op is registered.
