@@ -6,6 +6,8 @@
 
 #include "Gemm.h"
 
+#include "kiln/schedule/GridUnits.h"
+
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -23,15 +25,17 @@ static constexpr int64_t kMaxLanes = 16;
 
 static std::optional<int64_t> constantOf(Value value) { return getConstantIntValue(value); }
 
-Gemm::Gemm(KernelBuilder &b, GemmOperand left, GemmOperand right, Value inner, bool canMask)
+Gemm::Gemm(KernelBuilder &b, GemmOperand left, GemmOperand right, Value inner, const DimExpr &columns, bool canMask)
     : b(b), left(left), right(right), inner(inner), canMask(canMask), compute(KernelBuilder::computeType(right.element)),
-      lanes(b.lanesOf(compute)), width(b.target.tileVectors * lanes), blockRows(left.isTransposed ? kBlockRowsTransposed * 4 / KernelBuilder::bytesOf(compute) : kBlockRows) {
+      lanes(b.lanesOf(compute)), width(b.target.tileVectors * lanes) {
+  blockRows = left.isTransposed ? kBlockRowsTransposed * 4 / KernelBuilder::bytesOf(compute) : kBlockRows;
+  hasWholeTiles = columns.constant() && *columns.constant() % width == 0 && schedule::kColumnBlock % width == 0;
   // Both operands copied: an odd last k is filled up with zeros. Else the left one is read as it lies, to its last element only.
   std::optional<int64_t> depth = constantOf(inner);
   unroll = left.isTransposed || (depth && *depth % 2 == 0) ? 2 : 1;
   packedRight = b.scratch(compute, kBlockDepth * width, kVectorAlignment);
-  if (left.isTransposed)
-    packedLeft = b.scratch(compute, kBlockDepth * blockRows, kVectorAlignment);
+  if (left.isTransposed) // a last tile reads beyond its valid rows
+    packedLeft = b.scratch(compute, kBlockDepth * blockRows + lanes, kVectorAlignment);
   if (isSplit())
     partial = b.scratch(compute, blockRows * width, kVectorAlignment);
   if (!canMask)
@@ -91,16 +95,17 @@ void Gemm::emitBlock(const Block &block, Write write) {
   auto columns = [&](Value begin, Value end, int64_t vectors) {
     b.loop(begin, end, vectors * lanes, [&](Value column) {
       forEachTile(b, b.constant(0), block.rows,
-                  [&](Value row, int64_t rows) { emitTile(block, row, rows, column, vectors, write); });
+                  [&](Value row, int64_t rows, Value valid) { emitTile(block, row, rows, valid, column, vectors, write); });
     });
   };
-  Value whole = b.roundDown(block.columns, width);
+  Value whole = hasWholeTiles ? b.constant(width) : b.roundDown(block.columns, width);
   columns(b.constant(0), whole, b.target.tileVectors);
-  columns(whole, block.columns, 1);
+  if (!hasWholeTiles)
+    columns(whole, block.columns, 1);
 }
 
 /// `row` and `column` count from the block's first.
-void Gemm::emitTile(const Block &block, Value row, int64_t rows, Value column, int64_t vectors, Write write) {
+void Gemm::emitTile(const Block &block, Value row, int64_t rows, Value valid, Value column, int64_t vectors, Write write) {
   RegisterTile tile;
   tile.right = compute;
   tile.lanes = lanes;
@@ -120,8 +125,11 @@ void Gemm::emitTile(const Block &block, Value row, int64_t rows, Value column, i
     tile.left = left.element;
     tile.rowStep = b.constant(1);
     Value base = b.pointer(left.base, left.element, b.add(b.mul(b.add(block.row, row), left.pitch), block.k));
-    for (int64_t r = 0; r < rows; ++r)
-      tile.rows.push_back(b.pointer(base, left.element, b.mul(left.pitch, r)));
+    for (int64_t r = 0; r < rows; ++r) {
+      // Rows that are not there are the last one again.
+      Value number = valid ? b.minimum(b.constant(r), b.sub(valid, b.constant(1))) : b.constant(r);
+      tile.rows.push_back(b.pointer(base, left.element, b.mul(left.pitch, number)));
+    }
   }
 
   auto partialAt = [&](int64_t r, int64_t j) { return b.add(b.mul(b.add(row, r), width), b.add(column, j * lanes)); };
@@ -138,10 +146,12 @@ void Gemm::emitTile(const Block &block, Value row, int64_t rows, Value column, i
         });
   sums = tile.accumulate(b, b.constant(0), depth, sums);
 
+  bool isPart = !hasWholeTiles && vectors == 1;
   auto finish = [&] {
-    for (int64_t r = 0; r < rows; ++r)
+    forEachValidRow(b, rows, valid, [&](int64_t r) {
       for (int64_t j = 0; j < vectors; ++j)
-        writeVector(block, b.add(row, r), b.add(column, j * lanes), sums[r * vectors + j], vectors == 1, write);
+        writeVector(block, b.add(row, r), b.add(column, j * lanes), sums[r * vectors + j], isPart, write);
+    });
   };
   if (!isSplit()) {
     finish();
@@ -218,14 +228,18 @@ void Gemm::packRows(const Block &block) {
   auto wholeVector = [&](Value from, Value to, Value at) {
     b.store(b.widened(b.load(from, right.element, at, lanes)), to, at);
   };
+  auto wholeRows = [&] {
+    rowsOf([&](Value from, Value to) {
+      for (int64_t j = 0; j < width; j += lanes)
+        wholeVector(from, to, b.constant(j));
+    });
+  };
+  if (hasWholeTiles) {
+    wholeRows();
+    return;
+  }
   b.when(
-      b.equal(block.columns, b.constant(width)),
-      [&] {
-        rowsOf([&](Value from, Value to) {
-          for (int64_t j = 0; j < width; j += lanes)
-            wholeVector(from, to, b.constant(j));
-        });
-      },
+      b.equal(block.columns, b.constant(width)), wholeRows,
       [&] {
         Value whole = b.roundDown(block.columns, lanes);
         rowsOf([&](Value from, Value to) {
@@ -243,7 +257,10 @@ void Gemm::packTransposed(const Block &block) {
     Value at = b.add(b.mul(b.add(block.column, column), right.pitch), b.add(block.k, k));
     b.store(b.widened(b.load(right.base, right.element, at)), packedRight, b.add(b.mul(k, width), column));
   };
-  Value wholeColumns = b.roundDown(block.columns, lanes), wholeDepth = b.roundDown(block.depth, lanes);
+  std::optional<int64_t> depth = constantOf(inner);
+  bool hasWholeDepth = depth && *depth % lanes == 0; // and so have the blocks of it
+  Value wholeColumns = hasWholeTiles ? block.columns : b.roundDown(block.columns, lanes);
+  Value wholeDepth = hasWholeDepth ? block.depth : b.roundDown(block.depth, lanes);
   b.loop(b.constant(0), wholeColumns, lanes, [&](Value column) {
     b.loop(b.constant(0), wholeDepth, lanes, [&](Value k) {
       Values square;
@@ -254,10 +271,13 @@ void Gemm::packTransposed(const Block &block) {
       for (auto [i, row] : llvm::enumerate(transposed(b, square)))
         b.store(row, packedRight, b.add(b.mul(b.add(k, i), width), column));
     });
-    b.loop(wholeDepth, block.depth, 1, [&](Value k) {
-      b.loop(column, b.add(column, lanes), 1, [&](Value c) { element(c, k); });
-    });
+    if (!hasWholeDepth)
+      b.loop(wholeDepth, block.depth, 1, [&](Value k) {
+        b.loop(column, b.add(column, lanes), 1, [&](Value c) { element(c, k); });
+      });
   });
+  if (hasWholeTiles)
+    return;
   b.loop(b.constant(0), block.depth, 1, [&](Value k) {
     b.when(b.lessThan(wholeColumns, block.columns),
            [&] { b.store(b.constant(vector, 0), packedRight, b.add(b.mul(k, width), wholeColumns)); });

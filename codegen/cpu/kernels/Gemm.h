@@ -32,11 +32,12 @@ public:
   /// Stores `lanes` sums at columns column, column + 1, ...; lanes where `mask` is false are not there.
   using Write = llvm::function_ref<void(Value row, Value column, int64_t lanes, Value sum, Value mask)>;
 
-  /// `inner` is the number of products in a sum. `canMask`: whether `write` takes masks.
-  Gemm(KernelBuilder &b, GemmOperand left, GemmOperand right, Value inner, bool canMask);
+  /// `inner` is the number of products in a sum, `columns` that of the whole result's columns, of which ranges begin at multiples of
+  /// the schedule's blocks. `canMask`: whether `write` takes masks.
+  Gemm(KernelBuilder &b, GemmOperand left, GemmOperand right, Value inner, const DimExpr &columns, bool canMask);
 
-  /// Fewer rows than this do not pay for copying the right operand.
-  static constexpr int64_t kMinRows = 4;
+  /// Whether copying the right operand pays: not when there are always fewer rows than this.
+  static bool isWorth(const DimExpr &rows) { return !rows.constant() || *rows.constant() >= 4; }
 
   void emit(Value firstRow, Value endRow, Value firstColumn, Value endColumn, Write write);
 
@@ -49,11 +50,10 @@ private:
   };
 
   void emitBlock(const Block &block, Write write);
-  void emitTile(const Block &block, Value row, int64_t rows, Value column, int64_t vectors, Write write);
+  void emitTile(const Block &block, Value row, int64_t rows, Value valid, Value column, int64_t vectors, Write write);
   void writeVector(const Block &block, Value row, Value column, Value sum, bool isPart, Write write);
   void packLeft(const Block &block);
   void packRight(const Block &block);
-  /// One vector's width of columns, from `column` on, of a block whose operand is transposed or not.
   void packRows(const Block &block);
   void packTransposed(const Block &block);
   Value isFirst(const Block &block) { return b.equal(block.k, b.constant(0)); }
@@ -64,7 +64,7 @@ private:
   KernelBuilder &b;
   GemmOperand left, right;
   Value inner;
-  bool canMask;
+  bool canMask, hasWholeTiles;
   Type compute;
   int64_t lanes, width, blockRows, unroll;
   Value packedLeft, packedRight, partial, spill;

@@ -83,24 +83,16 @@ LogicalResult Matmul::emit() {
 }
 
 void Matmul::emitMatrix(const Part &part) {
-  if (shape.isRhsVector || shape.columns == DimExpr(1)) {
+  if (shape.isRhsVector || shape.columns == DimExpr(1) || !Gemm::isWorth(shape.rows)) {
     emitFewRows(part);
     return;
   }
-  // The choice is the shape's, not the range's: an element's bits do not depend on the range.
-  b.when(
-      b.atLeast(b.size(shape.rows), b.constant(Gemm::kMinRows)),
-      [&] {
-        Value leftPitch = b.size(shape.isLhsTransposed ? shape.rows : shape.inner);
-        Value rightPitch = b.size(shape.isRhsTransposed ? shape.inner : shape.columns);
-        Gemm gemm(b, {element, part.lhs, shape.isLhsTransposed, leftPitch}, {element, part.rhs, shape.isRhsTransposed, rightPitch},
-                  b.size(shape.inner), canMask());
-        gemm.emit(part.firstRow, part.endRow, part.firstColumn, part.endColumn,
-                  [&](Value row, Value column, int64_t lanes, Value sum, Value mask) {
-                    write(part.batch, row, column, lanes, sum, mask);
-                  });
-      },
-      [&] { emitFewRows(part); });
+  Value leftPitch = b.size(shape.isLhsTransposed ? shape.rows : shape.inner);
+  Value rightPitch = b.size(shape.isRhsTransposed ? shape.inner : shape.columns);
+  Gemm gemm(b, {element, part.lhs, shape.isLhsTransposed, leftPitch}, {element, part.rhs, shape.isRhsTransposed, rightPitch},
+            b.size(shape.inner), shape.columns, canMask());
+  gemm.emit(part.firstRow, part.endRow, part.firstColumn, part.endColumn,
+            [&](Value row, Value column, int64_t lanes, Value sum, Value mask) { write(part.batch, row, column, lanes, sum, mask); });
 }
 
 /// Too few rows, or columns, for copies of the operands to pay.

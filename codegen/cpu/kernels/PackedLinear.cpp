@@ -144,7 +144,7 @@ void PackedLinear::emitPanels(Value first, int64_t panels, int64_t vectors) {
 }
 
 void PackedLinear::emitTiles(Value firstColumn, const Values &weights) {
-  forEachTile(b, context.begin0, context.end0, [&](Value firstRow, int64_t rows) {
+  forEachTile(b, context.begin0, context.end0, [&](Value firstRow, int64_t rows, Value valid) {
     RegisterTile tile;
     tile.left = tile.right = element;
     tile.lanes = lanes;
@@ -154,13 +154,17 @@ void PackedLinear::emitTiles(Value firstColumn, const Values &weights) {
     std::optional<int64_t> depth = getConstantIntValue(inner);
     tile.unroll = depth && *depth % 2 == 0 ? 2 : 1;
     Value base = b.pointer(input, element, b.mul(firstRow, inner));
-    for (int64_t r = 0; r < rows; ++r)
-      tile.rows.push_back(b.pointer(base, element, b.mul(inner, r)));
+    for (int64_t r = 0; r < rows; ++r) {
+      // Rows that are not there are the last one again.
+      Value number = valid ? b.minimum(b.constant(r), b.sub(valid, b.constant(1))) : b.constant(r);
+      tile.rows.push_back(b.pointer(base, element, b.mul(inner, number)));
+    }
     Values sums = tile.accumulate(b, b.constant(0), inner, tile.zeros(b));
     int64_t vectors = weights.size();
-    for (int64_t r = 0; r < rows; ++r)
+    forEachValidRow(b, rows, valid, [&](int64_t r) {
       for (int64_t j = 0; j < vectors; ++j)
         write(b.add(firstRow, r), b.add(firstColumn, j * lanes), sums[r * vectors + j]);
+    });
   });
 }
 

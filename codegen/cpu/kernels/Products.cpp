@@ -1,7 +1,7 @@
 //===- Products.cpp - linear layers whose weight is not packed ------------===//
 //
-// Where the weight is not known before the call, or changes in it: a product with a transposed right operand, or with few rows dot products
-// along K, which both operands hold contiguously.
+// Where the weight is not known before the call, or changes in it: a product with a transposed right operand, or for always few rows dot
+// products along K, which both operands hold contiguously.
 //
 //===----------------------------------------------------------------------===//
 
@@ -30,19 +30,15 @@ LogicalResult emitLinear(KernelContext &context) {
     if (failed(writer.write(row, column, lanes, b.rounded(sum, element), mask)))
       result = failure();
   };
-  // The choice is the result's, not the range's: an element's bits do not depend on the range.
-  b.when(
-      b.atLeast(b.size(writer.getBox().rows()), b.constant(Gemm::kMinRows)),
-      [&] {
-        Gemm gemm(b, {element, context.anchors[0], false, inner}, {element, context.anchors[1], true, inner}, inner,
-                  b.target.hasMasks && KernelBuilder::bytesOf(element) >= 4);
-        gemm.emit(context.begin0, context.end0, first, end, write);
-      },
-      [&] {
-        DotProducts dots(b, element, context.anchors[0], context.anchors[1], inner);
-        dots.emit(context.begin0, context.end0, first, end,
-                  [&](Value row, Value column, Value sum) { write(row, column, 1, sum, Value()); });
-      });
+  if (Gemm::isWorth(writer.getBox().rows())) {
+    Gemm gemm(b, {element, context.anchors[0], false, inner}, {element, context.anchors[1], true, inner}, inner, weight.getSizes()[0],
+              b.target.hasMasks && KernelBuilder::bytesOf(element) >= 4);
+    gemm.emit(context.begin0, context.end0, first, end, write);
+    return result;
+  }
+  DotProducts dots(b, element, context.anchors[0], context.anchors[1], inner);
+  dots.emit(context.begin0, context.end0, first, end,
+            [&](Value row, Value column, Value sum) { write(row, column, 1, sum, Value()); });
   return result;
 }
 

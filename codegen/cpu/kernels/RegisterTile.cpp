@@ -36,7 +36,10 @@ Values RegisterTile::accumulate(KernelBuilder &b, Value begin, Value end, ValueR
   });
 }
 
-void forEachTile(KernelBuilder &b, Value begin, Value end, function_ref<void(Value, int64_t)> tile) {
+/// Rows of the tiles that take what the large ones leave.
+static constexpr int64_t kSmallTile = 4;
+
+void forEachTile(KernelBuilder &b, Value begin, Value end, function_ref<void(Value, int64_t, Value)> tile) {
   int64_t large = b.target.tileRows;
   Value count = b.sub(end, begin), rest = b.rem(count, b.constant(large));
   Value inLarge = b.sub(count, rest);
@@ -46,15 +49,18 @@ void forEachTile(KernelBuilder &b, Value begin, Value end, function_ref<void(Val
     Value fewer = b.maximum(b.sub(inLarge, b.constant(large)), b.constant(0));
     inLarge = b.createOrFold<arith::SelectOp>(isTwo, fewer, inLarge);
   }
-  Value first = begin;
-  auto tiles = [&](Value last, int64_t rows) {
-    b.loop(first, last, rows, [&](Value row) { tile(row, rows); });
-    first = last;
-  };
-  tiles(b.add(begin, inLarge), large);
-  if (large > 4)
-    tiles(b.add(first, b.roundDown(b.sub(end, first), 4)), 4);
-  tiles(end, 1);
+  Value middle = b.add(begin, inLarge);
+  b.loop(begin, middle, large, [&](Value row) { tile(row, large, Value()); });
+  b.loop(middle, end, kSmallTile,
+         [&](Value row) { tile(row, kSmallTile, b.minimum(b.constant(kSmallTile), b.sub(end, row))); });
+}
+
+void forEachValidRow(KernelBuilder &b, int64_t rows, Value valid, function_ref<void(int64_t)> body) {
+  for (int64_t row = 0; row < rows; ++row)
+    if (!valid || row == 0)
+      body(row);
+    else
+      b.when(b.lessThan(b.constant(row), valid), [&] { body(row); });
 }
 
 } // namespace kiln::codegen

@@ -33,9 +33,12 @@ struct RegisterTile {
   Values zeros(KernelBuilder &b) const;
 };
 
-/// Calls `tile(first row, rows)` until all rows of [begin, end) had one. Tiles have `b.target.tileRows` rows or 4 or 1, and few rows
-/// remain for the small ones: two tiles of 4 replace one of 6 where 2 rows would be left.
-void forEachTile(KernelBuilder &b, Value begin, Value end, llvm::function_ref<void(Value first, int64_t rows)> tile);
+/// Calls `tile(first, rows, valid)` until all rows of [begin, end) had one. A tile has `b.target.tileRows` rows, all of them valid (`valid`
+/// is null), or 4 of which the first `valid` are in the range: two such tiles replace one of 6 where 2 rows would be left.
+void forEachTile(KernelBuilder &b, Value begin, Value end, llvm::function_ref<void(Value first, int64_t rows, Value valid)> tile);
+
+/// Calls `body(row)` for the valid ones of a tile's rows, counted from 0.
+void forEachValidRow(KernelBuilder &b, int64_t rows, Value valid, llvm::function_ref<void(int64_t row)> body);
 
 } // namespace kiln::codegen
 
