@@ -2,7 +2,7 @@
 configure_file(lit.site.cfg.py.in lit.site.cfg.py @ONLY)
 set(lit_command ${LLVM_TOOLS_BINARY_DIR}/lit -sv ${CMAKE_CURRENT_BINARY_DIR})
 set(lit_tools kiln-opt kiln-interpret)
-foreach(tool kiln tensor-tool training-tool)
+foreach(tool kiln tensor-tool training-tool kiln_bench_host)
   if(TARGET ${tool})
     list(APPEND lit_tools ${tool})
   endif()

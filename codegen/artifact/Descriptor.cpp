@@ -160,13 +160,17 @@ llvm::Constant *DescriptorBuilder::functionEntry(const FunctionView &view) {
   llvm::StringRef name = view.name;
   auto inputs = table("inputs", view.inputs, [&](const ArgumentView &entry) { return argument(view, entry, true); });
   auto outputs = table("outputs", view.outputs, [&](const ArgumentView &entry) { return argument(view, entry, false); });
+  auto launches = table("launches", view.launches, [&](const LaunchView &launch) {
+    return record(sizeof(kiln_launch),
+                  {u32(0), string(launch.kernel), string(launch.module), string(launch.flops), string(launch.bytes)});
+  });
   return record(sizeof(kiln_function),
                 {string(name), u32(view.symbols.size()), u32(view.inputs.size()), u32(view.outputs.size()),
                  strings("symbols", view.symbols), inputs, outputs, u32(view.reads.size()), u32(view.writes.size()),
                  u32(view.prepared.size()), indices("reads", view.reads.getArrayRef()),
                  indices("writes", view.writes.getArrayRef()), indices("prepared", view.prepared.getArrayRef()),
                  function(name + ".measure"), runTable(name), u32(view.conditions.size()),
-                 strings("conditions", view.conditions)});
+                 strings("conditions", view.conditions), u32(view.launches.size()), launches});
 }
 
 /// Whether the ABI takes the missing initial value of the state for zeros, as it does for gradients and what optimizers keep: as

@@ -6,7 +6,9 @@
 
 #include "ProgramView.h"
 
+#include "kiln/ir/Locations.h"
 #include "kiln/ir/Types.h"
+#include "kiln/schedule/LaunchWork.h"
 
 using namespace mlir;
 using namespace kiln;
@@ -84,6 +86,9 @@ void ProgramView::addFunction(schedule::FuncOp op) {
     else if (auto launch = dyn_cast<schedule::LaunchOp>(inner)) {
       addStates(view.reads, launch.getReads());
       addStates(view.writes, launch.getWrites());
+      schedule::LaunchWork work = schedule::workOf(launch);
+      view.launches.push_back({launch.getKernel().str(), ir::modulePathOf(launch.getLoc()).value_or("").str(), work.flops.text(),
+                               work.bytes.text()});
     }
   });
   functions.push_back(std::move(view));

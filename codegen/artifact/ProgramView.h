@@ -29,12 +29,18 @@ struct ArgumentView {
   std::string getShapeText() const;
 };
 
+/// A step of a function; the counts are expressions in its symbols.
+struct LaunchView {
+  std::string kernel, module, flops, bytes;
+};
+
 struct FunctionView {
   std::string name;
   std::vector<std::string> symbols;
   std::vector<ArgumentView> inputs, outputs;
   llvm::SetVector<uint32_t> reads, writes, prepared;
   std::vector<std::string> conditions; // what to say where one does not hold
+  std::vector<LaunchView> launches;    // in their order
 };
 
 struct PrepareView {

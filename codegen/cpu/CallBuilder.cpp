@@ -55,6 +55,7 @@ private:
   FailureOr<Value> addressOf(Operation &op);
   std::string constantSymbol(schedule::ConstantOp op);
   void emitLaunch(LaunchOp launch);
+  void emitBeforeLaunch(int64_t number);
   void emitCheck(LaunchOp launch, const KernelFunctions &functions, ArrayRef<Value> arguments);
   void emitParallel(const KernelFunctions &functions, ArrayRef<Value> arguments, Value cost, Value units0, Value units1,
                     bool hasTwoAxes);
@@ -67,6 +68,7 @@ private:
   Type pointer;
   LLVM::LLVMFuncOp run;
   Value call, inputs, outputs, states, prepared, arena;
+  Value beforeLaunch; // the service of that name
   llvm::StringMap<unsigned> targets; // of a prepare function: output number by slot
   DenseMap<Value, Value> addresses;
 };
@@ -187,6 +189,15 @@ void RunBuilder::emitParallel(const KernelFunctions &functions, ArrayRef<Value> 
       direct);
 }
 
+/// A measured call is told where it is; to any other this is a test of a register.
+void RunBuilder::emitBeforeLaunch(int64_t number) {
+  Value isMeasured = LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne, beforeLaunch, LLVM::ZeroOp::create(b, pointer));
+  b.when(isMeasured, [&] {
+    auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), {pointer, b.getI64Type()});
+    LLVM::CallOp::create(b, type, ValueRange{beforeLaunch, loadField(offsetof(kiln_call, executor)), b.constant(number)});
+  });
+}
+
 void RunBuilder::emitLaunch(LaunchOp launch) {
   const KernelFunctions &functions = kernels.find(launch.getKernel())->second;
   Values arguments;
@@ -236,8 +247,17 @@ LogicalResult RunBuilder::emit() {
     for (Attribute target : function.getTargetsAttr())
       targets.try_emplace(cast<FlatSymbolRefAttr>(target).getValue(), targets.size());
 
+  // The descriptor lists no launches of prepare functions.
+  bool isMeasurable = !function.isPrepare();
+  if (isMeasurable)
+    beforeLaunch = LLVM::LoadOp::create(b, pointer,
+                                        b.pointer(loadField(offsetof(kiln_call, services)), b.getI8Type(),
+                                                  b.constant(offsetof(kiln_services, before_launch))));
+  int64_t launches = 0;
   for (Operation &op : function.getBodyBlock().without_terminator()) {
     if (auto launch = dyn_cast<LaunchOp>(op)) {
+      if (isMeasurable)
+        emitBeforeLaunch(launches++);
       emitLaunch(launch);
       continue;
     }
@@ -246,6 +266,8 @@ LogicalResult RunBuilder::emit() {
       return failure();
     addresses[op.getResult(0)] = *address;
   }
+  if (isMeasurable)
+    emitBeforeLaunch(launches);
   LLVM::ReturnOp::create(b, b.integerConstant(b.getI32Type(), KILN_OK));
   return success();
 }

@@ -112,6 +112,16 @@ void KernelBuilder::when(Value condition, function_ref<void()> then, function_re
   }
 }
 
+Values KernelBuilder::choose(Value condition, TypeRange types, function_ref<Values()> then, function_ref<Values()> otherwise) {
+  auto ifOp = scf::IfOp::create(*this, types, condition, /*addThenBlock=*/true, /*addElseBlock=*/true);
+  InsertionGuard guard(*this);
+  setInsertionPointToStart(ifOp.thenBlock());
+  scf::YieldOp::create(*this, then());
+  setInsertionPointToStart(ifOp.elseBlock());
+  scf::YieldOp::create(*this, otherwise());
+  return Values(ifOp.getResults());
+}
+
 //===----------------------------------------------------------------------===//
 // Memory and vectors
 //===----------------------------------------------------------------------===//
@@ -167,6 +177,13 @@ Value KernelBuilder::toMemory(Value value) {
 Value KernelBuilder::pointer(Value base, Type element, Value offset) {
   return LLVM::GEPOp::create(*this, base.getType(), memoryType(element), base, ArrayRef<LLVM::GEPArg>{offset},
                              LLVM::GEPNoWrapFlags::inbounds);
+}
+
+Value KernelBuilder::scratch(Type element, int64_t count, int64_t alignment) {
+  InsertionGuard guard(*this);
+  setInsertionPointToStart(&getBlock()->getParent()->getParentOfType<LLVM::LLVMFuncOp>().getBody().front());
+  return LLVM::AllocaOp::create(*this, LLVM::LLVMPointerType::get(getContext()), memoryType(element), constant(count),
+                                static_cast<unsigned>(alignment));
 }
 
 Value KernelBuilder::load(Value base, Type element, Value offset, int64_t lanes) {

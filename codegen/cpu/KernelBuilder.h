@@ -70,6 +70,8 @@ public:
   /// The same with values carried from one iteration to the next; returns the last.
   Values loop(Value begin, Value end, int64_t step, ValueRange init, llvm::function_ref<Values(Value, ValueRange)> body);
   void when(Value condition, llvm::function_ref<void()> then, llvm::function_ref<void()> otherwise = nullptr);
+  /// condition ? then() : otherwise(), of which only one is computed; both give values of these types.
+  Values choose(Value condition, mlir::TypeRange types, llvm::function_ref<Values()> then, llvm::function_ref<Values()> otherwise);
 
   //===--------------------------------------------------------------------===//
   // Memory and vectors
@@ -94,6 +96,8 @@ public:
   void store(Value value, Value base, Value offset);
   void storeMasked(Value value, Value base, Value offset, Value mask);
   Value pointer(Value base, Type element, Value offset);
+  /// Memory of the function's own frame, not initialised; the same in every iteration of a loop.
+  Value scratch(Type element, int64_t count, int64_t alignment);
   /// The scalar in every lane; the scalar itself for one lane.
   Value broadcast(Value scalar, int64_t lanes);
   /// begin, begin + 1, ... as a vector; `begin` itself for one lane.

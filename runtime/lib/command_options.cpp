@@ -1,5 +1,5 @@
 // Options, inputs, help and exit codes of command lines.
-#include "command_options.h"
+#include "kiln/runtime/command_options.h"
 
 #include <algorithm>
 #include <charconv>

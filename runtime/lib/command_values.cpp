@@ -1,5 +1,5 @@
 // Reading and describing the tensors of a command line.
-#include "command_values.h"
+#include "kiln/runtime/command_values.h"
 
 #include <algorithm>
 #include <charconv>

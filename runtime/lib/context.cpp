@@ -166,6 +166,9 @@ std::span<const int64_t> ContextParts::sizes_of(const Function &function, std::s
 void ContextParts::run(ModelParts &model, std::size_t index, std::span<const TensorView> inputs,
                        std::span<const TensorView> outputs, const CallOptions &options) {
   const Function &function = model.program.functions()[index];
+  if (!options.launch_nanoseconds.empty() && options.launch_nanoseconds.size() != function.launches.size())
+    throw ValueError(std::string(function.name) + ": launch_nanoseconds has " + std::to_string(options.launch_nanoseconds.size()) +
+                     " entries: expected " + std::to_string(function.launches.size()) + ", one for each launch");
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     check_output(function, i, outputs[i], sizes_of(function, i));
     const Extent extent = extent_of(outputs[i]);
@@ -181,7 +184,7 @@ void ContextParts::run(ModelParts &model, std::size_t index, std::span<const Ten
     const StateLock::Hold hold(model.lock, function.writes.empty() ? StateLock::Kind::Shared : StateLock::Kind::Exclusive);
     stage(model, function, inputs, outputs);
     model.make_ready(index, preparing);
-    execute(model, index, executor);
+    execute(model, index, executor, options);
     for (std::size_t i = 0; i < outputs.size(); ++i)
       if (output_pointers_[i] != outputs[i].data)
         scatter(outputs[i].data, outputs[i].sizes, outputs[i].strides, output_pointers_[i],
@@ -239,9 +242,10 @@ void ContextParts::stage(const ModelParts &model, const Function &function, std:
   }
 }
 
-void ContextParts::execute(ModelParts &model, std::size_t index, Executor &executor) {
+void ContextParts::execute(ModelParts &model, std::size_t index, Executor &executor, const CallOptions &options) {
   const Function &function = model.program.functions()[index];
   CallServices services(executor);
+  services.measure_launches(options.launch_nanoseconds);
   kiln_call call = services.make_call();
   call.symbols = symbols_.data();
   call.inputs = input_pointers_.data();

@@ -39,7 +39,7 @@ private:
            std::span<const TensorView> outputs, const CallOptions &options);
   void stage(const ModelParts &model, const Function &function, std::span<const TensorView> inputs,
              std::span<const TensorView> outputs);
-  void execute(ModelParts &model, std::size_t index, Executor &executor);
+  void execute(ModelParts &model, std::size_t index, Executor &executor, const CallOptions &options);
 
   std::vector<int64_t> symbols_;
   std::vector<int64_t> output_sizes_;

@@ -30,6 +30,7 @@ template <> constexpr uint32_t kFirstSize<kiln_prepare> = 72;
 template <> constexpr uint32_t kFirstSize<kiln_module> = 56;
 template <> constexpr uint32_t kFirstSize<kiln_site> = 32;
 template <> constexpr uint32_t kFirstSize<kiln_program> = 120;
+template <> constexpr uint32_t kFirstSize<kiln_launch> = sizeof(kiln_launch);
 template <> constexpr uint32_t kFirstSize<kiln_gradient> = sizeof(kiln_gradient);
 template <> constexpr uint32_t kFirstSize<kiln_option> = sizeof(kiln_option);
 template <> constexpr uint32_t kFirstSize<kiln_slot> = sizeof(kiln_slot);
@@ -263,6 +264,11 @@ private:
                  fail(where + ".measure", "is null");
                for (const char *condition : array(function.conditions, function.condition_count, where + ".conditions"))
                  text(condition, where + ".conditions");
+               for_each(function.launches, function.launch_count, where + ".launches",
+                        [&](const kiln_launch &launch, const std::string &place) {
+                          result.launches.push_back({text(launch.kernel, place + ".kernel"), text(launch.module, place + ".module"),
+                                                     text(launch.flops, place + ".flops"), text(launch.bytes, place + ".bytes")});
+                        });
                result.descriptor = &parts_.function_structs.emplace_back(function);
                parts_.functions.push_back(std::move(result));
              });

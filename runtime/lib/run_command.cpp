@@ -7,7 +7,7 @@
 #include <map>
 #include <optional>
 
-#include "command_options.h"
+#include "kiln/runtime/command_options.h"
 #include "kiln/runtime/files.h"
 #include "kiln/runtime/model.h"
 

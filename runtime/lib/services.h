@@ -5,7 +5,9 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <exception>
+#include <span>
 #include <string>
 
 #include "kiln/runtime/abi.h"
@@ -23,6 +25,9 @@ public:
 
   /// A call of compiled code with these services; pointers are null.
   kiln_call make_call();
+  /// The calls made from now on add to each entry the nanoseconds that the launch of the same number takes. Empty: they are not
+  /// measured.
+  void measure_launches(std::span<int64_t> nanoseconds) { nanoseconds_ = nanoseconds; }
 
   /// Runs task(i) for i in [0, count). After the first exception, tasks of this and of later ranges do nothing.
   void parallel_for(int64_t count, TaskRef task) noexcept;
@@ -30,10 +35,15 @@ public:
   /// Throws the first exception that was caught, if there was one. To be called when compiled code has returned.
   void rethrow();
 
+  /// The launch `next` is about to begin; the one before it has ended.
+  void before_launch(int64_t next) noexcept;
+
 private:
   void remember() noexcept;
 
   Executor &executor_;
+  std::span<int64_t> nanoseconds_;
+  std::chrono::steady_clock::time_point launch_begin_;
   std::atomic<bool> failed_{false};
   std::exception_ptr error_; // of the one that set failed_; the end of the parallel_for makes it visible to the caller
 };

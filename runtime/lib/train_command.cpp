@@ -9,8 +9,8 @@
 
 #include <unistd.h>
 
-#include "command_options.h"
 #include "kiln/runtime/checkpoint.h"
+#include "kiln/runtime/command_options.h"
 #include "kiln/runtime/files.h"
 #include "progress_bar.h"
 #include "training_loop.h"

@@ -88,12 +88,13 @@ std::vector<KernelCase> makeCases() {
                                   y),
                      {{{50}}}});
   }
-  // A linear layer whose weight is an input.
-  {
-    std::string x = type("batch, 37"), w = type("45, 37"), b = type("45"), y = type("batch, 45");
-    cases.push_back({"linear_unpacked",
+  // A linear layer whose weight is an input; sums in one block of k and in several.
+  for (LinearSize s : {LinearSize{37, 45}, {32, 64}, {530, 150}}) {
+    std::string x = type(fmt::format("batch, {}", s.in)), w = type(fmt::format("{}, {}", s.out, s.in)),
+                b = type(std::to_string(s.out)), y = type(fmt::format("batch, {}", s.out));
+    cases.push_back({fmt::format("linear_unpacked_{}x{}", s.in, s.out),
                      function({x, w, b}, fmt::format("  %y = nn.linear %x0, %x1, %x2 : ({0}, {1}, {2}) -> {3}", x, w, b, y), y),
-                     {{{kBatch, 37}}, {{45, 37}}, {{45}}}});
+                     {{{kBatch, s.in}}, {{s.out, s.in}}, {{s.out}}}});
   }
 
   // Matrix products.
@@ -105,6 +106,7 @@ std::vector<KernelCase> makeCases() {
                      std::move(inputs)});
   };
   matmul("2d", "batch, 30", "30, 70", "batch, 70", {{{kBatch, 30}}, {{30, 70}}});
+  matmul("deep", "batch, 531", "531, 70", "batch, 70", {{{kBatch, 531}}, {{531, 70}}});
   matmul("inner_batch", "9, batch", "batch, 33", "9, 33", {{{9, kBatch}}, {{kBatch, 33}}});
   matmul("batched", "batch, 5, 8", "batch, 8, 40", "batch, 5, 40", {{{kBatch, 5, 8}}, {{kBatch, 8, 40}}});
   matmul("broadcast", "batch, 1, 6, 8", "3, 8, 17", "batch, 3, 6, 17", {{{kBatch, 1, 6, 8}}, {{3, 8, 17}}});

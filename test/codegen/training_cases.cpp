@@ -123,6 +123,7 @@ void TrainingCases::addProducts() {
   // The swapped sizes are empty where an operand is not transposed.
   for (const Product &p : {
            Product{"tn", "batch, 37", "batch, 70", "37, batch", "", "37, 70", "1, 0", "f32"}, // the gradient of a weight
+           {"tn_blocks", "batch, 300", "batch, 70", "300, batch", "", "300, 70", "1, 0", "f32"}, // of rows and, with 257, of k
            {"tn_even", "batch, 24", "batch, 64", "24, batch", "", "24, 64", "1, 0", "f32"},
            {"tn_f64", "batch, 11", "batch, 21", "11, batch", "", "11, 21", "1, 0", "f64"},
            {"nn_45", "batch, 30", "30, 45", "", "", "batch, 45", "", "f32"}, // of an input

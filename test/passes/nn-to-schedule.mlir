@@ -54,7 +54,7 @@ module attributes {nn.program = "shared"} {
 !y = tensor<?x3x40xf32, #nn.shape<batch, 3, 40>>
 module attributes {nn.program = "products"} {
   // CHECK-LABEL: schedule.func @f symbols ["batch"]
-  // CHECK:         schedule.launch @f32_packed_linear_8x40_bias_relu_add({{.*}}) into({{.*}}) sizes [#nn.dim<3 * batch>] grid [#nn.dim<3 * batch>, #nn.dim<2>]
+  // CHECK:         schedule.launch @f32_packed_linear_8x40_bias_relu_add({{.*}}) into({{.*}}) sizes [#nn.dim<3 * batch>] grid [#nn.dim<3 * batch>, #nn.dim<1>]
   // CHECK-LABEL: schedule.kernel @f32_packed_linear_8x40_bias_relu_add sizes ["s0"] anchor "nn.packed_linear"
   // CHECK-SAME:    [!schedule.buffer<f32, <s0, 8>>, !schedule.buffer<f32, <2, 8, 32>>] {out_features = 40 : i64}
   // CHECK-SAME:    extra [!schedule.buffer<f32, <40>>, !schedule.buffer<f32, <s0, 40>>]

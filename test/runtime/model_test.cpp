@@ -91,6 +91,20 @@ TEST_F(ModelTest, OptionsOfACall) {
   EXPECT_EQ(executor.tasks, 6);
 }
 
+TEST_F(ModelTest, TimesOfLaunches) {
+  std::vector<int64_t> times(2);
+  CallOptions options;
+  options.launch_nanoseconds = times;
+  const std::vector<Tensor> x = {floats(kX, {3, 2})};
+  EXPECT_EQ(values(model.call("affine", x, options)[0]), kY);
+  EXPECT_GE(times[0], 0);
+  EXPECT_GE(times[1], 1'000'000); // the second sleeps for a millisecond
+  model.call("affine", x, options);
+  EXPECT_GE(times[1], 2'000'000);
+  EXPECT_EQ(text_of<ValueError>([&] { model.call("doubled", x, options); }),
+            "doubled: launch_nanoseconds has 2 entries: expected 0, one for each launch");
+}
+
 TEST_F(ModelTest, ContextOfOnesOwn) {
   Context context(model);
   EXPECT_EQ(values(context.call("affine", {floats(kX, {3, 2})})[0]), kY);

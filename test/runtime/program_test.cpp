@@ -52,6 +52,12 @@ TEST(Program, SaysWhatItHolds) {
   ASSERT_EQ(program.prepares().size(), 2u);
   EXPECT_EQ(program.prepared_values()[1].name, "doubled");
   EXPECT_EQ(program.sites()[0].source, "model.cpp:12");
+  ASSERT_EQ(program.functions()[0].launches.size(), 2u);
+  EXPECT_EQ(program.functions()[0].launches[0].kernel, "products");
+  EXPECT_EQ(program.functions()[0].launches[0].flops, "12 * batch");
+  EXPECT_EQ(program.functions()[0].launches[1].module, "head");
+  EXPECT_EQ(program.functions()[0].launches[1].bytes, "24 * batch + 12");
+  EXPECT_TRUE(program.functions()[1].launches.empty());
 }
 
 TEST(Program, TreeOfModulesCountsParametersOnce) {
@@ -129,10 +135,10 @@ constexpr kiln_dim kUnknownSymbol[] = {{0, 4, 0}, {2, -1, 0}}, kNoSymbol[] = {{3
 
 const Damage kDamages[] = {
     {"major", [](TestProgram &t) { t.descriptor.abi_major = 2; },
-     "was built for version 2.1 of the program interface, and this runtime has version 1.1: build it again with a Kiln of "
+     "was built for version 2.2 of the program interface, and this runtime has version 1.2: build it again with a Kiln of "
      "this runtime's version"},
-    {"minor", [](TestProgram &t) { t.descriptor.abi_minor = 2; },
-     "was built for version 1.2 of the program interface, and this runtime has version 1.1: build it again with a Kiln of "
+    {"minor", [](TestProgram &t) { t.descriptor.abi_minor = 3; },
+     "was built for version 1.3 of the program interface, and this runtime has version 1.2: build it again with a Kiln of "
      "this runtime's version"},
     {"program_size", [](TestProgram &t) { t.descriptor.struct_size = 8; }, "program: has struct_size 8: expected at least 152"},
     {"program_size_of_minor_0", [](TestProgram &t) { t.descriptor.abi_minor = 0; t.descriptor.struct_size = 112; },
@@ -141,6 +147,10 @@ const Damage kDamages[] = {
     {"name", [](TestProgram &t) { t.descriptor.name = nullptr; }, "name: is null: expected text"},
     {"fingerprint", [](TestProgram &t) { t.descriptor.fingerprint = "12"; },
      "fingerprint: is '12': expected 64 hexadecimal digits"},
+    {"launches", [](TestProgram &t) { t.functions[0].launches = nullptr; },
+     "functions[0].launches: is null: expected 2 entries"},
+    {"launch_flops", [](TestProgram &t) { t.launches[1].flops = nullptr; },
+     "functions[0].launches[1].flops: is null: expected text"},
     {"functions", [](TestProgram &t) { t.descriptor.functions = nullptr; }, "functions: is null: expected 6 entries"},
     {"state_size", [](TestProgram &t) { t.states[1].struct_size = 0; }, "states[1]: has struct_size 0: expected at least 48"},
     {"other_state_size", [](TestProgram &t) { t.states[1].struct_size += 8; },
@@ -395,9 +405,9 @@ TEST(ProgramLoad, WrongArtifacts) {
     const std::string path = artifact(name);
     return text_of<FileError>([&] { Program::load(path); }).substr(path.size() + 2);
   };
-  EXPECT_EQ(error("later_major"), "was built for version 2.1 of the program interface, and this runtime has version 1.1: "
+  EXPECT_EQ(error("later_major"), "was built for version 2.2 of the program interface, and this runtime has version 1.2: "
                                   "build it again with a Kiln of this runtime's version");
-  EXPECT_EQ(error("later_minor"), "was built for version 1.2 of the program interface, and this runtime has version 1.1: "
+  EXPECT_EQ(error("later_minor"), "was built for version 1.3 of the program interface, and this runtime has version 1.2: "
                                   "build it again with a Kiln of this runtime's version");
   EXPECT_EQ(error("no_program"), "exports no symbol kiln_program_*: expected a shared library that kiln built");
   EXPECT_TRUE(error("two_programs") ==

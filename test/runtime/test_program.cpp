@@ -1,6 +1,9 @@
 // The hand-written program of test_program.h.
 #include "test_program.h"
 
+#include <chrono>
+#include <thread>
+
 namespace kiln::runtime::test {
 
 std::atomic<int> transposed_runs{0}, doubled_runs{0};
@@ -62,7 +65,17 @@ int32_t affine(kiln_call *call) {
         out<float>(call, 0)[row * 3 + n] = products[n] + bias[n];
     }
   } rows{call};
+  auto before_launch = [&](int64_t launch) {
+    if (call->services->before_launch != nullptr)
+      call->services->before_launch(call->executor, launch);
+  };
+  // As if the sum were a launch of its own, which takes a millisecond.
+  before_launch(0);
   call->services->parallel_for(call->executor, Rows::run, &rows, call->symbols[0]);
+  before_launch(1);
+  if (call->services->before_launch != nullptr)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  before_launch(2);
   return KILN_OK;
 }
 
@@ -213,6 +226,11 @@ TestProgram::TestProgram() {
   modules = {{{sizeof(kiln_module), -1, "", "", "TestNet", "", "[batch, 3]", ""},
               {sizeof(kiln_module), 0, "head", "head", "Linear", "in_features=2, out_features=3, bias=True",
                "[batch, 3]", "6 * batch"}}};
+  constexpr uint32_t kLaunchSize = sizeof(kiln_launch);
+  launches = {{{kLaunchSize, 0, "products", "head", "12 * batch", "20 * batch + 24"},
+               {kLaunchSize, 0, "sums", "head", "3 * batch", "24 * batch + 12"}}};
+  functions[0].launch_count = launches.size();
+  functions[0].launches = launches.data();
   sites = {{{sizeof(kiln_site), "head", "model.cpp:12", "nn.embedding"}}};
   descriptor = {};
   descriptor.struct_size = sizeof descriptor;

@@ -3,7 +3,7 @@
 // State "weight" [3, 2] and "bias" [3] (parameters), "tied" an alias of "weight", "count" [] int64 (buffer), "scratch" [] float64
 // (buffer, not persistent), "momentum" [3] (of an optimizer). Prepared values: "transposed" [2, 3] from "weight", and "doubled" [2, 3]
 // from it.
-//   affine(x: [batch, 2]) -> output: [batch, 3]      x weight^T + bias, with "transposed", in parallel over rows
+//   affine(x: [batch, 2]) -> output: [batch, 3]      x weight^T + bias, with "transposed", in parallel over rows; two launches
 //   doubled(x: [batch, 2]) -> output: [batch, 3]     2 (x weight^T), with "doubled"
 //   increment() -> before: []                        count += 1
 //   set_weight(value: [3, 2]) -> ()                  weight = value
@@ -40,6 +40,7 @@ struct TestProgram {
   std::array<kiln_argument, 6> outputs;
   std::array<kiln_module, 2> modules;
   std::array<kiln_site, 1> sites;
+  std::array<kiln_launch, 2> launches;
   kiln_program descriptor;
 };
 

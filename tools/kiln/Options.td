@@ -13,9 +13,10 @@ def Print : OptionVisibility;
 def Summary : OptionVisibility;
 def Inspect : OptionVisibility;
 def Train : OptionVisibility;
+def Bench : OptionVisibility;
 
 // Commands that may compile a model's C++.
-class ForModels { list<OptionVisibility> Visibility = [Build, Run, Train, Print, Summary]; }
+class ForModels { list<OptionVisibility> Visibility = [Build, Run, Train, Bench, Print, Summary]; }
 
 class Flag_<string name> : Flag<["--"], name>;
 class Value<string name> : Joined<["--"], name # "=">;
@@ -24,8 +25,8 @@ class Value<string name> : Joined<["--"], name # "=">;
 // All commands
 //===----------------------------------------------------------------------===//
 
-def help : Flag_<"help">, Visibility<[Main, Build, Run, Train, Print, Summary, Inspect]>, HelpText<"Show this text">;
-def help_short : Flag<["-"], "h">, Alias<help>, Visibility<[Main, Build, Run, Train, Print, Summary, Inspect]>;
+def help : Flag_<"help">, Visibility<[Main, Build, Run, Train, Bench, Print, Summary, Inspect]>, HelpText<"Show this text">;
+def help_short : Flag<["-"], "h">, Alias<help>, Visibility<[Main, Build, Run, Train, Bench, Print, Summary, Inspect]>;
 def version : Flag_<"version">, Visibility<[Main]>, HelpText<"Show the version">;
 
 //===----------------------------------------------------------------------===//
@@ -49,15 +50,16 @@ def mlir_option : Joined<["--"], "mlir-">, Visibility<[Build]>, MetaVarName<"OPT
 // Weights, inputs, outputs
 //===----------------------------------------------------------------------===//
 
-def weights : Value<"weights">, Visibility<[Build, Run, Train]>, MetaVarName<"FILE">,
+def weights : Value<"weights">, Visibility<[Build, Run, Train, Bench]>, MetaVarName<"FILE">,
   HelpText<"Load a state_dict, from .pt or .safetensors, before anything else">;
 def key : Value<"key">, Visibility<[Build, Run, Train]>, MetaVarName<"KEY">,
   HelpText<"Where in the .pt of --weights the state_dict is: model in a checkpoint">;
-def input : Value<"input">, Visibility<[Run, Train]>, MetaVarName<"NAME=FILE[:TENSOR]">,
+def input : Value<"input">, Visibility<[Run, Train, Bench]>, MetaVarName<"NAME=FILE[:TENSOR]">,
   HelpText<"An input: an .npy file, a tensor of a .safetensors file, random:32x784 or zeros:32x784">;
 def output : Value<"output">, Visibility<[Run]>, MetaVarName<"[NAME=]FILE">,
   HelpText<"Write an output to an .npy or .safetensors file. Outputs not asked for are described on standard output">;
-def threads : Value<"threads">, Visibility<[Run, Train]>, MetaVarName<"N">, HelpText<"Threads to compute with">;
+def threads : Value<"threads">, Visibility<[Run, Train, Bench]>, MetaVarName<"N">,
+  HelpText<"Threads to compute with; `kiln bench` takes several numbers, 1,2">;
 def repeat : Value<"repeat">, Visibility<[Run]>, MetaVarName<"N">,
   HelpText<"Call N times and print the median time of a call">;
 def interpret : Flag_<"interpret">, Visibility<[Run]>,
@@ -92,6 +94,19 @@ def save : Value<"save">, Visibility<[Train]>, MetaVarName<"FILE">,
   HelpText<"Write the weights at the end, .safetensors or .pt; may be left out with --checkpoint">;
 def summary_gradients : Flag_<"summary-gradients">, Visibility<[Train]>,
   HelpText<"After each epoch, mean, standard deviation and norm of the gradients">;
+
+//===----------------------------------------------------------------------===//
+// kiln bench
+//===----------------------------------------------------------------------===//
+
+def batch : Value<"batch">, Visibility<[Bench]>, MetaVarName<"N,...">, HelpText<"The same as --size=batch=N,...">;
+def size : Value<"size">, Visibility<[Bench]>, MetaVarName<"NAME=N,...">,
+  HelpText<"Values of a named dimension, each to be measured (default: that of a given input, or else 1)">;
+def seconds : Value<"seconds">, Visibility<[Bench]>, MetaVarName<"S">,
+  HelpText<"How long to call, for each size and number of threads (default: 1)">;
+def kernels : Flag_<"kernels">, Visibility<[Bench]>,
+  HelpText<"Measure each kernel too, and how near it comes to what this machine could do">;
+def json : Value<"json">, Visibility<[Bench]>, MetaVarName<"OUT">, HelpText<"Write all figures to OUT too">;
 
 //===----------------------------------------------------------------------===//
 // Models in C++

@@ -36,6 +36,7 @@ enum CommandBit : unsigned {
   Summary = 1 << 5,
   Inspect = 1 << 6,
   Train = 1 << 7,
+  Bench = 1 << 8,
 };
 
 /// Identifiers of the options, OPT_output_file and so on.
@@ -74,7 +75,7 @@ llvm::StringRef nearestSpelling(llvm::StringRef spelling, llvm::ArrayRef<llvm::S
 llvm::StringRef onlyValue(const Command &command, const llvm::opt::InputArgList &arguments, OptionID option);
 
 // The commands, each in a file of its own.
-extern const Command buildCommand, runCommand, trainCommand, printCommand, summaryCommand, inspectCommand;
+extern const Command buildCommand, runCommand, trainCommand, benchCommand, printCommand, summaryCommand, inspectCommand;
 
 } // namespace kiln::tools
 

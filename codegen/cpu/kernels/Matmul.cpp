@@ -1,13 +1,14 @@
 //===- Matmul.cpp - matrix products ---------------------------------------===//
 //
-// Where the right operand holds its columns contiguously, lanes are columns: a tile of rows x vectors accumulates over k in
-// registers, for each k loading the tile's columns once and one element a row, whatever the left operand's layout. Where it is
-// transposed and the left one is not, the product is one of dot products. Every element is added up in the order of k and stored
-// once, whatever the tile: its bits depend on the shape alone, and an operand of the epilogue may be the result's own memory.
+// Gemm.h does the work. Products of few rows or one column read their operands as they lie: where the right one holds its columns
+// contiguously, lanes are columns; where it is transposed and the left one is not, the product is one of dot products. Every element is
+// added up in the order of k and stored once, whatever the tile: its bits depend on the shape alone, and an operand of the epilogue may
+// be the result's own memory.
 //
 //===----------------------------------------------------------------------===//
 
 #include "DotProducts.h"
+#include "Gemm.h"
 #include "Kernels.h"
 
 #include "kiln/schedule/GridUnits.h"
@@ -35,6 +36,8 @@ private:
   };
 
   void emitMatrix(const Part &part);
+  void emitFewRows(const Part &part);
+  bool canMask() const { return b.target.hasMasks && KernelBuilder::bytesOf(element) >= 4; }
   void emitColumns(const Part &part, Value begin, Value end, int64_t vectors, int64_t lanes, Value mask = {});
   void emitTile(const Part &part, Value firstRow, int64_t tileRows, Value column, int64_t vectors, int64_t lanes, Value mask);
   /// The elements of row k of the right operand at `column`, ...
@@ -80,6 +83,20 @@ LogicalResult Matmul::emit() {
 }
 
 void Matmul::emitMatrix(const Part &part) {
+  if (shape.isRhsVector || shape.columns == DimExpr(1) || !Gemm::isWorth(shape.rows)) {
+    emitFewRows(part);
+    return;
+  }
+  Value leftPitch = b.size(shape.isLhsTransposed ? shape.rows : shape.inner);
+  Value rightPitch = b.size(shape.isRhsTransposed ? shape.inner : shape.columns);
+  Gemm gemm(b, {element, part.lhs, shape.isLhsTransposed, leftPitch}, {element, part.rhs, shape.isRhsTransposed, rightPitch},
+            b.size(shape.inner), shape.columns, canMask());
+  gemm.emit(part.firstRow, part.endRow, part.firstColumn, part.endColumn,
+            [&](Value row, Value column, int64_t lanes, Value sum, Value mask) { write(part.batch, row, column, lanes, sum, mask); });
+}
+
+/// Too few rows, or columns, for copies of the operands to pay.
+void Matmul::emitFewRows(const Part &part) {
   bool isOneColumn = shape.columns == DimExpr(1);
   if ((isOneColumn || shape.isRhsTransposed) && !shape.isLhsTransposed) {
     DotProducts dots(b, element, part.lhs, part.rhs, b.size(shape.inner));
@@ -100,7 +117,7 @@ void Matmul::emitMatrix(const Part &part) {
     if (columns && *columns % width == 0 && schedule::kColumnBlock % width == 0)
       return;
   }
-  if (!b.target.hasMasks || KernelBuilder::bytesOf(element) < 4 || shape.isRhsTransposed) {
+  if (!canMask() || shape.isRhsTransposed) {
     emitColumns(part, begin, part.endColumn, 1, 1);
     return;
   }
@@ -113,7 +130,7 @@ void Matmul::emitMatrix(const Part &part) {
 void Matmul::emitColumns(const Part &part, Value begin, Value end, int64_t vectors, int64_t lanes, Value mask) {
   b.loop(begin, end, vectors * lanes, [&](Value column) {
     Value row = part.firstRow;
-    for (int64_t tileRows : {b.target.tileRows, int64_t(2), int64_t(1)}) {
+    for (int64_t tileRows : {int64_t(2), int64_t(1)}) {
       Value endRow = b.add(row, b.roundDown(b.sub(part.endRow, row), tileRows));
       b.loop(row, endRow, tileRows, [&](Value first) { emitTile(part, first, tileRows, column, vectors, lanes, mask); });
       row = endRow;

@@ -206,7 +206,8 @@ private:
     Value one = b.constant(b.getF64Type(), 1), exponent = arith::FPToSIOp::create(b, b.getI64Type(), steps);
     Value correction1 = sub(one, power(beta1, exponent)), correction2 = sub(one, power(beta2, exponent));
     negativeStep = arith::NegFOp::create(b, div(learningRate, correction1));
-    correction2Root = math::SqrtOp::create(b, correction2);
+    // PyTorch divides by the root: one more division an element, for at most one unit in the last place.
+    correction2InverseRoot = div(one, math::SqrtOp::create(b, correction2));
     decay = sub(one, mul(learningRate, b.constant(b.getF64Type(), weightDecay)));
   }
 
@@ -240,14 +241,14 @@ private:
       square = arith::MaximumFOp::create(b, old[4], square); // NaN stays
       results.push_back(square);
     }
-    Value denominator = add(div(math::SqrtOp::create(b, square), number(correction2Root)), number(epsilon));
+    Value denominator = b.multiplyAdd(math::SqrtOp::create(b, square), number(correction2InverseRoot), number(epsilon));
     results[0] = b.multiplyAdd(number(negativeStep), div(average, denominator), parameter);
     return results;
   }
 
   double beta1, beta2, epsilon, weightDecay;
   bool isDecoupled, isAmsgrad, isMaximized;
-  Value negativeStep, correction2Root, decay;
+  Value negativeStep, correction2InverseRoot, decay;
 };
 
 } // namespace

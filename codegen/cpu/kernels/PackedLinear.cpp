@@ -1,16 +1,17 @@
 //===- PackedLinear.cpp - rows of the input times panels of weights -------===//
 //
-// input [M, K] times packed [panels, K, panel]: a tile of rows x vectors accumulates over K in registers, then goes through the
-// body to memory. For each k it loads the tile's weights once and one input element a row.
+// input [M, K] times packed [panels, K, panel]: tiles of rows x vectors accumulate over K in registers and go through the body to memory.
+// A tile that is wider than a panel takes its vectors from several.
 //
-// A remainder of rows is a whole tile that begins earlier and computes some rows again: same values, no other code. Fewer rows
-// than a tile take smaller tiles. A single row reads each weight once whatever is done, so there the panel is read as it lies,
-// with several accumulators over K, because one would wait for its own additions. All tiles add in the order of k, so a row's
-// bits depend only on whether it is the only one.
+// A single row reads each weight once whatever is done, so there the panel is read as it lies, with several accumulators over K, because
+// one would wait for its own additions. All tiles add in the order of k, so a row's bits depend only on whether it is the only one.
 //
 //===----------------------------------------------------------------------===//
 
+#include "Gemm.h"
 #include "Kernels.h"
+
+#include "kiln/schedule/GridUnits.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
@@ -40,6 +41,9 @@ public:
     panel = *packedSizes[2].constant();
     features = context.kernel.getResultType().getSizes().back();
     lanes = b.lanesOf(compute);
+    int64_t unit = schedule::panelsOfUnit(panel);
+    endPanel = b.minimum(b.mul(context.end1, unit), b.size(packedSizes[0]));
+    firstPanel = b.minimum(b.mul(context.begin1, unit), endPanel);
   }
 
   LogicalResult emit();
@@ -47,8 +51,8 @@ public:
 private:
   void emitManyRows();
   void emitOneRow();
-  void emitTiles(Value firstColumn, Value weights, ArrayRef<int64_t> tileRows);
-  void emitTile(Value firstRow, int64_t rows, Value firstColumn, Value weights);
+  void emitPanels(Value first, int64_t panels, int64_t vectors);
+  void emitTiles(Value firstColumn, const Values &weights);
   void write(Value rowNumber, Value column, Value sum);
   /// Calls `body` unless every column from `first` on is padding.
   void unlessPadding(Value first, function_ref<void()> body);
@@ -57,10 +61,10 @@ private:
   KernelContext &context;
   KernelBuilder &b;
   ResultWriter writer;
-  Value input, packed, inner;
+  Value input, packed, inner, firstPanel, endPanel;
   Type element, compute;
   DimExpr features;
-  int64_t panel = 0, lanes = 1, tileVectors = 1;
+  int64_t panel = 0, lanes = 1;
   LogicalResult result = success();
 };
 
@@ -69,7 +73,6 @@ LogicalResult PackedLinear::emit() {
     return context.error() << "is compiled for floating-point types, not for " << element;
   if (panel % lanes != 0)
     return context.error() << "has panels of " << panel << " features, which vectors of " << lanes << " do not divide";
-  tileVectors = largestDivisor(panel / lanes, b.target.tileVectors);
   DimExpr rows = writer.getBox().rows();
   if (rows == DimExpr(1)) {
     emitOneRow();
@@ -99,55 +102,70 @@ void PackedLinear::write(Value rowNumber, Value column, Value sum) {
 }
 
 void PackedLinear::emitManyRows() {
-  SmallVector<int64_t> tileRows;
-  for (int64_t rows : {b.target.tileRows, int64_t(4), int64_t(2)})
-    if (tileRows.empty() || rows < tileRows.back())
-      tileRows.push_back(rows);
+  int64_t panelVectors = panel / lanes;
+  if (std::optional<int64_t> count = features.constant(); count && *count <= panel) {
+    // No vectors of padding only.
+    int64_t vectors = std::max<int64_t>(1, llvm::divideCeil(*count, lanes));
+    b.loop(firstPanel, endPanel, 1, [&](Value p) { emitPanels(p, 1, std::min(vectors, panelVectors)); });
+    return;
+  }
+  Value first = firstPanel;
+  if (int64_t together = b.target.tileVectors / panelVectors; together > 1) {
+    Value end = b.add(first, b.roundDown(b.sub(endPanel, first), together));
+    b.loop(first, end, together, [&](Value p) { emitPanels(p, together, panelVectors); });
+    first = end;
+  }
+  b.loop(first, endPanel, 1, [&](Value p) { emitPanels(p, 1, panelVectors); });
+}
 
-  b.loop(context.begin1, context.end1, 1, [&](Value p) {
-    Value panelBegin = b.mul(b.mul(p, inner), panel);
-    b.loop(b.constant(0), b.constant(panel), tileVectors * lanes, [&](Value h) {
-      Value firstColumn = b.add(b.mul(p, panel), h);
-      unlessPadding(firstColumn, [&] { emitTiles(firstColumn, b.pointer(packed, element, b.add(panelBegin, h)), tileRows); });
+/// All rows of the range, of the first `vectors` vectors of each of some panels.
+void PackedLinear::emitPanels(Value first, int64_t panels, int64_t vectors) {
+  Value firstColumn = b.mul(first, panel), begin = b.pointer(packed, element, b.mul(b.mul(first, inner), panel));
+  auto vectorsAt = [&](Value p, Value offset, int64_t count, Values &weights) {
+    for (int64_t j = 0; j < count; ++j)
+      weights.push_back(b.pointer(begin, element, b.add(b.mul(b.mul(p, inner), panel), b.add(offset, j * lanes))));
+  };
+  if (panels > 1 || vectors <= b.target.tileVectors) {
+    Values weights;
+    for (int64_t p = 0; p < panels; ++p)
+      vectorsAt(b.constant(p), b.constant(0), vectors, weights);
+    emitTiles(firstColumn, weights);
+    return;
+  }
+  int64_t tileVectors = largestDivisor(vectors, b.target.tileVectors);
+  b.loop(b.constant(0), b.constant(vectors * lanes), tileVectors * lanes, [&](Value h) {
+    Value column = b.add(firstColumn, h);
+    Values weights;
+    unlessPadding(column, [&] {
+      vectorsAt(b.constant(0), h, tileVectors, weights);
+      emitTiles(column, weights);
     });
   });
 }
 
-/// The rows of the range in tiles of tileRows[0]; fewer rows than that in the next smaller.
-void PackedLinear::emitTiles(Value firstColumn, Value weights, ArrayRef<int64_t> tileRows) {
-  int64_t rows = tileRows.front();
-  auto tiles = [&] {
-    Value last = b.sub(context.end0, b.constant(rows));
-    b.loop(context.begin0, context.end0, rows, [&](Value row) { emitTile(b.minimum(row, last), rows, firstColumn, weights); });
-  };
-  if (tileRows.size() == 1) {
-    tiles(); // a range has one row only if the result has, and that is another path
-    return;
-  }
-  Value count = b.sub(context.end0, context.begin0);
-  b.when(b.atLeast(count, b.constant(rows)), tiles, [&] { emitTiles(firstColumn, weights, tileRows.drop_front()); });
-}
-
-void PackedLinear::emitTile(Value firstRow, int64_t rows, Value firstColumn, Value weights) {
-  int64_t vectors = tileVectors;
-  Type vector = KernelBuilder::vectorOf(compute, lanes);
-  Value rowBegin = b.pointer(input, element, b.mul(firstRow, inner));
-  Values zeros(rows * vectors, b.constant(vector, 0));
-  Values sums = b.loop(b.constant(0), inner, 1, zeros, [&](Value k, ValueRange carried) {
-    Values next(carried), columns;
-    Value at = b.mul(k, panel);
-    for (int64_t j = 0; j < vectors; ++j)
-      columns.push_back(b.widened(b.load(weights, element, b.add(at, j * lanes), lanes)));
+void PackedLinear::emitTiles(Value firstColumn, const Values &weights) {
+  forEachTile(b, context.begin0, context.end0, [&](Value firstRow, int64_t rows, Value valid) {
+    RegisterTile tile;
+    tile.left = tile.right = element;
+    tile.lanes = lanes;
+    tile.rowStep = b.constant(1);
+    tile.columns = weights;
+    tile.columnStep = b.constant(panel);
+    std::optional<int64_t> depth = getConstantIntValue(inner);
+    tile.unroll = depth && *depth % 2 == 0 ? 2 : 1;
+    Value base = b.pointer(input, element, b.mul(firstRow, inner));
     for (int64_t r = 0; r < rows; ++r) {
-      Value x = b.broadcast(b.widened(b.load(rowBegin, element, b.add(b.mul(inner, r), k))), lanes);
-      for (int64_t j = 0; j < vectors; ++j)
-        next[r * vectors + j] = b.multiplyAdd(x, columns[j], next[r * vectors + j]);
+      // Rows that are not there are the last one again.
+      Value number = valid ? b.minimum(b.constant(r), b.sub(valid, b.constant(1))) : b.constant(r);
+      tile.rows.push_back(b.pointer(base, element, b.mul(inner, number)));
     }
-    return next;
+    Values sums = tile.accumulate(b, b.constant(0), inner, tile.zeros(b));
+    int64_t vectors = weights.size();
+    forEachValidRow(b, rows, valid, [&](int64_t r) {
+      for (int64_t j = 0; j < vectors; ++j)
+        write(b.add(firstRow, r), b.add(firstColumn, j * lanes), sums[r * vectors + j]);
+    });
   });
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t j = 0; j < vectors; ++j)
-      write(b.add(firstRow, r), b.add(firstColumn, j * lanes), sums[r * vectors + j]);
 }
 
 void PackedLinear::emitOneRow() {
@@ -155,7 +173,7 @@ void PackedLinear::emitOneRow() {
   int64_t sets = std::max<int64_t>(1, b.target.rowAccumulators / vectors);
   Type vector = KernelBuilder::vectorOf(compute, lanes);
 
-  b.loop(context.begin1, context.end1, 1, [&](Value p) {
+  b.loop(firstPanel, endPanel, 1, [&](Value p) {
     Value panelBegin = b.mul(b.mul(p, inner), panel);
     b.loop(b.constant(0), b.constant(panel), vectors * lanes, [&](Value h) {
       Value firstColumn = b.add(b.mul(p, panel), h);
@@ -200,31 +218,42 @@ LogicalResult emitPackedLinear(KernelContext &context) { return PackedLinear(con
 // Packing
 //===----------------------------------------------------------------------===//
 
-/// weight [N, K] to [panels, K, panel]: element (n, k) at (n / panel, k, n % panel). A unit is a panel. The weight is read in its
-/// own order; what is written lies within one panel, which fits a cache.
+/// weight [N, K] to [panels, K, panel]: element (n, k) at (n / panel, k, n % panel). A unit is a panel: squares of it through
+/// registers, the rest element by element.
 LogicalResult emitPackPanels(KernelContext &context) {
   KernelBuilder &b = context.b;
   std::vector<DimExpr> weight = context.kernel.getAnchorType(0).getSizes(), sizes = context.kernel.getResultType().getSizes();
   Type element = context.kernel.getAnchorType(0).getElementType();
   ResultWriter writer(b, context.kernel, context.extras, context.results.front());
   Value features = b.size(weight[0]), inner = b.size(weight[1]), panel = b.size(sizes[2]);
+  int64_t lanes = b.lanesOf(KernelBuilder::computeType(element));
   LogicalResult result = success();
   b.loop(context.begin0, context.end0, 1, [&](Value p) {
-    auto fill = [&](Value begin, Value end, function_ref<Value(Value column, Value k)> value) {
-      b.loop(begin, end, 1, [&](Value column) {
-        b.loop(b.constant(0), inner, 1, [&](Value k) {
-          Row row(writer.getBox(), b.add(b.mul(p, inner), k));
-          if (failed(writer.write(row, column, 1, value(column, k))))
-            result = failure();
-        });
-      });
+    Value firstFeature = b.mul(p, panel), valid = b.minimum(panel, b.sub(features, firstFeature));
+    auto write = [&](Value k, Value column, int64_t lanes, Value value) {
+      Row row(writer.getBox(), b.add(b.mul(p, inner), k));
+      if (failed(writer.write(row, column, lanes, value)))
+        result = failure();
     };
-    Value firstFeature = b.mul(p, panel);
-    Value valid = b.minimum(panel, b.sub(features, firstFeature));
-    fill(b.constant(0), valid, [&](Value column, Value k) {
-      return b.load(context.anchors[0], element, b.add(b.mul(b.add(firstFeature, column), inner), k));
+    auto weightAt = [&](Value column, Value k) { return b.add(b.mul(b.add(firstFeature, column), inner), k); };
+    auto single = [&](Value column, Value k) { write(k, column, 1, b.load(context.anchors[0], element, weightAt(column, k))); };
+    Value wholeColumns = b.roundDown(valid, lanes), wholeInner = b.roundDown(inner, lanes);
+    b.loop(b.constant(0), wholeColumns, lanes, [&](Value column) {
+      b.loop(b.constant(0), wholeInner, lanes, [&](Value k) {
+        Values square;
+        for (int64_t i = 0; i < lanes; ++i)
+          square.push_back(b.widened(b.load(context.anchors[0], element, weightAt(b.add(column, i), k), lanes)));
+        for (auto [i, vector] : llvm::enumerate(transposed(b, square)))
+          write(b.add(k, i), column, lanes, b.rounded(vector, element));
+      });
+      b.loop(column, b.add(column, lanes), 1, [&](Value c) {
+        b.loop(wholeInner, inner, 1, [&](Value k) { single(c, k); });
+      });
     });
-    fill(valid, panel, [&](Value, Value) { return b.constant(element, 0); });
+    b.loop(wholeColumns, valid, 1, [&](Value c) { b.loop(b.constant(0), inner, 1, [&](Value k) { single(c, k); }); });
+    b.loop(valid, panel, 1, [&](Value c) {
+      b.loop(b.constant(0), inner, 1, [&](Value k) { write(k, c, 1, b.constant(element, 0)); });
+    });
   });
   return result;
 }

@@ -51,7 +51,8 @@ static Grid linearGrid(KernelOp kernel) {
 
 static Grid packedLinearGrid(KernelOp kernel) {
   std::vector<DimExpr> sizes = kernel.getResultType().getSizes();
-  return {product(ArrayRef(sizes).drop_back()), kernel.getAnchorType(1).getSizes().front()};
+  std::vector<DimExpr> packed = kernel.getAnchorType(1).getSizes();
+  return {product(ArrayRef(sizes).drop_back()), ceilDiv(packed.front(), panelsOfUnit(*packed.back().constant()))};
 }
 
 /// Batches, when there are any, else rows; and columns.

@@ -16,7 +16,7 @@ extern "C" {
 #endif
 
 #define KILN_ABI_MAJOR 1
-#define KILN_ABI_MINOR 1
+#define KILN_ABI_MINOR 2
 
 /* Instruction sets of one artifact, in the order of `kiln_function::run`; the runtime picks the best that the CPU has, or the one
  * that the environment variable KILN_ISA (v2, v3, v4) names. */
@@ -36,6 +36,9 @@ typedef struct kiln_services {
   /* Runs task(argument, i) for i in [0, count), on any threads, and returns when all are done. Which thread runs what never changes
    * a result. */
   void (*parallel_for)(void *executor, void (*task)(void *argument, int64_t index), void *argument, int64_t count);
+  /* Minor 2. Null but in calls that are measured: called on the call's own thread before each launch, with its place in
+   * kiln_function::launches, and with launch_count after the last. */
+  void (*before_launch)(void *executor, int64_t launch);
 } kiln_services;
 
 /* One call of one function. The pointers are to contiguous row-major data; inputs, outputs, state and prepared values never overlap,
@@ -70,6 +73,17 @@ typedef struct kiln_argument {
   const char *shape_text; /* "[batch, 784]", for people */
 } kiln_argument;
 
+/* Minor 2. A step of a function: one kernel over all its data. The counts are expressions in the function's symbols,
+ * "2 * batch + 1". */
+typedef struct kiln_launch {
+  uint32_t struct_size;
+  uint32_t reserved;
+  const char *kernel; /* "f32_packed_linear_784x512_bias_relu" */
+  const char *module; /* path of the module that it computes; "" for none */
+  const char *flops;  /* floating-point operations, a multiply-add being two */
+  const char *bytes;  /* of what it reads and what it writes, each once */
+} kiln_launch;
+
 typedef struct kiln_function {
   uint32_t struct_size;
   const char *name;
@@ -86,6 +100,9 @@ typedef struct kiln_function {
   int32_t (*run[KILN_ISA_COUNT])(kiln_call *call); /* null where the artifact lacks an instruction set */
   uint32_t condition_count;
   const char *const *conditions; /* what to tell a caller whose sizes break one */
+  /* Minor 2: the steps in their order. None: the artifact tells nothing of them, and calls no before_launch. */
+  uint32_t launch_count;
+  const kiln_launch *launches;
 } kiln_function;
 
 enum {

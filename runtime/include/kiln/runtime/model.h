@@ -45,6 +45,9 @@ struct CallOptions {
   int threads = 0;
   /// Used for this call instead of the model's pool; `threads` means nothing then.
   Executor *executor = nullptr;
+  /// For measuring: the nanoseconds that each of Function::launches takes are added here, in their order. As many entries as there are
+  /// launches, ValueError otherwise; empty, as it is for every other call, costs nothing.
+  std::span<int64_t> launch_nanoseconds = {};
 };
 
 /// Memory of one tensor, owned by somebody else: what a call takes for an input or an output. A Tensor converts to it.

@@ -52,6 +52,14 @@ struct KILN_API Argument {
   std::string type_text() const;
 };
 
+/// A step of a function: one kernel over all its data. The counts are expressions in the function's symbols.
+struct Launch {
+  std::string_view kernel; ///< "f32_packed_linear_784x512_bias_relu"
+  std::string_view module; ///< path; empty for none
+  std::string_view flops;  ///< "803840 * batch": floating-point operations, a multiply-add being two
+  std::string_view bytes;  ///< of what it reads and what it writes, each once
+};
+
 /// A function of the program.
 struct KILN_API Function {
   std::string_view name;
@@ -60,6 +68,7 @@ struct KILN_API Function {
   std::span<const uint32_t> reads, writes; ///< indices into states()
   std::span<const uint32_t> prepared;      ///< indices into prepared_values()
   const kiln_function *descriptor;
+  std::vector<Launch> launches; ///< in order; empty where the artifact tells nothing of them
 
   /// "predict(x: float32 [batch, 784]) -> (output: float32 [batch, 10])".
   std::string declaration() const;

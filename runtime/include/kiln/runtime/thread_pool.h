@@ -43,7 +43,7 @@ class KILN_API Executor {
 public:
   virtual ~Executor();
   /// Runs task(i) for every i in [0, count), on any threads in any order, and returns when all are done. Must be callable from
-  /// several threads at once. Tasks of a call do not throw.
+  /// several threads at once. Tasks of a call do not throw; they need 256 KiB of stack.
   ///
   /// It may throw when none of its tasks is running or will still be begun: the call then ends with that exception, and what the call
   /// has written so far is undefined. It may call the model again on the thread that it was called on, for functions that write no

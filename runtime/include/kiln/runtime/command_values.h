@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "kiln/runtime/export.h"
 #include "kiln/runtime/program.h"
 #include "kiln/runtime/tensor.h"
 
@@ -19,15 +20,15 @@ public:
 
 /// The tensor that `text` (FILE[:TENSOR], zeros:SIZES, random:SIZES) stands for. `position` seeds `random`; the dtype of the two
 /// generators is the argument's. Throws UsageError for text that makes no sense, Error for files.
-Tensor read_input(const std::string &text, const Argument &argument, std::size_t position);
+KILN_API Tensor read_input(const std::string &text, const Argument &argument, std::size_t position);
 
 /// "output: float32 [32, 10], min -1.5, max 2, mean 0.25\n  0.5, 1, ...\n".
-std::string describe(std::string_view name, const Tensor &tensor);
+KILN_API std::string describe(std::string_view name, const Tensor &tensor);
 
 /// The name nearest to `word`, or "" when none is near enough to be what was meant.
-std::string_view nearest(std::string_view word, const std::vector<std::string_view> &names);
+KILN_API std::string_view nearest(std::string_view word, const std::vector<std::string_view> &names);
 
 /// "; did you mean 'x'?" or "".
-std::string suggestion(std::string_view word, const std::vector<std::string_view> &names);
+KILN_API std::string suggestion(std::string_view word, const std::vector<std::string_view> &names);
 
 } // namespace kiln::runtime

@@ -1,4 +1,4 @@
-// What the command lines of compiled programs (run_command.h, train_command.h) have in common: options, inputs, help, exit codes.
+// What the command lines of compiled programs (run_command.h, train_command.h, `kiln bench`) have in common: options, inputs, help, exit codes.
 #pragma once
 
 #include <functional>
@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "command_values.h"
-#include "kiln/runtime/state_dict.h"
+#include "kiln/runtime/command_values.h"
+#include "kiln/runtime/export.h"
 #include "kiln/runtime/state_dict.h"
 
 namespace kiln::runtime {
@@ -34,43 +34,43 @@ struct CommandLine {
 };
 
 /// Throws UsageError for an option that is not in `table`, and for one without the value that it needs.
-CommandLine parse_command_line(std::span<const OptionHelp> table, int argc, const char *const *argv);
+KILN_API CommandLine parse_command_line(std::span<const OptionHelp> table, int argc, const char *const *argv);
 
 /// The numbers that options take. Throw UsageError.
-int parse_count(const std::string &option, const std::string &value, int most);
-uint64_t parse_seed(const std::string &option, const std::string &value);
-double parse_number(const std::string &option, const std::string &value);
+KILN_API int parse_count(const std::string &option, const std::string &value, int most);
+KILN_API uint64_t parse_seed(const std::string &option, const std::string &value);
+KILN_API double parse_number(const std::string &option, const std::string &value);
 
 /// The options as help text lists them, a line or more each.
-std::string options_text(std::span<const OptionHelp> table);
+KILN_API std::string options_text(std::span<const OptionHelp> table);
 
 /// "x, y"; "none".
-std::string list(const std::vector<std::string_view> &names);
-std::vector<std::string_view> names_of(const std::vector<Argument> &arguments);
+KILN_API std::string list(const std::vector<std::string_view> &names);
+KILN_API std::vector<std::string_view> names_of(const std::vector<Argument> &arguments);
 /// Place of the argument called `name`; arguments.size() when there is none.
-std::size_t index_of(const std::vector<Argument> &arguments, std::string_view name);
+KILN_API std::size_t index_of(const std::vector<Argument> &arguments, std::string_view name);
 
 /// The function that was asked for; else the only one, or the only one that writes no state. Throws UsageError, listing the functions
 /// there are.
-const Function &choose_function(const Program &program, const std::optional<std::string> &wanted);
+KILN_API const Function &choose_function(const Program &program, const std::optional<std::string> &wanted);
 
 /// A text NAME=FILE of an option, read for one of `arguments`; returns the argument's place too. `owner` is what has these arguments.
 /// Throws UsageError, also when `taken` says that the argument was given before.
-std::pair<std::size_t, Tensor> read_argument(const std::string &option, const std::string &text, std::string_view owner,
-                                             const std::vector<Argument> &arguments, std::span<const Tensor> taken);
+KILN_API std::pair<std::size_t, Tensor> read_argument(const std::string &option, const std::string &text, std::string_view owner,
+                                                      const std::vector<Argument> &arguments, std::span<const Tensor> taken);
 /// All inputs of a function from texts NAME=FILE of --input, in the function's order.
-std::vector<Tensor> read_inputs(const Function &function, const std::vector<std::string> &texts);
+KILN_API std::vector<Tensor> read_inputs(const Function &function, const std::vector<std::string> &texts);
 
 /// The state_dict of --weights=PATH and --key=KEY. Errors say which flag picks the weights out of a checkpoint; `can_resume`: or goes
 /// on with it.
-StateDict read_weights(const std::string &path, const std::string &key, bool can_resume);
+KILN_API StateDict read_weights(const std::string &path, const std::string &key, bool can_resume);
 
 /// Writes to standard output at once. Throws Error.
-void print(const std::string &text);
+KILN_API void print(const std::string &text);
 /// "warning: ..." on standard error.
-void warn(const std::string &text);
+KILN_API void warn(const std::string &text);
 
 /// Runs a command and reports what it throws on standard error. Returns the exit code.
-int run_guarded(const std::string &command, const std::function<void()> &body);
+KILN_API int run_guarded(const std::string &command, const std::function<void()> &body);
 
 } // namespace kiln::runtime
