@@ -138,6 +138,7 @@ void registerGradientRules(DialectRegistry &registry) {
     attachProductGradients(context);
     attachReductionGradients(context);
     attachUnaryGradients(context);
+    attachWindowGradients(context);
   });
 }
 

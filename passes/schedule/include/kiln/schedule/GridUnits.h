@@ -14,6 +14,8 @@ namespace kiln::schedule {
 
 /// Columns of a unit of a product, whatever the panel: what a back end's tile divides.
 constexpr int64_t kColumnBlock = 32;
+/// Channels of a unit of a convolution, all of one group and sample: what a back end's tile divides.
+constexpr int64_t kChannelBlock = 4;
 /// Elements of a unit of a flat kernel: a cache line of bytes, so that units never share one.
 constexpr int64_t kFlatBlock = 64;
 /// Units of a kernel that writes several boxes: fractions of each.
