@@ -66,7 +66,7 @@ if [ $oracle = 1 ]; then
   echo "check: comparing with PyTorch"
   "$python" test/oracle/compare.py --report="$results/oracle.xml" >"$results/oracle.log" 2>&1 || true
   expected+=("$results/oracle.xml")
-  for comparison in gradients compiled_gradients trajectories; do
+  for comparison in gradients compiled_gradients trajectories fine_tuning; do
     "$python" "test/oracle/$comparison.py" --report="$results/$comparison.xml" >"$results/$comparison.log" 2>&1 || true
     expected+=("$results/$comparison.xml")
   done

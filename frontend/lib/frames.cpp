@@ -4,6 +4,7 @@
 #include <unwind.h>
 
 #include "errors.h"
+#include "kiln/semantics/window_error.h"
 
 namespace kiln::detail {
 
@@ -40,6 +41,7 @@ semantics::Frames capture_frames() {
 }
 
 void rethrow_with(const runtime::Error &error, const std::string &message) {
+  rethrow_as<semantics::WindowError>(error, message);
   rethrow_as<runtime::ValueError>(error, message);
   rethrow_as<runtime::IndexError>(error, message);
   rethrow_as<runtime::KeyError>(error, message);

@@ -8,6 +8,7 @@
 #include "arithmetic_trap.h"
 #include "errors.h"
 #include "kiln/semantics/generator.h"
+#include "kiln/semantics/window_error.h"
 
 namespace kiln::detail {
 
@@ -252,16 +253,24 @@ void ProgramRecorder::add_function(std::string name, std::vector<Input> inputs, 
   std::vector<EdgeRun> edges;
   const std::map<std::string, int64_t> first = stand_in_numbers(inputs, kFirstRun);
   traces.push_back(traced(first));
-  if (!first.empty())
-    for (int64_t from : {kSecondRun, kLargeRun, kSmallRun, kMiddleRun}) {
+  const auto traced_from = [&](int64_t from) {
+    while (true) {
       const std::map<std::string, int64_t> numbers = stand_in_numbers(inputs, from);
       try {
-        traces.push_back(traced(numbers));
+        return traced(numbers);
       } catch (const runtime::Error &error) {
+        // Calls with sizes that no window fits are refused, so they need not be tried: larger ones stand in.
+        from = 2 * from + 1;
+        if (dynamic_cast<const semantics::WindowError *>(&error) && from < kFirstRun)
+          continue;
         rethrow_with(error, std::string(error.what()) + "\nthis happens with " + sizes_text(numbers) + ": function '" + name +
                                 "' must work for every size of its named dimensions");
       }
     }
+  };
+  if (!first.empty())
+    for (int64_t from : {kSecondRun, kLargeRun, kSmallRun, kMiddleRun})
+      traces.push_back(traced_from(from));
   for (const auto &[dim, number] : first)
     for (int64_t size : {int64_t{0}, int64_t{1}}) {
       std::map<std::string, int64_t> numbers = first;

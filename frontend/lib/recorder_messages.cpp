@@ -1,5 +1,7 @@
 // What the recorder adds to errors: the module that runs, the operands, and the module that an operand came from.
 #include <algorithm>
+#include <functional>
+#include <map>
 
 #include "errors.h"
 #include "program_recorder.h"
@@ -115,19 +117,46 @@ std::string Recorder::describe_failure(const std::string &operation, const std::
                                        const Attributes &attributes, const std::string &message) const {
   // Say it again with the names of sizes instead of this run's numbers.
   std::string text = message;
+  auto with_names = [&](const Attributes &given) {
+    Attributes symbolic = given;
+    for (const auto &[name, attribute] : given)
+      if (const auto *sizes = std::get_if<std::vector<DimExpr>>(&attribute)) {
+        std::vector<DimExpr> renamed;
+        for (const DimExpr &size : *sizes)
+          renamed.push_back(expression_of(*size.constant()).value_or(size));
+        symbolic.set(name, renamed);
+      }
+    return symbolic;
+  };
+  // expression_of guesses from a number alone. Where sizes were computed from named ones, as half an image's height is, the
+  // operations know better.
+  std::map<ValueId, TensorType> known;
+  std::function<TensorType(ValueId)> named_type = [&](ValueId value) {
+    if (auto found = known.find(value); found != known.end())
+      return found->second;
+    TensorType result = symbolic_type(type(value));
+    if (auto definition = defined_by_.find(value); definition != defined_by_.end()) {
+      const semantics::RecordedOperation &recorded = trace_.function.operations[definition->second];
+      std::vector<std::optional<TensorType>> types;
+      for (ValueId operand : recorded.operands)
+        types.push_back(operand == kAbsent ? std::nullopt : std::optional(named_type(operand)));
+      const auto place = std::find(recorded.results.begin(), recorded.results.end(), value) - recorded.results.begin();
+      try {
+        const std::vector<DimExpr> sizes =
+            semantics::infer(recorded.name, types, with_names(recorded.attributes)).at(static_cast<std::size_t>(place)).sizes;
+        for (std::size_t d = 0; d < sizes.size(); ++d)
+          if (!sizes[d].is_constant() && type(value).sizes.at(d) == sizes[d].evaluate(trace_.symbols))
+            result.sizes[d] = sizes[d];
+      } catch (const runtime::Error &) { // not in the table, as nn.read, or only the numbers are known to fit
+      }
+    }
+    return known[value] = result;
+  };
   std::vector<std::optional<TensorType>> types;
   for (ValueId operand : operands)
-    types.push_back(operand == kAbsent ? std::nullopt : std::optional(symbolic_type(type(operand))));
-  Attributes symbolic = attributes;
-  for (const auto &[name, attribute] : attributes)
-    if (const auto *sizes = std::get_if<std::vector<DimExpr>>(&attribute)) {
-      std::vector<DimExpr> renamed;
-      for (const DimExpr &size : *sizes)
-        renamed.push_back(expression_of(*size.constant()).value_or(size));
-      symbolic.set(name, renamed);
-    }
+    types.push_back(operand == kAbsent ? std::nullopt : std::optional(named_type(operand)));
   try {
-    semantics::infer(operation, types, symbolic);
+    semantics::infer(operation, types, with_names(attributes));
   } catch (const runtime::Error &error) {
     text = error.what();
   }

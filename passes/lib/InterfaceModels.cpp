@@ -69,6 +69,45 @@ struct LinearSizes : OperandSizesInterface::ExternalModel<LinearSizes, ir::Linea
 };
 
 //===----------------------------------------------------------------------===//
+// nn.conv
+//===----------------------------------------------------------------------===//
+
+struct ConvScaling : ChannelScalableInterface::ExternalModel<ConvScaling, ir::ConvOp> {
+  int64_t getChannelDim(Operation *) const { return 1; }
+  Value getScaledWeight(Operation *op) const { return cast<ir::ConvOp>(op).getWeight(); }
+  int64_t getWeightChannelDim(Operation *) const { return 0; }
+  Value getScaledBias(Operation *op) const { return cast<ir::ConvOp>(op).getBias(); }
+  Value buildWith(Operation *op, OpBuilder &builder, Location location, Value weight, Value bias) const {
+    auto conv = cast<ir::ConvOp>(op);
+    return ir::ConvOp::create(builder, location, conv.getInput(), weight, bias, conv.getStrideAttr(), conv.getPaddingLowAttr(),
+                              conv.getPaddingHighAttr(), conv.getDilationAttr(), conv.getGroupsAttr())
+        .getOutput();
+  }
+};
+
+struct ConvSizes : OperandSizesInterface::ExternalModel<ConvSizes, ir::ConvOp> {
+  OptionalSizes getRequiredSizes(Operation *op, unsigned number) const {
+    auto conv = cast<ir::ConvOp>(op);
+    auto fromResult = knownSize(conv.getOutput(), 1);
+    switch (number) {
+    case 1: { // how large the kernel is, only the module knows
+      OptionalSizes sizes(std::max<int64_t>(rankOf(conv.getWeight()), 2));
+      auto fromBias = knownSize(conv.getBias(), 0), channels = knownSize(conv.getInput(), 1);
+      sizes[0] = fromBias ? fromBias : fromResult;
+      if (channels && conv.getGroups() > 0)
+        sizes[1] = channels->floordiv(conv.getGroups());
+      return sizes;
+    }
+    case 2: {
+      auto fromWeight = knownSize(conv.getWeight(), 0);
+      return {fromWeight ? fromWeight : fromResult};
+    }
+    }
+    return {};
+  }
+};
+
+//===----------------------------------------------------------------------===//
 // nn.batch_norm and nn.channel_affine
 //===----------------------------------------------------------------------===//
 
@@ -113,10 +152,11 @@ void registerInterfaceModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, ir::NNDialect *) {
     // A context may get here by several registries; attaching a model twice is harmless, and skipped.
     ir::LinearOp::attachInterface<LinearScaling, LinearSizes>(*context);
+    ir::ConvOp::attachInterface<ConvScaling, ConvSizes>(*context);
     ir::BatchNormOp::attachInterface<BatchNormSizes>(*context);
     ir::ChannelAffineOp::attachInterface<ChannelAffineMaps>(*context);
-    attachAnchors<ir::LinearOp, ir::PackedLinearOp, ir::MatmulOp, ir::EmbeddingOp, ir::SumOp, ir::MeanOp, ir::CatOp, ir::DropoutOp>(
-        context);
+    attachAnchors<ir::LinearOp, ir::PackedLinearOp, ir::MatmulOp, ir::ConvOp, ir::MaxPoolOp, ir::AvgPoolOp, ir::AdaptiveAvgPoolOp,
+                  ir::EmbeddingOp, ir::SumOp, ir::MeanOp, ir::CatOp, ir::DropoutOp>(context);
   });
 }
 

@@ -511,6 +511,7 @@ std::vector<KernelCase> makeCases() {
          {{{kBatch, 4}}, {{3}}}});
   }
   addTrainingCases(cases);
+  addWindowCases(cases);
   return cases;
 }
 

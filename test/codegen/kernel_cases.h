@@ -45,4 +45,7 @@ std::string functionText(const std::vector<std::string> &inputs, const std::stri
 /// Cases of what training adds: comparisons, losses, gradients, optimizers.
 void addTrainingCases(std::vector<KernelCase> &cases);
 
+/// Cases of convolutions, pooling and their gradients.
+void addWindowCases(std::vector<KernelCase> &cases);
+
 } // namespace kiln::test

@@ -21,7 +21,6 @@ from models import CASES
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 KILN = ROOT / "build/bin/kiln"
-BATCHES = (0, 1, 2, 3, 31, 257)
 
 # Compiled code against PyTorch, both in float: a few units in the last place of the largest output.
 FLOAT_TOLERANCE = 5e-6
@@ -46,7 +45,7 @@ def randomize(model):
             elif tensor.dim() < 2:
                 tensor.normal_(0.5, 0.5)
             else:
-                tensor.normal_(0, tensor.shape[-1] ** -0.5)
+                tensor.normal_(0, tensor[0].numel() ** -0.5)
     return model.eval()
 
 
@@ -87,7 +86,7 @@ def comparisons(name, case, folder):
     yield "build", builds
 
     for index, function in enumerate(case.functions):
-        for batch in BATCHES:
+        for batch in case.batches:
             def calls(function=function, batch=batch, suffix=(".pt", ".safetensors")[(index + batch) % 2]):
                 model, x = randomize(case.build()), new_input(function, batch)
                 weights = folder / f"{name}-weights{suffix}"
@@ -105,7 +104,7 @@ def comparisons(name, case, folder):
             yield f"{function.name}, batch {batch}", calls
 
         def interprets(function=function):
-            model, x = randomize(case.build()), new_input(function, 7)
+            model, x = randomize(case.build()), new_input(function, case.interpreted_batch)
             weights = folder / f"{name}-weights.pt"
             torch.save(model.state_dict(), weights)
             numpy.save(folder / "x.npy", x.numpy())

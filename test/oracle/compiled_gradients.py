@@ -92,6 +92,94 @@ def cut_leaves_in_use(a):
     return (leaf.grad - other.grad) * a
 
 
+def conv2d(inputs, weight, output, options="", bias=True, sizes=(0, 1, 2, 5, 33), **torch_options):
+    """A layer in two dimensions; `n` may stand for any size but the channels."""
+    operands = {"a": inputs, "w": weight, **({"b": weight.split(",")[0]} if bias else {})}
+    given = ".bias(b)" if bias else ""
+    return Case(operands, output, f"F::conv2d(a, w, F::Conv2dFuncOptions(){given}{options})",
+                lambda a, w, b=None: F.conv2d(a, w, b, **torch_options), sizes)
+
+
+def padded_conv2d(mode):
+    """The gradient flows through what the layer's padding mode copies."""
+    return Case({"a": "n,2,5,6", "w": "3,2,3,3"}, "n,3,7,6",
+                f"F::conv2d(F::pad(a, F::PadFuncOptions({{1, 1, 3, 1}}).mode(kiln::k{mode.capitalize()})), w)",
+                lambda a, w: F.conv2d(F.pad(a, (1, 1, 3, 1), mode), w))
+
+
+def convolutions():
+    table = {
+        "conv2d": conv2d("n,3,8,8", "5,3,3,3", "n,5,6,6"),
+        "conv2d without bias": conv2d("n,3,8,8", "5,3,3,3", "n,5,6,6", bias=False),
+        "conv2d, padding": conv2d("n,3,9,7", "6,3,3,3", "n,6,9,7", ".padding(1)", padding=1),
+        "conv2d, stride": conv2d("n,4,9,20", "7,4,3,3", "n,7,5,10", ".stride(2).padding(1)", stride=2, padding=1),
+        "conv2d, large stride": conv2d("n,2,9,11", "3,2,2,2", "n,3,3,4", ".stride({3, 3})", stride=3),
+        "conv2d, dilation": conv2d("n,2,9,8", "3,2,3,2", "n,3,5,7", ".dilation({2, 1})", dilation=(2, 1)),
+        "conv2d, one by one, strided": conv2d("n,6,7,7", "4,6,1,1", "n,4,4,4", ".stride(2)", stride=2),
+        "conv2d, groups": conv2d("n,6,6,6", "4,3,3,3", "n,4,4,4", ".groups(2)", groups=2),
+        "conv2d, depthwise": conv2d("n,5,6,18", "5,1,3,3", "n,5,6,18", ".padding(1).groups(5)", padding=1, groups=5),
+        "conv2d, two outputs a channel": conv2d("n,3,6,6", "6,1,3,3", "n,6,4,4", ".groups(3)", groups=3),
+        "conv2d, same": conv2d("n,2,5,7", "3,2,4,2", "n,3,5,7", ".padding(kiln::kSame).dilation({1, 2})", padding="same",
+                               dilation=(1, 2)),
+        "conv2d, first layer of a resnet": conv2d("n,3,18,18", "8,3,7,7", "n,8,9,9", ".stride(2).padding(3)", bias=False, stride=2,
+                                                  padding=3, sizes=(1, 2)),
+        "conv2d of named sizes": conv2d("2,3,n,6", "4,3,3,3", "2,4,n,6", ".padding(1)", padding=1, sizes=(3, 5, 20)),
+        "conv2d of a wide row": conv2d("1,2,3,n", "3,2,3,3", "1,3,3,n", ".padding(1)", padding=1, sizes=(3, 17, 70)),
+        "conv2d, unbatched": Case({"a": "3,n,6", "w": "4,3,3,3"}, "4,n,6", "F::conv2d(a, w, F::Conv2dFuncOptions().padding(1))",
+                                  lambda a, w: F.conv2d(a, w, padding=1), (3, 5)),
+        "conv1d": Case({"a": "n,3,9", "w": "4,3,3", "b": "4"}, "n,4,4", "kiln::conv1d(a, w, b, 2)",
+                       lambda a, w, b: F.conv1d(a, w, b, 2)),
+        "conv3d": Case({"a": "n,2,4,5,6", "w": "3,2,2,3,2", "b": "3"}, "n,3,2,5,3", "kiln::conv3d(a, w, b, {2, 1, 2}, {0, 1, 0})",
+                       lambda a, w, b: F.conv3d(a, w, b, (2, 1, 2), (0, 1, 0))),
+        "conv2d, relu, conv2d": Case(
+            {"a": "n,2,7,7", "w": "4,2,3,3", "v": "3,4,3,3", "b": "4"}, "n,3,5,5",
+            "kiln::conv2d(relu(kiln::conv2d(a, w, b, 1, 1)), v)",
+            lambda a, w, v, b: F.conv2d(torch.relu(F.conv2d(a, w, b, 1, 1)), v)),
+    }
+    for mode in ("reflect", "replicate", "circular"):
+        table[f"conv2d, {mode}"] = padded_conv2d(mode)
+    return table
+
+
+def pooling():
+    return {
+        "max_pool2d": Case({"a": "n,3,6,8"}, "n,3,3,4", "kiln::max_pool2d(a, 2)", lambda a: F.max_pool2d(a, 2)),
+        "max_pool2d, overlapping": Case({"a": "n,2,9,18"}, "n,2,5,9", "kiln::max_pool2d(a, 3, 2, 1)",
+                                        lambda a: F.max_pool2d(a, 3, 2, 1)),
+        "max_pool2d, all options": Case({"a": "n,2,9,8"}, "n,2,3,5", "kiln::max_pool2d(a, {3, 2}, {2, 2}, {0, 1}, {2, 1}, true)",
+                                        lambda a: F.max_pool2d(a, (3, 2), (2, 2), (0, 1), (2, 1), True)),
+        "max_pool2d of ties": Case({"a": "n,2,6,6"}, "n,2,4,4", "kiln::max_pool2d(relu(a), 3, 1)",
+                                   lambda a: F.max_pool2d(torch.relu(a), 3, 1)),
+        "max_pool2d of named sizes": Case({"a": "2,n,6"}, "2,n,3", "kiln::max_pool2d(a, {3, 2}, {1, 2}, {1, 0})",
+                                          lambda a: F.max_pool2d(a, (3, 2), (1, 2), (1, 0)), (2, 5, 33)),
+        "max_pool1d": Case({"a": "n,3,9"}, "n,3,4", "F::max_pool1d(a, F::MaxPool1dFuncOptions(3).stride(2))",
+                           lambda a: F.max_pool1d(a, 3, 2)),
+        "max_pool3d": Case({"a": "n,2,4,4,6"}, "n,2,2,2,3", "F::max_pool3d(a, F::MaxPool3dFuncOptions(2))",
+                           lambda a: F.max_pool3d(a, 2)),
+        "avg_pool2d": Case({"a": "n,3,6,8"}, "n,3,3,4", "kiln::avg_pool2d(a, 2)", lambda a: F.avg_pool2d(a, 2)),
+        "avg_pool2d, all options": Case({"a": "n,2,8,19"}, "n,2,5,10", "kiln::avg_pool2d(a, 3, 2, 1, true, false)",
+                                        lambda a: F.avg_pool2d(a, 3, 2, 1, True, False)),
+        "avg_pool2d, padding counts": Case({"a": "n,2,8,7"}, "n,2,5,4", "kiln::avg_pool2d(a, 3, 2, 1, true)",
+                                           lambda a: F.avg_pool2d(a, 3, 2, 1, True)),
+        "avg_pool2d, divisor": Case({"a": "n,2,6,6"}, "n,2,4,4", "kiln::avg_pool2d(a, 3, 1, 0, false, true, 5)",
+                                    lambda a: F.avg_pool2d(a, 3, 1, 0, False, True, 5)),
+        "adaptive_avg_pool2d": Case({"a": "n,3,7,5"}, "n,3,3,2",
+                                    "F::adaptive_avg_pool2d(a, F::AdaptiveAvgPool2dFuncOptions({3, 2}))",
+                                    lambda a: F.adaptive_avg_pool2d(a, (3, 2))),
+        "adaptive_avg_pool2d to one": Case({"a": "n,3,7,21"}, "n,3,1,1", "kiln::adaptive_avg_pool2d(a, 1)",
+                                           lambda a: F.adaptive_avg_pool2d(a, 1)),
+        "adaptive_avg_pool2d to more": Case({"a": "n,2,3,4"}, "n,2,5,9",
+                                            "F::adaptive_avg_pool2d(a, F::AdaptiveAvgPool2dFuncOptions({5, 9}))",
+                                            lambda a: F.adaptive_avg_pool2d(a, (5, 9))),
+        "adaptive_avg_pool2d of named sizes": Case({"a": "2,3,n,7"}, "2,3,2,7",
+                                                   "F::adaptive_avg_pool2d(a, F::AdaptiveAvgPool2dFuncOptions({2, std::nullopt}))",
+                                                   lambda a: F.adaptive_avg_pool2d(a, (2, None)), (1, 2, 5, 33)),
+        "batch_norm of images": Case({"a": "n,5,4,3", "w": "5", "b": "5"}, "n,5,4,3",
+                                     "F::batch_norm(a, {}, {}, F::BatchNormFuncOptions().weight(w).bias(b).training(true))",
+                                     normalized, (1, 2, 5, 33)),
+    }
+
+
 def cases():
     norm = "F::batch_norm(a, {}, {}, F::BatchNormFuncOptions()"
     table = {
@@ -170,6 +258,8 @@ def cases():
         "batch_norm in evaluation": Case(
             {"a": "n,5", "m": "5 constant", "v": "5 positive constant", "w": "5", "b": "5"}, "n,5",
             "F::batch_norm(a, m, v, F::BatchNormFuncOptions().weight(w).bias(b).training(false))", F.batch_norm),
+        **convolutions(),
+        **pooling(),
         "mse_loss": Case({"a": "n,5", "b": "n,5"}, "", "F::mse_loss(a, b)", F.mse_loss),
         "mse_loss, sum": Case({"a": "n,5", "b": "n,5"}, "", "F::mse_loss(a, b, F::MSELossFuncOptions(kiln::kSum))",
                               lambda a, b: F.mse_loss(a, b, reduction="sum")),

@@ -299,6 +299,73 @@ def cross_entropy(name):
                 lambda x, y, w: functional.cross_entropy(x, y, w, ignore_index=ignored, reduction=reduction_, label_smoothing=smoothing), [0])
 
 
+def windows(rank, low=1, high=6):
+    """Sizes, and for each a window that fits with its padding: kernel, stride, padding, dilation."""
+    sizes = [random.randint(low, high) for _ in range(rank)]
+    dilation = [random.choice((1, 1, 2)) for _ in range(rank)]
+    kernel = [random.randint(1, 3) for _ in range(rank)]
+    padding = [random.randint(0, ((k - 1) * d + 1) // 2) for k, d in zip(kernel, dilation)]
+    sizes = [max(size, (k - 1) * d + 1 - p) for size, k, d, p in zip(sizes, kernel, dilation, padding)]
+    return sizes, kernel, [random.randint(1, 3) for _ in range(rank)], padding, dilation
+
+
+def conv(name):
+    rank, groups = random.randint(1, 3), random.choice((1, 1, 2, 3))
+    sizes, kernel, stride, low, dilation = windows(rank)
+    high = [random.randint(0, 2) for _ in range(rank)] if random.random() < 0.3 else low
+    inputs, outputs = random.randint(1, 2), groups * random.randint(1, 2)
+    operands = [values([random.randint(0, 3), groups * inputs, *sizes]), values([outputs, inputs, *kernel])]
+    if random.random() < 0.5:
+        operands.append(values([outputs]))
+    text = (f"stride = {integers(stride)}, padding_low = {integers(low)}, padding_high = {integers(high)}, "
+            f"dilation = {integers(dilation)}, groups = {i64(groups)}")
+    function = (functional.conv1d, functional.conv2d, functional.conv3d)[rank - 1]
+    around = [n for pair in zip(reversed(low), reversed(high)) for n in pair]
+    return Case(name, operands, text,
+                lambda x, w, b=None: function(functional.pad(x, around), w, b, stride, 0, dilation, groups), list(range(len(operands))))
+
+
+def pooled(rank, sizes):
+    return values([random.randint(0 if random.random() < 0.3 else 1, 2)] * random.randint(0, 1) + [random.randint(1, 2), *sizes])
+
+
+def max_pool(name):
+    rank = random.randint(1, 3)
+    sizes, kernel, stride, padding, dilation = windows(rank)
+    padding = [min(p, k // 2) for p, k in zip(padding, kernel)]
+    sizes = [max(size, (k - 1) * d + 1) for size, k, d in zip(sizes, kernel, dilation)]
+    ceil_mode = random.random() < 0.5
+    text = (f"kernel_size = {integers(kernel)}, stride = {integers(stride)}, padding = {integers(padding)}, "
+            f"dilation = {integers(dilation)}, ceil_mode = {str(ceil_mode).lower()}")
+    function = (functional.max_pool1d, functional.max_pool2d, functional.max_pool3d)[rank - 1]
+    x = pooled(rank, sizes)
+    if random.random() < 0.3:
+        x = x.round()  # ties: the first one gets all
+    return Case(name, [x], text, lambda x: function(x, kernel, stride, padding, dilation, ceil_mode), [0])
+
+
+def avg_pool(name):
+    rank = random.randint(1, 3)
+    sizes, kernel, stride, _, _ = windows(rank)
+    padding = [random.randint(0, k // 2) for k in kernel]
+    sizes = [max(size, k) for size, k in zip(sizes, kernel)]
+    ceil_mode, counts = random.random() < 0.5, random.random() < 0.5
+    divisor = random.choice((3, -2)) if rank > 1 and random.random() < 0.3 else None
+    text = (f"kernel_size = {integers(kernel)}, stride = {integers(stride)}, padding = {integers(padding)}, "
+            f"ceil_mode = {str(ceil_mode).lower()}, count_include_pad = {str(counts).lower()}")
+    text += f", divisor_override = {i64(divisor)}" if divisor else ""
+    function = (functional.avg_pool1d, functional.avg_pool2d, functional.avg_pool3d)[rank - 1]
+    more = [divisor] if divisor else []
+    return Case(name, [pooled(rank, sizes)], text, lambda x: function(x, kernel, stride, padding, ceil_mode, counts, *more), [0])
+
+
+def adaptive_avg_pool(name):
+    rank = random.randint(1, 3)
+    sizes, target = ([random.randint(1, 6) for _ in range(rank)] for _ in range(2))
+    function = (functional.adaptive_avg_pool1d, functional.adaptive_avg_pool2d, functional.adaptive_avg_pool3d)[rank - 1]
+    return Case(name, [pooled(rank, sizes)], f"output_size = {sizes_text(target)}", lambda x: function(x, target), [0])
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 # Random programs
 # ----------------------------------------------------------------------------------------------------------------------
@@ -401,7 +468,8 @@ OPS = {
     "nn.cast": cast, "nn.reshape": reshape, "nn.permute": permute, "nn.expand": expand, "nn.slice": slice_,
     "nn.slice_scatter": slice_scatter, "nn.cat": cat, "nn.sum": reduction(torch.sum), "nn.mean": reduction(torch.mean),
     "nn.linear": linear, "nn.matmul": matmul, "nn.batch_norm": batch_norm, "nn.channel_affine": channel_affine,
-    "nn.embedding": embedding, "nn.log_softmax": log_softmax, "nn.cross_entropy": cross_entropy, "programs": Program,
+    "nn.embedding": embedding, "nn.log_softmax": log_softmax, "nn.cross_entropy": cross_entropy,
+    "nn.conv": conv, "nn.max_pool": max_pool, "nn.avg_pool": avg_pool, "nn.adaptive_avg_pool": adaptive_avg_pool, "programs": Program,
 }
 
 

@@ -4,6 +4,7 @@ CASES maps a model's name to its constructor, and for each function the shape of
 comparison) and, for inputs of indices, the number of values.
 """
 import dataclasses
+import warnings
 from typing import Callable, Optional
 
 import torch
@@ -205,6 +206,84 @@ class BatchNormLiteNet(nn.Module):
         return self.fc2(torch.relu(self.norm(self.fc1(x))))
 
 
+class LazyCNN(nn.Module):
+    def __init__(self, num_classes=10):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.LazyConv2d(8, kernel_size=3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+            nn.LazyConv2d(16, kernel_size=3, padding=1), nn.ReLU(), nn.MaxPool2d(2))
+        self.classifier = nn.LazyLinear(num_classes)
+
+    def forward(self, x):
+        return self.classifier(self.features(x.unflatten(1, (1, 28, 28))).flatten(start_dim=1))
+
+
+def lazy_cnn():
+    """The lazy layers have seen an input, as those of the compiled program have."""
+    model = LazyCNN()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model(torch.zeros(2, 784))
+    return model
+
+
+class LenetCNN(nn.Sequential):
+    def __init__(self, dropout_rate=0.25):
+        super().__init__(
+            nn.Conv2d(1, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(32, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Flatten(), nn.Linear(3136, 128), nn.ReLU(), nn.Dropout(dropout_rate), nn.Linear(128, 10))
+
+
+class BasicBlock(nn.Module):
+    """The parts and names of torchvision's."""
+
+    def __init__(self, in_planes, planes, stride=1, downsample=None):
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_planes, planes, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(planes)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = nn.Conv2d(planes, planes, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(planes)
+        if downsample is not None:
+            self.downsample = downsample
+
+    def forward(self, x):
+        out = self.relu(self.bn1(self.conv1(x)))
+        out = self.bn2(self.conv2(out))
+        out += self.downsample(x) if hasattr(self, "downsample") else x
+        return self.relu(out)
+
+
+class ResNet(nn.Module):
+    def __init__(self, layers, num_classes=1000):
+        super().__init__()
+        self.planes = 64
+        self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(64)
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(3, 2, 1)
+        self.layer1 = self.make_layer(64, layers[0], 1)
+        self.layer2 = self.make_layer(128, layers[1], 2)
+        self.layer3 = self.make_layer(256, layers[2], 2)
+        self.layer4 = self.make_layer(512, layers[3], 2)
+        self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
+        self.fc = nn.Linear(512, num_classes)
+
+    def make_layer(self, planes, blocks, stride):
+        downsample = None
+        if stride != 1 or self.planes != planes:
+            downsample = nn.Sequential(nn.Conv2d(self.planes, planes, 1, stride, bias=False), nn.BatchNorm2d(planes))
+        first = BasicBlock(self.planes, planes, stride, downsample)
+        self.planes = planes
+        return nn.Sequential(first, *(BasicBlock(planes, planes) for _ in range(blocks - 1)))
+
+    def forward(self, x):
+        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        return self.fc(self.avgpool(x).flatten(1))
+
+
 @dataclasses.dataclass
 class Function:
     name: str
@@ -218,6 +297,8 @@ class Function:
 class Case:
     build: Callable[[], nn.Module]
     functions: list
+    batches: tuple = (0, 1, 2, 3, 31, 257)
+    interpreted_batch: int = 7
 
 
 def predict(*shape, **options):
@@ -243,4 +324,7 @@ CASES = {
     "optional_bias_linear": Case(lambda: OptionalBiasLinear(3, 2, bias=False), predict(3)),
     "tied_embedding": Case(lambda: TiedEmbedding(1000, 64), predict("length", indices=1000)),
     "batch_norm_lite": Case(BatchNormLiteNet, predict(784)),
+    "lazy_cnn": Case(lazy_cnn, predict(784)),
+    "lenet_cnn": Case(LenetCNN, predict(1, 28, 28)),
+    "resnet18": Case(lambda: ResNet((2, 2, 2, 2)), predict(3, 224, 224), batches=(0, 1, 2), interpreted_batch=1),
 }

@@ -21,16 +21,18 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
 from harness import Comparisons
-from models import BatchNormLiteNet, DeepMLP, ResidualNetwork
+from models import BatchNormLiteNet, DeepMLP, LenetCNN, ResidualNetwork
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = ROOT / "build/bin"
 STEPS, BATCH = 200, 32
 
+# How PyTorch makes a model, how C++ does, and the sizes of a sample.
 MODELS = {
-    "deep_mlp": (lambda: DeepMLP(dropout_rate=0.0), "DeepMLP model(784, std::vector<int64_t>{512, 256, 128}, 10, 0.0);"),
-    "residual_network": (lambda: ResidualNetwork(dropout_rate=0.0), "ResidualNetwork model(784, 4, 256, 10, 0.0);"),
-    "batch_norm_lite": (BatchNormLiteNet, "BatchNormLiteNet model;"),
+    "deep_mlp": (lambda: DeepMLP(dropout_rate=0.0), "DeepMLP model(784, std::vector<int64_t>{512, 256, 128}, 10, 0.0);", (784,)),
+    "residual_network": (lambda: ResidualNetwork(dropout_rate=0.0), "ResidualNetwork model(784, 4, 256, 10, 0.0);", (784,)),
+    "batch_norm_lite": (BatchNormLiteNet, "BatchNormLiteNet model;", (784,)),
+    "lenet_cnn": (lambda: LenetCNN(dropout_rate=0.0), "LenetCNN model(0.0);", (1, 28, 28)),
 }
 
 OPTIMIZERS = {
@@ -51,17 +53,19 @@ OPTIMIZERS = {
 CASES = [("deep_mlp", name) for name in OPTIMIZERS if name != "SGD, small steps"]
 CASES += [("residual_network", name) for name in ("SGD, small steps", "Adam", "AdamW")]
 CASES += [("batch_norm_lite", name) for name in ("SGD", "Adam", "AdamW")]
+CASES += [("lenet_cnn", name) for name in ("SGD, small steps", "Adam", "AdamW")]
 
 
 def source(model, optimizer):
-    _, declaration = MODELS[model]
+    _, declaration, sample = MODELS[model]
+    sizes = ", ".join(map(str, sample))
     _, kind, options = OPTIMIZERS[optimizer]
     return f"""#include "{ROOT / 'test/models' / model}.cpp"
 KILN_PROGRAM(trajectory) {{
   {declaration}
   model->to(kiln::kFloat64);
   kiln::optim::{kind} optimizer(model->parameters(), kiln::optim::{options});
-  program.function("train_step", {{{{"x", {{"batch", 784}}, kiln::kFloat64}}, {{"y", {{"batch"}}, kiln::kInt64}}}}, [&](Tensor x, Tensor y) {{
+  program.function("train_step", {{{{"x", {{"batch", {sizes}}}, kiln::kFloat64}}, {{"y", {{"batch"}}, kiln::kInt64}}}}, [&](Tensor x, Tensor y) {{
     model->train();
     optimizer.zero_grad();
     Tensor loss = nn::functional::cross_entropy(model(x), y);
@@ -96,11 +100,11 @@ def run(command):
 
 
 def compare(model, optimizer, folder):
-    build, _ = MODELS[model]
+    build, _, sample = MODELS[model]
     make_optimizer = OPTIMIZERS[optimizer][0]
     digits = load_file(ROOT / "test/data/digits_train.safetensors")
     rows = torch.stack([torch.randperm(len(digits["labels"]))[:BATCH] for _ in range(STEPS)])
-    x, y = digits["images"][rows], digits["labels"][rows]
+    x, y = digits["images"][rows].reshape(STEPS, BATCH, *sample), digits["labels"][rows]
     weights = {name: value.clone() for name, value in build().state_dict().items()}
 
     exact, exact_model = in_pytorch(build, make_optimizer, weights, x, y, torch.float64)

@@ -221,6 +221,107 @@ Case logSoftmax(Random &random) {
           {0}};
 }
 
+//===----------------------------------------------------------------------===//
+// Windows
+//===----------------------------------------------------------------------===//
+
+/// Spatial sizes and windows that fit them.
+struct Window {
+  Shape sizes, kernel, stride, padding, dilation;
+};
+
+Window window(Random &random) {
+  Window result;
+  for (int64_t dim = random.integer(1, 3); dim > 0; --dim) {
+    const int64_t kernel = random.integer(1, 3), dilation = random.integer(1, 2), extent = (kernel - 1) * dilation + 1;
+    result.kernel.push_back(kernel);
+    result.dilation.push_back(dilation);
+    result.stride.push_back(random.integer(1, 3));
+    result.padding.push_back(random.integer(0, kernel / 2));
+    result.sizes.push_back(random.integer(extent, extent + 3));
+  }
+  return result;
+}
+
+Shape joined(Shape leading, const Shape &spatial) {
+  leading.insert(leading.end(), spatial.begin(), spatial.end());
+  return leading;
+}
+
+/// One or two dimensions before the spatial ones.
+Shape leading(Random &random) {
+  return random.coin() ? Shape{random.integer(1, 2)} : Shape{random.integer(1, 2), random.integer(1, 2)};
+}
+
+Case conv(Random &random) {
+  const Window w = window(random);
+  const int64_t groups = random.integer(1, 2), inputs = random.integer(1, 2), outputs = groups * random.integer(1, 2);
+  Shape high = w.padding;
+  if (random.coin())
+    for (int64_t &size : high)
+      size = random.integer(0, 2);
+  Tensor bias = random.coin() ? random.values({outputs}) : Tensor();
+  Case result{"nn.conv",
+              {random.values(joined({random.integer(1, 3), groups * inputs}, w.sizes)),
+               random.values(joined({outputs, inputs}, w.kernel)), bias},
+              {{"stride", w.stride},
+               {"padding_low", w.padding},
+               {"padding_high", high},
+               {"dilation", w.dilation},
+               {"groups", groups}},
+              {0, 1}};
+  if (bias.defined())
+    result.targets.push_back(2);
+  result.symbolic = false; // channels must be known to be divisible, windows to fit
+  return result;
+}
+
+Case maxPool(Random &random) {
+  const Window w = window(random);
+  Case result{"nn.max_pool",
+              {random.spaced(joined(leading(random), w.sizes), 0.1)},
+              {{"kernel_size", w.kernel},
+               {"stride", w.stride},
+               {"padding", w.padding},
+               {"dilation", w.dilation},
+               {"ceil_mode", random.coin()}},
+              {0}};
+  result.symbolic = false;
+  // All different, so that no maximum changes hands between the points of a difference.
+  Tensor input = result.operands[0];
+  std::vector<int64_t> places(static_cast<size_t>(input.numel()));
+  for (size_t i = 0; i < places.size(); ++i)
+    std::swap(places[i] = static_cast<int64_t>(i), places[static_cast<size_t>(random.integer(0, static_cast<int64_t>(i)))]);
+  for (size_t i = 0; i < places.size(); ++i)
+    input.data<double>()[i] = 0.1 * static_cast<double>(places[i]);
+  return result;
+}
+
+Case avgPool(Random &random) {
+  const Window w = window(random);
+  Case result{"nn.avg_pool",
+              {random.values(joined(leading(random), w.sizes))},
+              {{"kernel_size", w.kernel},
+               {"stride", w.stride},
+               {"padding", w.padding},
+               {"ceil_mode", random.coin()},
+               {"count_include_pad", random.coin()}},
+              {0}};
+  if (random.coin())
+    result.attributes.set("divisor_override", random.integer(1, 3));
+  result.symbolic = false;
+  return result;
+}
+
+Case adaptiveAvgPool(Random &random) {
+  Shape in, out;
+  for (int64_t dim = random.integer(1, 3); dim > 0; --dim) {
+    in.push_back(random.integer(1, 5));
+    out.push_back(random.integer(1, 5));
+  }
+  return {"nn.adaptive_avg_pool", {random.values(joined(leading(random), in))}, {{"output_size", sizes(out)}}, {0}};
+}
+
 Case crossEntropy(Random &random) {
   const int64_t classes = random.integer(1, 4), rank = random.integer(1, 4);
   Shape input = rank == 1 ? Shape{classes} : Shape{random.integer(1, 4), classes};
@@ -280,6 +381,10 @@ const std::vector<Family> &families() {
                                           {"matmul", matmul},
                                           {"embedding", embedding},
                                           {"batch_norm", batchNorm},
+                                          {"conv", conv},
+                                          {"max_pool", maxPool},
+                                          {"avg_pool", avgPool},
+                                          {"adaptive_avg_pool", adaptiveAvgPool},
                                           {"log_softmax", logSoftmax},
                                           {"cross_entropy", crossEntropy},
                                           {"channel_affine", channelAffine}};

@@ -157,3 +157,29 @@ func.func @twice(%x: tensor<4x2xf32> {nn.name = "x"}) -> (tensor<4x3xf32> {nn.na
 // RUN: kiln-interpret %s twice --input=x=iota:4x2 --f64 --output=y=%t.before.npy
 // RUN: kiln-interpret %t.mlir twice --input=x=iota:4x2 --f64 --output=y=%t.after.npy
 // RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12
+
+//===----------------------------------------------------------------------===//
+// Convolutions
+//===----------------------------------------------------------------------===//
+
+nn.state @kernel parameter trainable : tensor<3x4x1x2xf32>
+
+// Channels are dimension 1 of the result and dimension 0 of the weight.
+// CHECK-LABEL: func.func @convolution
+// CHECK-DAG: %[[KERNEL:.*]] = nn.read @kernel
+// CHECK-DAG: %[[SCALE:.*]] = nn.read @scale
+// CHECK-DAG: %[[SHIFT:.*]] = nn.read @shift
+// CHECK: %[[ALIGNED:.*]] = nn.reshape %[[SCALE]] to [3, 1, 1, 1] : (tensor<3xf32>) -> tensor<3x1x1x1xf32>
+// CHECK: %[[WEIGHT:.*]] = nn.mul %[[KERNEL]], %[[ALIGNED]]
+// CHECK: %[[Y:.*]] = nn.conv %arg0, %[[WEIGHT]], %[[SHIFT]] stride = [1, 2] padding_low = [0, 1] padding_high = [0, 0] dilation = [1, 1] groups = 1
+// CHECK: return %[[Y]]
+// REMARK: [Passed] fold | {{.*}}Function=convolution
+func.func @convolution(%x: tensor<4x4x5x7xf32>) -> tensor<4x3x5x4xf32> attributes {nn.entry} {
+  %w = nn.read @kernel : tensor<3x4x1x2xf32>
+  %s = nn.read @scale : tensor<3xf32>
+  %t = nn.read @shift : tensor<3xf32>
+  %h = nn.conv %x, %w stride = [1, 2] padding_low = [0, 1] padding_high = [0, 0] dilation = [1, 1] groups = 1
+    : (tensor<4x4x5x7xf32>, tensor<3x4x1x2xf32>) -> tensor<4x3x5x4xf32>
+  %y = nn.channel_affine %h, %s, %t : (tensor<4x3x5x4xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<4x3x5x4xf32>
+  return %y : tensor<4x3x5x4xf32>
+}

@@ -349,3 +349,16 @@ func.func @squared_error(%x: tensor<4x3xf32>, %y: tensor<4x3xf32>) -> tensor<4x3
   %q = nn.add %p, %p : tensor<4x3xf32>
   return %q : tensor<4x3xf32>
 }
+
+// A convolution takes its bias itself; what follows is computed before it stores.
+// CHECK-LABEL: func.func @convolution
+// CHECK: nn.fused anchor "nn.conv"
+// CHECK-NOT: nn.relu
+// CHECK: return
+func.func @convolution(%x: tensor<2x3x8x8xf32>, %w: tensor<4x3x3x3xf32>, %b: tensor<4xf32>, %r: tensor<2x4x6x6xf32>) -> tensor<2x4x6x6xf32> {
+  %y = nn.conv %x, %w, %b stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0] dilation = [1, 1] groups = 1
+    : (tensor<2x3x8x8xf32>, tensor<4x3x3x3xf32>, tensor<4xf32>) -> tensor<2x4x6x6xf32>
+  %s = nn.add %y, %r : tensor<2x4x6x6xf32>
+  %z = nn.relu %s : tensor<2x4x6x6xf32>
+  return %z : tensor<2x4x6x6xf32>
+}

@@ -97,3 +97,21 @@ func.func @gradients(%x: tensor<?x2xf32> {nn.name = "x"}) -> (tensor<?x2xf32>, t
   %g:2 = nn.backward %l to %x, %w : (tensor<f32>, tensor<?x2xf32>, tensor<3x?xf32>) -> (tensor<?x2xf32>, tensor<3x?xf32>)
   return %g#0, %g#1 : tensor<?x2xf32>, tensor<3x?xf32>
 }
+
+// -----
+
+// A LazyConv2d knows its kernel and its output channels.
+// CHECK: nn.state @conv.weight parameter trainable : tensor<4x3x3x3xf32>
+// CHECK: nn.state @conv.bias parameter trainable : tensor<4xf32>
+// CHECK-LABEL: func.func @convolution
+// CHECK: nn.conv {{.*}} -> tensor<?x4x6x8xf32, #nn.shape<x_0, 4, 6, 8>>
+// CHECK: return %{{.*}} : tensor<?x4x6x8xf32, #nn.shape<x_0, 4, 6, 8>>
+nn.state @conv.weight parameter trainable : tensor<4x?x3x3xf32>
+nn.state @conv.bias parameter trainable : tensor<?xf32>
+func.func @convolution(%x: tensor<?x6x8x10xf32> {nn.name = "x"}) -> tensor<?x?x?x?xf32> {
+  %w = nn.read @conv.weight : tensor<4x?x3x3xf32>
+  %b = nn.read @conv.bias : tensor<?xf32>
+  %y = nn.conv %x, %w, %b stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0] dilation = [1, 1] groups = 2
+    : (tensor<?x6x8x10xf32>, tensor<4x?x3x3xf32>, tensor<?xf32>) -> tensor<?x?x?x?xf32>
+  return %y : tensor<?x?x?x?xf32>
+}

@@ -107,7 +107,7 @@ void read_into(std::vector<RecordedCase> &cases, const std::string &name) {
 
 std::vector<RecordedCase> read_all() {
   std::vector<RecordedCase> cases;
-  for (const char *name : {"cases", "training_cases"})
+  for (const char *name : {"cases", "training_cases", "window_cases"})
     read_into(cases, name);
   return cases;
 }

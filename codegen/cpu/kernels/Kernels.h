@@ -20,6 +20,18 @@ mlir::LogicalResult emitPackPanels(KernelContext &context);
 mlir::LogicalResult emitLinear(KernelContext &context);
 // Matmul.cpp: matrix products.
 mlir::LogicalResult emitMatmul(KernelContext &context);
+// Convolution.cpp: convolutions. ConvolutionBackward.cpp: their gradients.
+mlir::LogicalResult emitConv(KernelContext &context);
+mlir::LogicalResult emitConvBackwardInput(KernelContext &context);
+mlir::LogicalResult emitConvBackwardWeight(KernelContext &context);
+// Pooling.cpp: maxima and averages of windows. PoolingBackward.cpp: their gradients.
+mlir::LogicalResult emitMaxPool(KernelContext &context);
+mlir::LogicalResult emitMaxPoolIndices(KernelContext &context);
+mlir::LogicalResult emitAvgPool(KernelContext &context);
+mlir::LogicalResult emitAdaptiveAvgPool(KernelContext &context);
+mlir::LogicalResult emitMaxPoolBackward(KernelContext &context);
+mlir::LogicalResult emitAvgPoolBackward(KernelContext &context);
+mlir::LogicalResult emitAdaptiveAvgPoolBackward(KernelContext &context);
 // Reduction.cpp: sums and means.
 mlir::LogicalResult emitReduction(KernelContext &context);
 // Movement.cpp: parts of tensors, put elsewhere.

@@ -147,6 +147,7 @@ void registerGradientRules(DialectRegistry &registry) {
     attachProductGradients(context);
     attachReductionGradients(context);
     attachUnaryGradients(context);
+    attachWindowGradients(context);
   });
 }
 

@@ -156,6 +156,7 @@ void attachNormalizationGradients(mlir::MLIRContext *context);
 void attachProductGradients(mlir::MLIRContext *context);
 void attachReductionGradients(mlir::MLIRContext *context);
 void attachUnaryGradients(mlir::MLIRContext *context);
+void attachWindowGradients(mlir::MLIRContext *context);
 
 } // namespace kiln::passes
 

@@ -86,6 +86,33 @@ static Grid parameterGrid(KernelOp kernel) {
   return {blocks};
 }
 
+static int64_t groupsOf(KernelOp kernel) { return cast<IntegerAttr>(kernel.getAnchorAttribute("groups")).getInt(); }
+
+/// Blocks of the channels of each group of each of `samples`, and rows or channels that they are combined with.
+static Grid channelBlockGrid(KernelOp kernel, const DimExpr &samples, const DimExpr &groupSize, const DimExpr &others) {
+  return {samples * DimExpr(groupsOf(kernel)) * ceilDiv(groupSize, kChannelBlock), others};
+}
+/// Rows of the last dimension in a plane: of all spatial dimensions but the last.
+static DimExpr rowsOfPlane(BufferType type) { return product(ArrayRef(type.getSizes()).drop_front(2).drop_back()); }
+
+static Grid convGrid(KernelOp kernel) {
+  std::vector<DimExpr> sizes = kernel.getResultType().getSizes();
+  return channelBlockGrid(kernel, sizes[0], sizes[1].floordiv(groupsOf(kernel)), rowsOfPlane(kernel.getResultType()));
+}
+static Grid convBackwardInputGrid(KernelOp kernel) {
+  return channelBlockGrid(kernel, kernel.getResultType().getSizes()[0], kernel.getAnchorType(1).getSizes()[1],
+                          rowsOfPlane(kernel.getResultType()));
+}
+static Grid convBackwardWeightGrid(KernelOp kernel) {
+  std::vector<DimExpr> sizes = kernel.getResultType().getSizes();
+  return channelBlockGrid(kernel, 1, sizes[0].floordiv(groupsOf(kernel)), sizes[1]);
+}
+/// Planes of a pooling.
+static Grid planeGrid(KernelOp kernel) {
+  size_t rank = cast<DenseI64ArrayAttr>(kernel.getAnchorAttribute("kernel_size")).size();
+  return {product(ArrayRef(kernel.getResultType().getSizes()).drop_back(rank))};
+}
+
 //===----------------------------------------------------------------------===//
 // Costs
 //===----------------------------------------------------------------------===//
@@ -106,6 +133,28 @@ static DimExpr productCost(KernelOp kernel) {
 
 static DimExpr matmulCost(KernelOp kernel) {
   return DimExpr(2) * kernel.getResultType().getElements() * MatmulShape(kernel).inner;
+}
+
+/// Each element of the convolution's result is a product of as many elements as an output channel's weight has. The result is the
+/// first operand of the gradients.
+static DimExpr convCost(KernelOp kernel) {
+  return DimExpr(2) * kernel.getResultType().getElements() * product(ArrayRef(kernel.getAnchorType(1).getSizes()).drop_front());
+}
+static DimExpr convBackwardInputCost(KernelOp kernel) {
+  return DimExpr(2) * kernel.getAnchorType(0).getElements() * product(ArrayRef(kernel.getAnchorType(1).getSizes()).drop_front());
+}
+static DimExpr convBackwardWeightCost(KernelOp kernel) {
+  return DimExpr(2) * kernel.getAnchorType(0).getElements() * product(ArrayRef(kernel.getResultType().getSizes()).drop_front());
+}
+
+/// Each tap of a window is a comparison or an addition, on whole vectors at best.
+static DimExpr poolCost(KernelOp kernel) {
+  int64_t taps = 1;
+  for (int64_t size : cast<DenseI64ArrayAttr>(kernel.getAnchorAttribute("kernel_size")).asArrayRef())
+    taps *= size;
+  // The smaller of the two sides has an element a window.
+  DimExpr windows = (kernel.getNumAnchorOperands() == 1 ? kernel.getResultType() : kernel.getAnchorType(0)).getElements();
+  return windows * DimExpr(taps * kNanosecond / 4);
 }
 
 /// A table is read where indices point only.
@@ -156,6 +205,11 @@ static std::string matmulName(KernelOp kernel) {
 static std::string parametersName(KernelOp kernel) {
   return std::to_string(cast<IntegerAttr>(kernel.getAnchorAttribute("count")).getInt());
 }
+/// The window, and what it slides over: "2x2_nx32x28x28".
+static std::string windowName(KernelOp kernel) {
+  auto window = cast<DenseI64ArrayAttr>(kernel.getAnchorAttribute("kernel_size")).asArrayRef();
+  return sizesName(std::vector<DimExpr>(window.begin(), window.end())) + "_" + operandName(kernel);
+}
 static std::string tableName(KernelOp kernel) { return sizesName(kernel.getAnchorType(1).getSizes()); }
 
 //===----------------------------------------------------------------------===//
@@ -199,6 +253,16 @@ const AnchorTraits &anchorTraits(StringRef anchor) {
       {"nn.packed_linear", {true, packedLinearGrid, productCost, linearName}},
       {"nn.linear", {true, linearGrid, productCost, linearName}},
       {"nn.matmul", {false, matmulGrid, matmulCost, matmulName, sharesWithExtras}},
+      {"nn.conv", {false, convGrid, convCost, tableName}},
+      {"nn.conv_backward_input", {false, convBackwardInputGrid, convBackwardInputCost, tableName}},
+      {"nn.conv_backward_weight", {false, convBackwardWeightGrid, convBackwardWeightCost, resultName}},
+      {"nn.max_pool", {false, rowGrid, poolCost, windowName}},
+      {"nn.max_pool_indices", {false, rowGrid, poolCost, windowName}},
+      {"nn.max_pool_backward", {false, planeGrid, poolCost, windowName}},
+      {"nn.avg_pool", {false, rowGrid, poolCost, windowName}},
+      {"nn.avg_pool_backward", {false, rowGrid, poolCost, windowName}},
+      {"nn.adaptive_avg_pool", {false, rowGrid, trafficCost, operandName}},
+      {"nn.adaptive_avg_pool_backward", {false, rowGrid, trafficCost, resultName}},
       {"nn.sum", {false, elementGrid, trafficCost, operandName}},
       {"nn.mean", {false, elementGrid, trafficCost, operandName}},
       {"nn.embedding", {false, rowGrid, gatherCost, tableName}},

@@ -28,6 +28,23 @@ static DimExpr linearFlops(KernelOp kernel) {
 }
 static DimExpr matmulFlops(KernelOp kernel) { return 2 * kernel.getResultType().getElements() * MatmulShape(kernel).inner; }
 
+/// A product for each tap of each channel that a weight joins to an element of the output: two operations.
+static DimExpr convFlops(const DimExpr &outputs, BufferType weight) {
+  DimExpr flops = 2 * outputs;
+  for (const DimExpr &size : ArrayRef(weight.getSizes()).drop_front())
+    flops = flops * size;
+  return flops;
+}
+static DimExpr convForwardFlops(KernelOp kernel) {
+  return convFlops(kernel.getResultType().getElements(), kernel.getAnchorType(1));
+}
+static DimExpr convBackwardInputFlops(KernelOp kernel) {
+  return convFlops(kernel.getAnchorType(0).getElements(), kernel.getAnchorType(1));
+}
+static DimExpr convBackwardWeightFlops(KernelOp kernel) {
+  return convFlops(kernel.getAnchorType(0).getElements(), kernel.getResultType());
+}
+
 /// So many operations for each element of an operand.
 template <int operand, int operations> static DimExpr elementFlops(KernelOp kernel) {
   return operations * kernel.getAnchorType(operand).getElements();
@@ -46,6 +63,9 @@ static DimExpr anchorFlops(KernelOp kernel) {
       {"nn.packed_linear", linearFlops},
       {"nn.linear", linearFlops},
       {"nn.matmul", matmulFlops},
+      {"nn.conv", convForwardFlops},
+      {"nn.conv_backward_input", convBackwardInputFlops},
+      {"nn.conv_backward_weight", convBackwardWeightFlops},
       {"nn.sum", elementFlops<0, 1>},
       {"nn.mean", elementFlops<0, 1>},
       {"nn.batch_norm", elementFlops<0, 6>},          // mean 1, variance 3, scale and shift 2

@@ -1,7 +1,7 @@
 //===- SizeConditions.cpp - What the sizes of a call must satisfy ---------===//
 //
-// Implements sizeConditions: what the program asks for, and what its slices and sizes need. Symbols are sizes of inputs and so
-// never negative; an expression that can be shown not to be negative for any of them needs no check.
+// Implements sizeConditions: what the program asks for, and what its slices, windows and sizes need. Symbols are sizes of inputs and
+// so never negative; an expression that can be shown not to be negative for any of them needs no check.
 //
 //===----------------------------------------------------------------------===//
 
@@ -41,6 +41,63 @@ static std::optional<std::pair<int64_t, StringRef>> largestSize(Type type) {
                                                                                                       : "int"));
 }
 
+/// "(height + 2 x 8)".
+static std::string productText(ArrayRef<DimExpr> sizes, StringRef separator) {
+  std::string text;
+  for (const DimExpr &size : sizes)
+    text += (text.empty() ? "(" : separator.str()) + size.text();
+  return text + ")";
+}
+
+static std::vector<DimExpr> sizesOf(Value value) { return ir::sizesOf(cast<RankedTensorType>(value.getType())); }
+
+namespace {
+
+/// An op whose result has an element a window, or a fused region with such an anchor.
+struct WindowOp {
+  StringRef name;
+  DictionaryAttr attributes;
+  ValueRange operands;
+
+  explicit WindowOp(Operation *op)
+      : name(op->getName().getStringRef()), attributes(op->getAttrDictionary()), operands(op->getOperands()) {
+    auto fused = dyn_cast<ir::FusedOp>(op);
+    if (!fused)
+      return;
+    name = fused.getAnchor().value_or("");
+    attributes = fused.getAnchorAttributesAttr();
+    operands = fused.getAnchorOperands();
+  }
+  ArrayRef<int64_t> list(StringRef attribute) const { return attributes.getAs<DenseI64ArrayAttr>(attribute).asArrayRef(); }
+  bool isConv() const { return name == ir::ConvOp::getOperationName(); }
+  /// How many of the last dimensions of the result count windows; 0 where none does.
+  size_t rank() const {
+    if (isConv())
+      return list("stride").size();
+    bool isPool = name == ir::MaxPoolOp::getOperationName() || name == ir::MaxPoolIndicesOp::getOperationName() ||
+                  name == ir::AvgPoolOp::getOperationName();
+    return isPool ? list("kernel_size").size() : 0;
+  }
+  std::string tooSmallText(ArrayRef<DimExpr> output) const;
+};
+
+} // namespace
+
+/// What PyTorch says where not one window fits: sizes by their names.
+std::string WindowOp::tooSmallText(ArrayRef<DimExpr> output) const {
+  std::vector<DimExpr> input = sizesOf(operands[0]);
+  if (!isConv()) // sizes with the number of planes before
+    return "Given input size: " + productText(ArrayRef(input).take_back(rank() + 1), "x") + ". Calculated output size: " +
+           productText(output.take_back(rank() + 1), "x") + ". Output size is too small";
+  std::vector<DimExpr> padded, extents, weight = sizesOf(operands[1]);
+  for (size_t d = 0; d < rank(); ++d) {
+    padded.push_back(input[d + 2] + list("padding_low")[d] + list("padding_high")[d]);
+    extents.push_back((weight[d + 2] - 1) * list("dilation")[d] + 1);
+  }
+  return "Calculated padded input size per channel: " + productText(padded, " x ") + ". Kernel size: " +
+         productText(extents, " x ") + ". Kernel size can't be greater than actual input size";
+}
+
 std::vector<kiln::schedule::SizeCondition> kiln::schedule::sizeConditions(func::FuncOp function) {
   std::vector<SizeCondition> conditions;
   auto require = [&](const DimExpr &expression, const Twine &message) {
@@ -71,6 +128,12 @@ std::vector<kiln::schedule::SizeCondition> kiln::schedule::sizeConditions(func::
           require(DimExpr(largest->first) - size.getExpression(), "value cannot be converted to type " + largest->second +
                                                                       " without overflow\nthe value is " + size.getText() +
                                                                       lineOf(op->getLoc()));
+    if (WindowOp window(op); size_t rank = window.rank()) { // the other sizes are those of operands
+      std::vector<DimExpr> sizes = sizesOf(op->getResult(0));
+      for (const DimExpr &size : ArrayRef(sizes).take_back(rank))
+        require(size - 1, window.tooSmallText(sizes) + lineOf(op->getLoc()));
+      return;
+    }
     for (Type type : op->getResultTypes())
       if (ir::isNNTensorType(type))
         for (const DimExpr &size : ir::sizesOf(cast<RankedTensorType>(type)))

@@ -22,8 +22,9 @@ struct SizeCondition {
 };
 
 /// What nn.require asks for; sizes of the function's values, and the room that its slices leave on either side, as far as they
-/// could be negative for some sizes of the inputs: `[n - 3 : n]` of `[n]` needs n - 3 >= 0; and the range of the element types
-/// that sizes are converted to. Each once, in program order.
+/// could be negative for some sizes of the inputs: `[n - 3 : n]` of `[n]` needs n - 3 >= 0; that at least one window of a
+/// convolution or pooling fits its input; and the range of the element types that sizes are converted to. Each once, in
+/// program order.
 std::vector<SizeCondition> sizeConditions(mlir::func::FuncOp function);
 
 } // namespace kiln::schedule

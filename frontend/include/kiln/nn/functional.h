@@ -3,7 +3,9 @@
 // `namespace F = kiln::nn::functional;`. A layer and its functional form record the same operations.
 #pragma once
 
+#include "kiln/nn/functional/conv.h"
 #include "kiln/nn/functional/loss.h"
+#include "kiln/nn/functional/pooling.h"
 #include "kiln/nn/options.h"
 #include "kiln/tensor.h"
 

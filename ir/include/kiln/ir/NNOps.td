@@ -14,5 +14,6 @@ include "kiln/ir/NNLayerOps.td"
 include "kiln/ir/NNOptimizerOps.td"
 include "kiln/ir/NNShapeOps.td"
 include "kiln/ir/NNStateOps.td"
+include "kiln/ir/NNWindowOps.td"
 
 #endif // KILN_IR_NNOPS

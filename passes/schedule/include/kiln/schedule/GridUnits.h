@@ -16,6 +16,8 @@ namespace kiln::schedule {
 constexpr int64_t kColumnBlock = 64;
 /// Panels of a unit of a product whose right operand is packed.
 constexpr int64_t panelsOfUnit(int64_t panel) { return panel < kColumnBlock ? kColumnBlock / panel : 1; }
+/// Channels of a unit of a convolution, all of one group and sample: what a back end's tile divides.
+constexpr int64_t kChannelBlock = 4;
 /// Elements of a unit of a flat kernel: a cache line of bytes, so that units never share one.
 constexpr int64_t kFlatBlock = 64;
 /// Units of a kernel that writes several boxes: fractions of each.

@@ -1,0 +1,295 @@
+// The programs that the kernels of convolutions and pooling are tested with. Rows are shorter than a vector, as long, and longer;
+// windows reach into the padding, beyond it, and leave positions out.
+#include "kernel_cases.h"
+
+#include "kiln/semantics/operation.h"
+
+#include <fmt/format.h>
+
+namespace kiln::test {
+
+using runtime::DType;
+using semantics::Attributes;
+using semantics::DimExpr;
+
+namespace {
+
+using Sizes = std::vector<int64_t>; // kBatch is the batch
+
+struct Element {
+  std::string name;
+  DType dtype;
+  double tolerance; // relative to the largest result; what is rounded to 16 bits at the end may differ in the last place
+};
+const Element kF32{"f32", DType::Float32, 2e-6}, kF64{"f64", DType::Float64, 1e-14}, kF16{"f16", DType::Float16, 2e-3},
+    kBF16{"bf16", DType::BFloat16, 1.6e-2}, kI64{"i64", DType::Int64, 0}, kI32{"i32", DType::Int32, 0}, kI8{"i8", DType::Int8, 0},
+    kUI8{"ui8", DType::UInt8, 0};
+
+semantics::TensorType semanticType(const Sizes &sizes, const Element &element) {
+  semantics::TensorType type{element.dtype, {}};
+  for (int64_t size : sizes)
+    type.sizes.push_back(size == kBatch ? DimExpr::symbol("batch") : DimExpr(size));
+  return type;
+}
+
+std::string typeText(const semantics::TensorType &type, const std::string &element) {
+  const std::string sizes = type.shape_text();
+  return tensorText(sizes.substr(1, sizes.size() - 2), element);
+}
+
+std::string attributesText(const Attributes &attributes) {
+  std::string text;
+  for (const auto &[name, value] : attributes) {
+    text += (text.empty() ? "" : ", ") + name + " = ";
+    if (const auto *list = std::get_if<std::vector<int64_t>>(&value))
+      text += fmt::format("array<i64: {}>", fmt::join(*list, ", "));
+    else if (const auto *sizes = std::get_if<std::vector<DimExpr>>(&value)) {
+      const std::string shape = semantics::shape_text(*sizes);
+      text += "#nn.shape<" + shape.substr(1, shape.size() - 2) + ">";
+    } else if (const auto *number = std::get_if<int64_t>(&value))
+      text += std::to_string(*number) + " : i64";
+    else
+      text += std::get<bool>(value) ? "true" : "false";
+  }
+  return text;
+}
+
+class WindowCases {
+public:
+  explicit WindowCases(std::vector<KernelCase> &cases) : cases(cases) {}
+  void add();
+
+private:
+  /// One op on inputs. Returns its result's sizes, so that it can be the cotangent of another case.
+  Sizes addOp(const std::string &name, const std::string &op, const std::vector<Sizes> &inputs, const Element &element,
+              const Attributes &attributes, double tolerance, const std::string &resultElement = "");
+
+  struct Conv {
+    std::string name;
+    Sizes input, weight;
+    Sizes stride, low, dilation;
+    int64_t groups = 1;
+    Sizes high = {};
+  };
+  void addConv(const Conv &conv, const Element &element, bool hasBias, bool backward);
+  void addConvolutions();
+  void addEpilogues();
+  void addMaxima();
+  void addAverages();
+
+  std::vector<KernelCase> &cases;
+};
+
+Sizes WindowCases::addOp(const std::string &name, const std::string &op, const std::vector<Sizes> &inputs, const Element &element,
+                         const Attributes &attributes, double tolerance, const std::string &resultElement) {
+  std::vector<std::optional<semantics::TensorType>> types;
+  std::vector<std::string> texts;
+  std::string operands;
+  std::vector<InputCase> inputCases;
+  for (const Sizes &sizes : inputs) {
+    operands += fmt::format("{}%x{}", texts.empty() ? "" : ", ", texts.size());
+    types.push_back(semanticType(sizes, element));
+    texts.push_back(typeText(*types.back(), element.name));
+    inputCases.push_back({sizes, element.dtype});
+  }
+  const semantics::TensorType result = semantics::infer(op, types, attributes)[0];
+  const std::string resultText = typeText(result, resultElement.empty() ? element.name : resultElement);
+  cases.push_back({name + "_" + element.name,
+                   functionText(texts,
+                                fmt::format("  %y = \"{}\"({}) {{{}}} : ({}) -> {}", op, operands, attributesText(attributes),
+                                            fmt::join(texts, ", "), resultText),
+                                resultText),
+                   inputCases, tolerance});
+  Sizes sizes;
+  for (const DimExpr &size : result.sizes)
+    sizes.push_back(size.constant().value_or(kBatch));
+  return sizes;
+}
+
+/// The last sizes, none of which is the batch.
+std::vector<DimExpr> last(const Sizes &sizes, size_t count) {
+  return {sizes.end() - static_cast<std::ptrdiff_t>(count), sizes.end()};
+}
+
+//===----------------------------------------------------------------------===//
+// Convolutions
+//===----------------------------------------------------------------------===//
+
+void WindowCases::addConv(const Conv &conv, const Element &element, bool hasBias, bool backward) {
+  Attributes attributes{{"stride", conv.stride},
+                        {"padding_low", conv.low},
+                        {"padding_high", conv.high.empty() ? conv.low : conv.high},
+                        {"dilation", conv.dilation},
+                        {"groups", conv.groups}};
+  std::vector<Sizes> inputs = {conv.input, conv.weight};
+  if (hasBias)
+    inputs.push_back({conv.weight[0]});
+  const Sizes output = addOp("conv_" + conv.name, "nn.conv", inputs, element, attributes, element.tolerance);
+  if (!backward)
+    return;
+  Attributes ofInput = attributes, ofWeight = attributes;
+  ofInput.set("input_size", last(conv.input, conv.stride.size()));
+  addOp("conv_backward_input_" + conv.name, "nn.conv_backward_input", {output, conv.weight}, element, ofInput, element.tolerance);
+  ofWeight.set("kernel_size", last(conv.weight, conv.stride.size()));
+  addOp("conv_backward_weight_" + conv.name, "nn.conv_backward_weight", {output, conv.input}, element, ofWeight,
+        5 * element.tolerance); // as many addends as the batch has positions
+}
+
+void WindowCases::addConvolutions() {
+  const std::vector<Conv> convolutions = {
+      {"plain", {kBatch, 3, 5, 6}, {5, 3, 3, 3}, {1, 1}, {0, 0}, {1, 1}},
+      {"padded", {kBatch, 2, 7, 7}, {6, 2, 3, 3}, {1, 1}, {1, 1}, {1, 1}},
+      {"wide", {kBatch, 1, 4, 41}, {4, 1, 3, 3}, {1, 1}, {1, 1}, {1, 1}},
+      {"strided", {kBatch, 4, 6, 23}, {3, 4, 3, 3}, {2, 2}, {1, 1}, {1, 1}},
+      {"far", {kBatch, 2, 9, 40}, {4, 2, 2, 2}, {3, 4}, {0, 0}, {1, 1}}, // positions that no window reads
+      {"dilated", {kBatch, 2, 9, 12}, {2, 2, 3, 2}, {1, 2}, {2, 1}, {2, 3}},
+      {"one", {kBatch, 7, 4, 4}, {9, 7, 1, 1}, {2, 2}, {0, 0}, {1, 1}},
+      {"groups", {kBatch, 6, 5, 5}, {10, 3, 3, 3}, {1, 1}, {1, 1}, {1, 1}, 2},
+      {"depthwise", {kBatch, 6, 5, 9}, {6, 1, 3, 3}, {1, 1}, {1, 1}, {1, 1}, 6},
+      {"uneven", {kBatch, 2, 5, 6}, {3, 2, 4, 2}, {1, 1}, {1, 0}, {1, 1}, 1, {2, 1}},
+      {"beyond", {kBatch, 2, 3, 3}, {2, 2, 3, 3}, {2, 2}, {4, 4}, {1, 1}}, // windows in the padding alone
+      {"line", {kBatch, 3, 20}, {5, 3, 4}, {2}, {1}, {1}},
+      {"volume", {kBatch, 2, 3, 4, 5}, {3, 2, 2, 3, 2}, {1, 2, 1}, {1, 0, 1}, {1, 1, 2}},
+  };
+  for (const Conv &conv : convolutions) {
+    addConv(conv, kF32, /*hasBias=*/true, /*backward=*/true);
+    addConv(conv, kF64, /*hasBias=*/false, /*backward=*/true);
+  }
+  for (const Element &element : {kF16, kBF16})
+    for (size_t i : {1, 3})
+      addConv(convolutions[i], element, /*hasBias=*/true, /*backward=*/true);
+  for (const Element &element : {kI64, kI8, kUI8})
+    addConv(convolutions[3], element, /*hasBias=*/true, /*backward=*/false);
+}
+
+/// A convolution, its batch norm in evaluation, an addition and a relu: one kernel.
+void WindowCases::addEpilogues() {
+  const std::string x = tensorText("batch, 3, 6, 20"), w = tensorText("5, 3, 3, 3"), c = tensorText("5"),
+                    y = tensorText("batch, 5, 6, 20");
+  std::string states = fmt::format("nn.state @w parameter : {}\n", w);
+  for (const char *name : {"scale", "shift", "mean"})
+    states += fmt::format("nn.state @{} parameter : {}\n", name, c);
+  const std::string conv = "stride = [1, 1] padding_low = [1, 1] padding_high = [1, 1] dilation = [1, 1] groups = 1";
+  cases.push_back(
+      {"conv_residual_relu",
+       states +
+           functionText({x, y},
+                        fmt::format("  %w = nn.read @w : {1}\n  %s = nn.read @scale : {2}\n  %t = nn.read @shift : {2}\n"
+                                    "  %m = nn.read @mean : {2}\n  %v = nn.exp %m : {2}\n"
+                                    "  %a = nn.conv %x0, %w {4} : ({0}, {1}) -> {3}\n"
+                                    "  %b = nn.batch_norm %a weight %s bias %t running_mean %m running_var %v training = false "
+                                    "momentum = 0.1 eps = 1.0e-5 : ({3}, {2}, {2}, {2}, {2}) -> {3}\n"
+                                    "  %d = nn.add %b, %x1 : {3}\n  %y = nn.relu %d : {3}",
+                                    x, w, c, y, conv),
+                        y),
+       {{{kBatch, 3, 6, 20}}, {{kBatch, 5, 6, 20}}},
+       4e-6});
+  const std::string pooled = tensorText("batch, 3, 3, 10");
+  cases.push_back(
+      {"max_pool_relu",
+       functionText({x, pooled},
+                    fmt::format("  %p = nn.max_pool %x0 kernel_size = [2, 2] stride = [2, 2] padding = [0, 0] dilation = [1, 1] "
+                                "ceil_mode = false : ({0}) -> {1}\n  %s = nn.mul %p, %x1 : {1}\n  %y = nn.relu %s : {1}",
+                                x, pooled),
+                    pooled),
+       {{{kBatch, 3, 6, 20}}, {{kBatch, 3, 3, 10}}}});
+}
+
+//===----------------------------------------------------------------------===//
+// Pooling
+//===----------------------------------------------------------------------===//
+
+void WindowCases::addMaxima() {
+  struct Pool {
+    std::string name;
+    Sizes input, kernel, stride, padding, dilation;
+    bool ceilMode;
+  };
+  for (const Pool &pool : std::vector<Pool>{
+           {"halved", {kBatch, 3, 6, 70}, {2, 2}, {2, 2}, {0, 0}, {1, 1}, false},
+           {"overlapping", {kBatch, 2, 7, 9}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, false},
+           {"dense", {kBatch, 2, 5, 37}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, false},
+           {"ceil", {kBatch, 2, 7, 8}, {3, 2}, {2, 3}, {1, 1}, {1, 2}, true},
+           {"line", {kBatch, 3, 21}, {4}, {3}, {2}, {1}, true},
+           {"volume", {kBatch, 2, 4, 5, 6}, {2, 3, 2}, {1, 2, 2}, {1, 1, 0}, {1, 1, 1}, false},
+       }) {
+    Attributes attributes{{"kernel_size", pool.kernel},
+                          {"stride", pool.stride},
+                          {"padding", pool.padding},
+                          {"dilation", pool.dilation},
+                          {"ceil_mode", pool.ceilMode}};
+    for (const Element &element : {kF32, kF64, kF16, kBF16, kI64, kI32, kI8, kUI8}) {
+      const Sizes output = addOp("max_pool_" + pool.name, "nn.max_pool", {pool.input}, element, attributes, 0);
+      addOp("max_pool_indices_" + pool.name, "nn.max_pool_indices", {pool.input}, element, attributes, 0, "i64");
+      if (runtime::is_floating_point(element.dtype))
+        addOp("max_pool_backward_" + pool.name, "nn.max_pool_backward", {output, pool.input}, element, attributes,
+              2 * element.tolerance);
+    }
+  }
+}
+
+void WindowCases::addAverages() {
+  struct Pool {
+    std::string name;
+    Sizes input, kernel, stride, padding;
+    bool ceilMode, countsPadding;
+    int64_t divisor = 0;
+  };
+  for (const Pool &pool : std::vector<Pool>{
+           {"halved", {kBatch, 3, 6, 70}, {2, 2}, {2, 2}, {0, 0}, false, true},
+           {"padded", {kBatch, 2, 7, 37}, {3, 3}, {1, 2}, {1, 1}, false, true},
+           {"inside", {kBatch, 2, 7, 9}, {3, 3}, {2, 1}, {1, 1}, false, false},
+           {"ceil", {kBatch, 2, 7, 8}, {3, 2}, {2, 3}, {1, 1}, true, true},
+           {"ceil_inside", {kBatch, 2, 7, 8}, {3, 2}, {2, 3}, {1, 1}, true, false},
+           {"divisor", {kBatch, 2, 5, 6}, {2, 3}, {1, 1}, {0, 1}, false, true, -3},
+           {"line", {kBatch, 3, 21}, {4}, {3}, {2}, true, true},
+           {"volume", {kBatch, 2, 4, 5, 6}, {2, 3, 2}, {1, 2, 2}, {1, 1, 0}, false, false},
+       }) {
+    Attributes attributes{{"kernel_size", pool.kernel},
+                          {"stride", pool.stride},
+                          {"padding", pool.padding},
+                          {"ceil_mode", pool.ceilMode},
+                          {"count_include_pad", pool.countsPadding}};
+    if (pool.divisor)
+      attributes.set("divisor_override", pool.divisor);
+    for (const Element &element : {kF32, kF64, kF16, kBF16, kI64}) {
+      const Sizes output = addOp("avg_pool_" + pool.name, "nn.avg_pool", {pool.input}, element, attributes, element.tolerance);
+      if (!runtime::is_floating_point(element.dtype))
+        continue;
+      Attributes backward = attributes;
+      backward.set("input_size", last(pool.input, pool.kernel.size()));
+      addOp("avg_pool_backward_" + pool.name, "nn.avg_pool_backward", {output}, element, backward, element.tolerance);
+    }
+  }
+  struct Adaptive {
+    std::string name;
+    Sizes input, output;
+  };
+  for (const Adaptive &pool : std::vector<Adaptive>{{"one", {kBatch, 3, 7, 37}, {1, 1}},
+                                                    {"few", {kBatch, 2, 7, 20}, {3, 2}},
+                                                    {"many", {kBatch, 3, 4}, {5, 19}},
+                                                    {"line", {kBatch, 3, 21}, {4}},
+                                                    {"volume", {kBatch, 2, 4, 5, 6}, {2, 5, 4}}}) {
+    const std::vector<DimExpr> outputSize = last(pool.output, pool.output.size()),
+                               inputSize = last(pool.input, pool.output.size());
+    for (const Element &element : {kF32, kF64, kF16, kBF16}) {
+      const Sizes output = addOp("adaptive_avg_pool_" + pool.name, "nn.adaptive_avg_pool", {pool.input}, element,
+                                 {{"output_size", outputSize}}, element.tolerance);
+      addOp("adaptive_avg_pool_backward_" + pool.name, "nn.adaptive_avg_pool_backward", {output}, element,
+            {{"input_size", inputSize}}, element.tolerance);
+    }
+  }
+}
+
+void WindowCases::add() {
+  addConvolutions();
+  addEpilogues();
+  addMaxima();
+  addAverages();
+}
+
+} // namespace
+
+void addWindowCases(std::vector<KernelCase> &cases) { WindowCases(cases).add(); }
+
+} // namespace kiln::test

@@ -1,0 +1,23 @@
+// RUN: kiln-opt %s --pass-pipeline="builtin.module(func.func(nn-fuse),nn-to-schedule)" | FileCheck %s
+
+// Convolutions are split into blocks of channels and rows; the epilogue is part of the kernel. A window must fit the sizes of the call.
+
+module attributes {nn.program = "windows"} {
+  // CHECK-LABEL: schedule.func @f symbols ["batch", "height"]
+  // CHECK-SAME:    conditions [#nn.dim<height - 3>, #nn.dim<height floordiv 2 - 2>]
+  // CHECK-SAME:    messages ["Calculated padded input size per channel: (height x 10). Kernel size: (3 x 3). Kernel size can't be greater than actual input size\0A  ({{.*}})",
+  // CHECK-SAME:              "Given input size: (6xheight - 2x8). Calculated output size: (6xheight floordiv 2 - 1x4). Output size is too small\0A  ({{.*}})"]
+  // Blocks of 4 of the 6 channels, and rows.
+  // CHECK: schedule.launch @f32_conv_6x3x3x3_relu{{.*}} grid [#nn.dim<2 * batch>, #nn.dim<height - 2>]
+  // CHECK: schedule.launch @f32_max_pool_2x2{{.*}} grid [#nn.dim<6 * batch * (height floordiv 2) - 6 * batch>]
+  // CHECK: schedule.kernel @f32_conv_6x3x3x3_relu{{.*}} anchor "nn.conv"
+  func.func @f(%x: tensor<?x3x?x10xf32, #nn.shape<batch, 3, height, 10>> {nn.name = "x"}, %w: tensor<6x3x3x3xf32> {nn.name = "w"})
+      -> tensor<?x6x?x4xf32, #nn.shape<batch, 6, height floordiv 2 - 1, 4>> attributes {nn.entry} {
+    %y = nn.conv %x, %w stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0] dilation = [1, 1] groups = 1
+      : (tensor<?x3x?x10xf32, #nn.shape<batch, 3, height, 10>>, tensor<6x3x3x3xf32>) -> tensor<?x6x?x8xf32, #nn.shape<batch, 6, height - 2, 8>>
+    %r = nn.relu %y : tensor<?x6x?x8xf32, #nn.shape<batch, 6, height - 2, 8>>
+    %z = nn.max_pool %r kernel_size = [2, 2] stride = [2, 2] padding = [0, 0] dilation = [1, 1] ceil_mode = false
+      : (tensor<?x6x?x8xf32, #nn.shape<batch, 6, height - 2, 8>>) -> tensor<?x6x?x4xf32, #nn.shape<batch, 6, height floordiv 2 - 1, 4>>
+    return %z : tensor<?x6x?x4xf32, #nn.shape<batch, 6, height floordiv 2 - 1, 4>>
+  }
+}
