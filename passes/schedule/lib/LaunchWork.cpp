@@ -31,7 +31,8 @@ static DimExpr matmulFlops(KernelOp kernel) { return 2 * kernel.getResultType().
 /// A product for each tap of each channel that a weight joins to an element of the output: two operations.
 static DimExpr convFlops(const DimExpr &outputs, BufferType weight) {
   DimExpr flops = 2 * outputs;
-  for (const DimExpr &size : ArrayRef(weight.getSizes()).drop_front())
+  std::vector<DimExpr> sizes = weight.getSizes();
+  for (const DimExpr &size : ArrayRef(sizes).drop_front())
     flops = flops * size;
   return flops;
 }
