@@ -117,19 +117,13 @@ void Gemm::emitTile(const Block &block, Value row, int64_t rows, Value valid, Va
   if (left.isTransposed) {
     tile.left = compute;
     tile.rowStep = b.constant(blockRows);
-    Value base = b.pointer(packedLeft, compute, row);
-    for (int64_t r = 0; r < rows; ++r)
-      tile.rows.push_back(b.pointer(base, compute, b.constant(r)));
+    tile.addRows(b, b.pointer(packedLeft, compute, row), b.constant(1), rows);
     depth = b.add(depth, b.rem(depth, b.constant(unroll)));
   } else {
     tile.left = left.element;
     tile.rowStep = b.constant(1);
     Value base = b.pointer(left.base, left.element, b.add(b.mul(b.add(block.row, row), left.pitch), block.k));
-    for (int64_t r = 0; r < rows; ++r) {
-      // Rows that are not there are the last one again.
-      Value number = valid ? b.minimum(b.constant(r), b.sub(valid, b.constant(1))) : b.constant(r);
-      tile.rows.push_back(b.pointer(base, left.element, b.mul(left.pitch, number)));
-    }
+    tile.addRows(b, base, left.pitch, rows, valid);
   }
 
   auto partialAt = [&](int64_t r, int64_t j) { return b.add(b.mul(b.add(row, r), width), b.add(column, j * lanes)); };

@@ -154,11 +154,7 @@ void PackedLinear::emitTiles(Value firstColumn, const Values &weights) {
     std::optional<int64_t> depth = getConstantIntValue(inner);
     tile.unroll = depth && *depth % 2 == 0 ? 2 : 1;
     Value base = b.pointer(input, element, b.mul(firstRow, inner));
-    for (int64_t r = 0; r < rows; ++r) {
-      // Rows that are not there are the last one again.
-      Value number = valid ? b.minimum(b.constant(r), b.sub(valid, b.constant(1))) : b.constant(r);
-      tile.rows.push_back(b.pointer(base, element, b.mul(inner, number)));
-    }
+    tile.addRows(b, base, inner, rows, valid);
     Values sums = tile.accumulate(b, b.constant(0), inner, tile.zeros(b));
     int64_t vectors = weights.size();
     forEachValidRow(b, rows, valid, [&](int64_t r) {

@@ -15,6 +15,13 @@ Values RegisterTile::zeros(KernelBuilder &b) const {
   return Values(rows.size() * columns.size(), b.constant(vector, 0));
 }
 
+void RegisterTile::addRows(KernelBuilder &b, Value base, Value pitch, int64_t count, Value valid) {
+  for (int64_t r = 0; r < count; ++r) {
+    Value number = valid ? b.minimum(b.constant(r), b.sub(valid, b.constant(1))) : b.constant(r);
+    rows.push_back(b.pointer(base, left, b.mul(pitch, number)));
+  }
+}
+
 Values RegisterTile::accumulate(KernelBuilder &b, Value begin, Value end, ValueRange sums) const {
   return b.loop(begin, end, unroll, sums, [&](Value first, ValueRange carried) {
     Values next(carried);

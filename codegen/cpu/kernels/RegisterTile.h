@@ -31,6 +31,9 @@ struct RegisterTile {
   Values accumulate(KernelBuilder &b, Value begin, Value end, ValueRange sums) const;
   /// Sums of nothing.
   Values zeros(KernelBuilder &b) const;
+  /// Adds `count` rows that are `pitch` elements apart. Of these the first `valid` exist (all, where it is null); the others are the last
+  /// of them again.
+  void addRows(KernelBuilder &b, Value base, Value pitch, int64_t count, Value valid = {});
 };
 
 /// Calls `tile(first, rows, valid)` until all rows of [begin, end) had one. A tile has `b.target.tileRows` rows, all of them valid (`valid`
