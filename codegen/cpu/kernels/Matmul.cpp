@@ -38,10 +38,7 @@ private:
   void emitMatrix(const Part &part);
   void emitFewRows(const Part &part);
   bool canMask() const { return b.target.hasMasks && KernelBuilder::bytesOf(element) >= 4; }
-  void emitColumns(const Part &part, Value begin, Value end, int64_t vectors, int64_t lanes, Value mask = {});
-  void emitTile(const Part &part, Value firstRow, int64_t tileRows, Value column, int64_t vectors, int64_t lanes, Value mask);
-  /// The elements of row k of the right operand at `column`, ...
-  Value loadRhs(Value rhs, Value k, Value column, int64_t lanes, Value mask);
+  void emitRowTile(const Part &part, Value row, Value column, int64_t vectors, int64_t lanes);
   void write(Value batch, Value row, Value column, int64_t lanes, Value sum, Value mask = {});
   std::vector<DimExpr> batchStrides(unsigned operand, ArrayRef<DimExpr> leading, const Box &batches);
 
@@ -83,7 +80,8 @@ LogicalResult Matmul::emit() {
 }
 
 void Matmul::emitMatrix(const Part &part) {
-  if (shape.isRhsVector || shape.columns == DimExpr(1) || !Gemm::isWorth(shape.rows)) {
+  bool isSmall = shape.isRhsVector || shape.columns == DimExpr(1) || !Gemm::isWorth(shape.rows);
+  if (isSmall && !(shape.isLhsTransposed && shape.isRhsTransposed)) {
     emitFewRows(part);
     return;
   }
@@ -107,68 +105,32 @@ void Matmul::emitFewRows(const Part &part) {
   // All rows of a range of columns, then the next: these columns of the right operand stay in the cache.
   int64_t lanes = b.lanesOf(compute);
   Value begin = part.firstColumn;
-  for (int64_t vectors : {b.target.tileVectors, int64_t(1)}) {
-    int64_t width = vectors * lanes;
-    Value middle = b.add(begin, b.roundDown(b.sub(part.endColumn, begin), width));
-    emitColumns(part, begin, middle, vectors, lanes);
-    begin = middle;
-    // Ranges begin at multiples of the schedule's blocks.
-    std::optional<int64_t> columns = shape.columns.constant();
-    if (columns && *columns % width == 0 && schedule::kColumnBlock % width == 0)
-      return;
-  }
-  if (!canMask() || shape.isRhsTransposed) {
-    emitColumns(part, begin, part.endColumn, 1, 1);
-    return;
-  }
-  b.when(b.lessThan(begin, part.endColumn), [&] {
-    Value mask = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, b.iota(begin, lanes), b.broadcast(part.endColumn, lanes));
-    emitColumns(part, begin, b.add(begin, 1), 1, lanes, mask);
-  });
+  auto columns = [&](int64_t vectors, int64_t lanes) {
+    Value end = b.add(begin, b.roundDown(b.sub(part.endColumn, begin), vectors * lanes));
+    b.loop(begin, end, vectors * lanes, [&](Value column) {
+      b.loop(part.firstRow, part.endRow, 1, [&](Value row) { emitRowTile(part, row, column, vectors, lanes); });
+    });
+    begin = end;
+  };
+  columns(b.target.tileVectors, lanes);
+  columns(1, lanes);
+  columns(1, 1);
 }
 
-void Matmul::emitColumns(const Part &part, Value begin, Value end, int64_t vectors, int64_t lanes, Value mask) {
-  b.loop(begin, end, vectors * lanes, [&](Value column) {
-    Value row = part.firstRow;
-    for (int64_t tileRows : {int64_t(2), int64_t(1)}) {
-      Value endRow = b.add(row, b.roundDown(b.sub(part.endRow, row), tileRows));
-      b.loop(row, endRow, tileRows, [&](Value first) { emitTile(part, first, tileRows, column, vectors, lanes, mask); });
-      row = endRow;
-    }
-  });
-}
-
-Value Matmul::loadRhs(Value rhs, Value k, Value column, int64_t lanes, Value mask) {
-  if (shape.isRhsTransposed) {
-    Value inner = b.size(shape.inner);
-    return b.widened(b.loadStrided(rhs, element, b.add(b.mul(column, inner), k), inner, lanes));
-  }
-  Value at = b.add(b.mul(k, b.size(shape.columns)), column);
-  return b.widened(mask ? b.loadMasked(rhs, element, at, mask) : b.load(rhs, element, at, lanes));
-}
-
-void Matmul::emitTile(const Part &part, Value firstRow, int64_t tileRows, Value column, int64_t vectors, int64_t lanes,
-                      Value mask) {
-  Value depth = b.size(shape.inner);
-  Value rowStep = shape.isLhsTransposed ? b.constant(1) : depth;
-  Value depthStep = shape.isLhsTransposed ? b.size(shape.rows) : b.constant(1);
-  Value lhs = b.pointer(part.lhs, element, b.mul(firstRow, rowStep));
-  Values zeros(tileRows * vectors, b.constant(KernelBuilder::vectorOf(compute, lanes), 0));
-  Values sums = b.loop(b.constant(0), depth, 1, zeros, [&](Value k, ValueRange carried) {
-    Values next(carried), w;
-    for (int64_t j = 0; j < vectors; ++j)
-      w.push_back(loadRhs(part.rhs, k, b.add(column, j * lanes), lanes, mask));
-    for (int64_t r = 0; r < tileRows; ++r) {
-      Value at = b.add(b.mul(k, depthStep), b.mul(rowStep, r));
-      Value x = b.broadcast(b.widened(b.load(lhs, element, at)), lanes);
-      for (int64_t j = 0; j < vectors; ++j)
-        next[r * vectors + j] = b.multiplyAdd(x, w[j], next[r * vectors + j]);
-    }
-    return next;
-  });
-  for (int64_t r = 0; r < tileRows; ++r)
-    for (int64_t j = 0; j < vectors; ++j)
-      write(part.batch, b.add(firstRow, r), b.add(column, j * lanes), lanes, sums[r * vectors + j], mask);
+/// One row of vectors, whose right operand holds its columns contiguously.
+void Matmul::emitRowTile(const Part &part, Value row, Value column, int64_t vectors, int64_t lanes) {
+  Value depth = b.size(shape.inner), pitch = b.size(shape.columns);
+  RegisterTile tile;
+  tile.left = tile.right = element;
+  tile.lanes = lanes;
+  tile.rowStep = shape.isLhsTransposed ? b.size(shape.rows) : b.constant(1);
+  tile.columnStep = pitch;
+  tile.addRows(b, b.pointer(part.lhs, element, b.mul(row, shape.isLhsTransposed ? b.constant(1) : depth)), b.constant(0), 1);
+  for (int64_t j = 0; j < vectors; ++j)
+    tile.columns.push_back(b.pointer(part.rhs, element, b.add(column, j * lanes)));
+  Values sums = tile.accumulate(b, b.constant(0), depth, tile.zeros(b));
+  for (int64_t j = 0; j < vectors; ++j)
+    write(part.batch, row, b.add(column, j * lanes), lanes, sums[j]);
 }
 
 void Matmul::write(Value batch, Value rowNumber, Value column, int64_t lanes, Value sum, Value mask) {
