@@ -23,16 +23,13 @@ static constexpr int64_t kVectorAlignment = 64;
 /// Lanes of the widest vector.
 static constexpr int64_t kMaxLanes = 16;
 
-static std::optional<int64_t> constantOf(Value value) { return getConstantIntValue(value); }
-
-Gemm::Gemm(KernelBuilder &b, GemmOperand left, GemmOperand right, Value inner, const DimExpr &columns, bool canMask)
-    : b(b), left(left), right(right), inner(inner), canMask(canMask), compute(KernelBuilder::computeType(right.element)),
+Gemm::Gemm(KernelBuilder &b, GemmOperand left, GemmOperand right, const DimExpr &innerSize, const DimExpr &columns, bool canMask)
+    : b(b), left(left), right(right), innerSize(innerSize), inner(b.size(innerSize)), canMask(canMask), compute(KernelBuilder::computeType(right.element)),
       lanes(b.lanesOf(compute)), width(b.target.tileVectors * lanes) {
   blockRows = left.isTransposed ? kBlockRowsTransposed * 4 / KernelBuilder::bytesOf(compute) : kBlockRows;
-  hasWholeTiles = columns.constant() && *columns.constant() % width == 0 && schedule::kColumnBlock % width == 0;
+  hasWholeTiles = columns.divide_exactly(width) && schedule::kColumnBlock % width == 0;
   // Both operands copied: an odd last k is filled up with zeros. Else the left one is read as it lies, to its last element only.
-  std::optional<int64_t> depth = constantOf(inner);
-  unroll = left.isTransposed || (depth && *depth % 2 == 0) ? 2 : 1;
+  unroll = left.isTransposed || innerSize.divide_exactly(2) ? 2 : 1;
   packedRight = b.scratch(compute, kBlockDepth * width, kVectorAlignment);
   if (left.isTransposed) // a last tile reads beyond its valid rows
     packedLeft = b.scratch(compute, kBlockDepth * blockRows + lanes, kVectorAlignment);
@@ -44,8 +41,7 @@ Gemm::Gemm(KernelBuilder &b, GemmOperand left, GemmOperand right, Value inner, c
 
 /// Whether there may be several blocks of k.
 bool Gemm::isSplit() const {
-  std::optional<int64_t> depth = constantOf(inner);
-  return !depth || *depth > kBlockDepth;
+  return !innerSize.constant() || *innerSize.constant() > kBlockDepth;
 }
 
 /// Blocks of equal depth, but for the last: a short one would pay as much for the sums that wait as any.
@@ -251,8 +247,7 @@ void Gemm::packTransposed(const Block &block) {
     Value at = b.add(b.mul(b.add(block.column, column), right.pitch), b.add(block.k, k));
     b.store(b.widened(b.load(right.base, right.element, at)), packedRight, b.add(b.mul(k, width), column));
   };
-  std::optional<int64_t> depth = constantOf(inner);
-  bool hasWholeDepth = depth && *depth % lanes == 0; // and so have the blocks of it
+  bool hasWholeDepth = innerSize.divide_exactly(lanes).has_value(); // and so have the blocks of it
   Value wholeColumns = hasWholeTiles ? block.columns : b.roundDown(block.columns, lanes);
   Value wholeDepth = hasWholeDepth ? block.depth : b.roundDown(block.depth, lanes);
   b.loop(b.constant(0), wholeColumns, lanes, [&](Value column) {

@@ -32,9 +32,9 @@ public:
   /// Stores `lanes` sums at columns column, column + 1, ...; lanes where `mask` is false are not there.
   using Write = llvm::function_ref<void(Value row, Value column, int64_t lanes, Value sum, Value mask)>;
 
-  /// `inner` is the number of products in a sum, `columns` that of the whole result's columns, of which ranges begin at multiples of
+  /// `innerSize` is the number of products in a sum, `columns` that of the whole result's columns, of which ranges begin at multiples of
   /// the schedule's blocks. `canMask`: whether `write` takes masks.
-  Gemm(KernelBuilder &b, GemmOperand left, GemmOperand right, Value inner, const DimExpr &columns, bool canMask);
+  Gemm(KernelBuilder &b, GemmOperand left, GemmOperand right, const DimExpr &innerSize, const DimExpr &columns, bool canMask);
 
   /// Whether copying the right operand pays: not when there are always fewer rows than this.
   static bool isWorth(const DimExpr &rows) { return !rows.constant() || *rows.constant() >= 4; }
@@ -63,6 +63,7 @@ private:
 
   KernelBuilder &b;
   GemmOperand left, right;
+  DimExpr innerSize;
   Value inner;
   bool canMask, hasWholeTiles;
   Type compute;

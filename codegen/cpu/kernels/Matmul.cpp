@@ -88,7 +88,7 @@ void Matmul::emitMatrix(const Part &part) {
   Value leftPitch = b.size(shape.isLhsTransposed ? shape.rows : shape.inner);
   Value rightPitch = b.size(shape.isRhsTransposed ? shape.inner : shape.columns);
   Gemm gemm(b, {element, part.lhs, shape.isLhsTransposed, leftPitch}, {element, part.rhs, shape.isRhsTransposed, rightPitch},
-            b.size(shape.inner), shape.columns, canMask());
+            shape.inner, shape.columns, canMask());
   gemm.emit(part.firstRow, part.endRow, part.firstColumn, part.endColumn,
             [&](Value row, Value column, int64_t lanes, Value sum, Value mask) { write(part.batch, row, column, lanes, sum, mask); });
 }

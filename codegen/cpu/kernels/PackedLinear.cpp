@@ -37,7 +37,8 @@ public:
     std::vector<DimExpr> packedSizes = context.kernel.getAnchorType(1).getSizes();
     element = context.kernel.getAnchorType(0).getElementType();
     compute = KernelBuilder::computeType(element);
-    inner = b.size(packedSizes[1]);
+    innerSize = packedSizes[1];
+    inner = b.size(innerSize);
     panel = *packedSizes[2].constant();
     features = context.kernel.getResultType().getSizes().back();
     lanes = b.lanesOf(compute);
@@ -56,14 +57,14 @@ private:
   void write(Value rowNumber, Value column, Value sum);
   /// Calls `body` unless every column from `first` on is padding.
   void unlessPadding(Value first, function_ref<void()> body);
-  bool hasPadding() const { return !features.constant() || *features.constant() % panel != 0; }
+  bool hasPadding() const { return !features.divide_exactly(panel); }
 
   KernelContext &context;
   KernelBuilder &b;
   ResultWriter writer;
   Value input, packed, inner, firstPanel, endPanel;
   Type element, compute;
-  DimExpr features;
+  DimExpr features, innerSize;
   int64_t panel = 0, lanes = 1;
   LogicalResult result = success();
 };
@@ -151,8 +152,7 @@ void PackedLinear::emitTiles(Value firstColumn, const Values &weights) {
     tile.rowStep = b.constant(1);
     tile.columns = weights;
     tile.columnStep = b.constant(panel);
-    std::optional<int64_t> depth = getConstantIntValue(inner);
-    tile.unroll = depth && *depth % 2 == 0 ? 2 : 1;
+    tile.unroll = innerSize.divide_exactly(2) ? 2 : 1;
     Value base = b.pointer(input, element, b.mul(firstRow, inner));
     tile.addRows(b, base, inner, rows, valid);
     Values sums = tile.accumulate(b, b.constant(0), inner, tile.zeros(b));
@@ -208,7 +208,11 @@ void PackedLinear::emitOneRow() {
 
 } // namespace
 
-LogicalResult emitPackedLinear(KernelContext &context) { return PackedLinear(context).emit(); }
+LogicalResult emitPackedLinear(KernelContext &context) {
+  if (!context.kernel.getAnchorType(1).getSizes().back().is_constant())
+    return context.error() << "needs panels of a constant width";
+  return PackedLinear(context).emit();
+}
 
 //===----------------------------------------------------------------------===//
 // Packing

@@ -31,7 +31,7 @@ LogicalResult emitLinear(KernelContext &context) {
       result = failure();
   };
   if (Gemm::isWorth(writer.getBox().rows())) {
-    Gemm gemm(b, {element, context.anchors[0], false, inner}, {element, context.anchors[1], true, inner}, inner, weight.getSizes()[0],
+    Gemm gemm(b, {element, context.anchors[0], false, inner}, {element, context.anchors[1], true, inner}, weight.getSizes()[1], weight.getSizes()[0],
               b.target.hasMasks && KernelBuilder::bytesOf(element) >= 4);
     gemm.emit(context.begin0, context.end0, first, end, write);
     return result;

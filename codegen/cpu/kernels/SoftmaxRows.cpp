@@ -64,7 +64,7 @@ Values SoftmaxRows::overClasses(Place place, ValueRange init, function_ref<Value
   Value middle = b.roundDown(count, vectorLanes);
   Values carried = b.loop(b.constant(0), middle, vectorLanes, init,
                           [&](Value first, ValueRange values) { return body(scores(first, Value()), values); });
-  if (std::optional<int64_t> constant = classes.constant(); constant && *constant % vectorLanes == 0)
+  if (classes.divide_exactly(vectorLanes))
     return carried;
   Value mask = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, b.iota(middle, vectorLanes), b.broadcast(count, vectorLanes));
   return body(scores(middle, mask), carried);

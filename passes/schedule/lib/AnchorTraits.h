@@ -1,7 +1,7 @@
 //===- AnchorTraits.h - what the schedule knows of anchors --------*- C++ -*-===//
 //
-// The schedule treats all anchors alike but for four questions: how they are split, what they cost, how they are called, and which
-// results they may compute in the memory of which operands. The answers are in one table, by the anchor's name; an anchor that is
+// The schedule treats all anchors alike but for five questions: how they are split, what they cost, how they are called, which results
+// they may compute in the memory of which operands, and whether they are worth code for each of their sizes. The answers are in one table, by the anchor's name; an anchor that is
 // not in it is run as rows of its result.
 //
 //===----------------------------------------------------------------------===//
@@ -28,6 +28,10 @@ struct AnchorTraits {
   std::string (*shapeName)(KernelOp) = nullptr;
   /// See mayShareMemory in InPlace.h; null where no result may.
   bool (*mayShareMemory)(KernelOp, unsigned result, unsigned operand) = nullptr;
+  /// An attribute that the kernel's types say already; may be null.
+  const char *impliedAttribute = nullptr;
+  /// Whether its code is worth having for every combination of constant sizes.
+  bool hasOwnSizes = false;
 };
 
 /// The traits of an anchor, or of a map for an empty name.

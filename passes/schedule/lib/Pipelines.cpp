@@ -15,6 +15,7 @@ namespace kiln::schedule {
 
 void buildSchedulePipeline(mlir::OpPassManager &pm) {
   pm.addPass(createNnToSchedulePass());
+  pm.addPass(createScheduleShareKernelsPass());
   pm.addNestedPass<FuncOp>(createSchedulePlanMemoryPass());
 }
 

@@ -16,7 +16,7 @@ namespace kiln::schedule {
 #define GEN_PASS_DECL
 #include "kiln/schedule/Passes.h.inc"
 
-/// Appends nn-to-schedule and schedule-plan-memory to `pm`, a pass manager of builtin.module.
+/// Appends nn-to-schedule, schedule-share-kernels and schedule-plan-memory to `pm`, a pass manager of builtin.module.
 void buildSchedulePipeline(mlir::OpPassManager &pm);
 
 /// Registers the passes, and the pipeline as `nn-schedule`, with MLIR's global registry.

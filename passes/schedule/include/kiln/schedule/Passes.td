@@ -33,6 +33,24 @@ def NnToSchedulePass : Pass<"nn-to-schedule", "::mlir::ModuleOp"> {
   let dependentDialects = ["::kiln::schedule::ScheduleDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
 }
 
+def ScheduleShareKernelsPass : Pass<"schedule-share-kernels", "::mlir::ModuleOp"> {
+  let summary = "Makes one kernel of those that differ in constant sizes only";
+  let description = [{
+    A network's layers often differ in nothing but their widths; code for each width takes time to compile and memory, and gains little where
+    a kernel walks through blocks anyway. Kernels of one anchor, body and pattern of sizes (equal sizes at the same places) become one;
+    the sizes in which they differ become run-time sizes, given by each launch. Such a size keeps the largest factor that all its values
+    share (`16 * s1` for 784 and 512), so that a back end still knows what divides it.
+
+    Small sizes are part of what a kernel is: last dimensions of at most `keep` (panels, a handful of classes) and any size of at most
+    `keep-anywhere` (a dimension that is broadcast, a few rows). Anchors whose code is worth having for every size
+    (convolutions) keep their kernels.
+  }];
+  let options = [
+    Option<"keep", "keep", "int64_t", /*default=*/"64", "Largest last dimension that is never made a run-time size">,
+    Option<"keepAnywhere", "keep-anywhere", "int64_t", /*default=*/"3", "Largest size that is never made a run-time size">,
+  ];
+}
+
 def SchedulePlanMemoryPass : Pass<"schedule-plan-memory", "::kiln::schedule::FuncOp"> {
   let summary = "Gives each temporary its place in the arena";
   let description = [{
