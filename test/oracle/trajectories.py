@@ -3,7 +3,9 @@
 usage: trajectories.py [--report=FILE.xml] [--seed=N] [CASE...]
 
 Needs torch, numpy and safetensors. Each loss may differ from PyTorch's by 1e-9 of it, each parameter and buffer after the last step by
-1e-7 of the largest. Weights are new each run; batches are rows of the digits.
+1e-7 of the largest; where it differs by more, by 10 times what PyTorch's own differs by when each batch has its rows in reverse order. (The
+bias of a layer before a BatchNorm has no effect, and its gradient is nothing but rounding, which Adam scales up to steps.) Weights are
+new each run; batches are rows of the digits.
 
 In double only. In float the distance between two correct runs jumps from 1e-7 to 1e-3 at the step where rounding first moves a ReLU's
 input across zero; which step that is, is luck, in PyTorch as in Kiln: with the rows of each batch in another order, which changes
@@ -99,6 +101,11 @@ def run(command):
         raise AssertionError(f"{' '.join(map(str, command))}: exit status {result.returncode}\n{result.stderr}")
 
 
+def distance(value, exact):
+    """The largest difference, relative to the largest value."""
+    return (value - exact).abs().max().item() / max(exact.abs().max().item(), 1e-300)
+
+
 def compare(model, optimizer, folder):
     build, _, sample = MODELS[model]
     make_optimizer = OPTIMIZERS[optimizer][0]
@@ -124,10 +131,15 @@ def compare(model, optimizer, folder):
     worst = (numpy.abs(losses - exact) / numpy.abs(exact)).max()
     if not worst <= 1e-9:
         raise AssertionError(f"a loss differs by {worst:.1e} of it, allowed 1e-9")
-    for key, value in exact_model.state_dict().items():
-        difference = (after[key] - value).abs().max().item() / max(value.abs().max().item(), 1e-300)
-        if not difference <= 1e-7:
-            raise AssertionError(f"{key} differs by {difference:.1e} after {STEPS} steps, allowed 1e-7")
+    exact_state, own = exact_model.state_dict(), None
+    for key, value in exact_state.items():
+        difference, allowed = distance(after[key], value), 1e-7
+        if not difference <= allowed:
+            if own is None:
+                own = in_pytorch(build, make_optimizer, weights, x.flip(1), y.flip(1), torch.float64)[1].state_dict()
+            allowed = 10 * distance(own[key], value)
+        if not difference <= allowed:
+            raise AssertionError(f"{key} differs by {difference:.1e} after {STEPS} steps, allowed {max(allowed, 1e-7):.1e}")
     return f"{worst:.1e}"
 
 
