@@ -27,8 +27,9 @@ std::string one_line(const ModuleEntry &module) {
 /// What the options of the first group are those of; "" where they are nobody's.
 std::string type_by_options(const Value &source) {
   const Value::Dict *state = source.get_if<Value::Dict>();
-  const Value *groups = state ? state->find("param_groups") : nullptr;
-  const Value::Dict *group = groups && groups->items() && !groups->items()->empty() ? groups->items()->front().get_if<Value::Dict>() : nullptr;
+  const Value *entry = state ? state->find("param_groups") : nullptr;
+  const Value::List *groups = entry ? entry->items() : nullptr;
+  const Value::Dict *group = groups && !groups->empty() ? groups->front().get_if<Value::Dict>() : nullptr;
   if (!group)
     return "";
   return group->find("betas") ? "Adam" : group->find("momentum") ? "SGD" : "";
@@ -40,7 +41,8 @@ bool keep_the_same(const std::string &a, const std::string &b) { return (a == "S
 } // namespace
 
 Value::Dict describe_origin(const Program &program) {
-  Value::Dict result{{"fingerprint", std::string(program.fingerprint())}, {"program", std::string(program.name())}}, modules, optimizers;
+  Value::Dict result{{"fingerprint", std::string(program.fingerprint())}, {"program", std::string(program.name())}};
+  Value::Dict modules, optimizers;
   for (const ModuleEntry &module : program.modules())
     modules.set(module.path, one_line(module));
   for (const OptimizerDescription &optimizer : program.optimizers())
@@ -58,7 +60,8 @@ std::string module_differences(const Program &program, const Value::Dict &own) {
            "optimizers";
   std::string result;
   auto add = [&](const std::string &path, const std::string &found, const std::string &expected) {
-    result += "\n  " + (path.empty() ? std::string("the model") : "module '" + path + "'") + " is " + found + ", expected " + expected;
+    const std::string what = path.empty() ? "the model" : "module '" + path + "'";
+    result += "\n  " + what + " is " + found + ", expected " + expected;
   };
   for (const ModuleEntry &module : program.modules()) {
     const std::string found = text_at(modules, module.path), expected = one_line(module);
