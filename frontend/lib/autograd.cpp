@@ -228,6 +228,7 @@ void Autograd::zero(GradientSlot &slot, bool set_to_none) {
       slot.clean_version = slot.inherited->symbolic->storage->version;
   }
   slot.frames = capture_frames();
+  order_.zeroed(slot);
 }
 
 void Autograd::retain_grad(const std::shared_ptr<ViewNode> &node) {
@@ -257,6 +258,7 @@ void Autograd::accumulate(const Target &target) {
   }
   slot.inherited = nullptr;
   slot.frames = capture_frames();
+  order_.computed(slot);
   if (slot.parameter >= 0)
     program_.training().note_gradient(slot.parameter);
 }

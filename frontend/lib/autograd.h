@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "recorder.h"
+#include "training_order.h"
 
 namespace kiln::detail {
 
@@ -38,7 +39,7 @@ struct GradientSlot {
 
 class Autograd {
 public:
-  Autograd(Recorder &recorder, ProgramRecorder &program) : recorder_(recorder), program_(program) {}
+  Autograd(Recorder &recorder, ProgramRecorder &program) : recorder_(recorder), program_(program), order_(program) {}
 
   // Values.
 
@@ -82,6 +83,9 @@ public:
   /// detach_: a computed tensor becomes a leaf that requires no gradient.
   void forget_history(const std::shared_ptr<ViewNode> &root);
 
+  /// What is done with gradients, in its order.
+  TrainingOrder &order() { return order_; }
+
   /// Accumulates into the .grad of all leaves, or of `inputs` alone.
   void backward(const std::vector<Tensor> &outputs, const std::vector<Tensor> &gradients, bool retain_graph,
                 const std::vector<Tensor> *inputs);
@@ -123,6 +127,7 @@ private:
 
   Recorder &recorder_;
   ProgramRecorder &program_;
+  TrainingOrder order_;
   std::vector<Flow> flows_; // by value
   std::unordered_map<semantics::ValueId, semantics::ValueId> detached_;
   std::unordered_set<semantics::ValueId> cuts_; // what detached() handed out
@@ -136,6 +141,8 @@ private:
 
 /// Sets a tensor's .grad to None, or to zeros where it is not None.
 void zero_grad(const Tensor &tensor, bool set_to_none);
+/// Says that `function` (clip_grad_norm_) is about to clip the gradients of these.
+void note_clipping(const char *function, const std::vector<Tensor> &parameters);
 /// Gives a tensor's .grad other elements where it is not None.
 void write_grad(const Tensor &tensor, const Tensor &value);
 

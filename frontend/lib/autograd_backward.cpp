@@ -189,6 +189,7 @@ void Autograd::record_backward(ValueId loss, ValueId gradient, const Walk &walk,
 
 void Autograd::backward(const std::vector<Tensor> &outputs, const std::vector<Tensor> &gradients, bool retain_graph,
                         const std::vector<Tensor> *inputs) {
+  program_.training().note_backward();
   std::vector<Target> targets;
   if (inputs) {
     if (inputs->empty())

@@ -133,8 +133,11 @@ Tensor &Tensor::mutable_grad() const {
   const TensorImplPtr impl = TensorAccess::impl(*this);
   if (!impl)
     fail("grad of an undefined Tensor (None)\nask defined() first");
-  if (detail::GradientSlot *slot = gradient_slot(impl))
-    return Recorder::current()->autograd().read(*slot);
+  if (detail::GradientSlot *slot = gradient_slot(impl)) {
+    Autograd &autograd = Recorder::current()->autograd();
+    autograd.order().computed(*slot); // who asks for a reference is going to assign a gradient
+    return autograd.read(*slot);
+  }
   if (!impl->grad)
     impl->grad = std::make_shared<Tensor>();
   return *impl->grad;
@@ -187,6 +190,15 @@ void detail::zero_grad(const Tensor &tensor, bool set_to_none) {
     impl->grad = nullptr;
   else if (impl && impl->grad && impl->grad->defined())
     impl->grad->zero_();
+}
+
+void detail::note_clipping(const char *function, const std::vector<Tensor> &parameters) {
+  std::vector<GradientSlot *> slots;
+  for (const Tensor &parameter : parameters)
+    if (GradientSlot *slot = parameter.requires_grad() ? gradient_slot(TensorAccess::impl(parameter)) : nullptr)
+      slots.push_back(slot);
+  if (!slots.empty())
+    Recorder::current()->autograd().order().clipped(function, slots);
 }
 
 void detail::write_grad(const Tensor &tensor, const Tensor &value) {

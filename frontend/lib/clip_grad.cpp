@@ -69,6 +69,8 @@ Tensor clip_grad_norm_(const std::vector<Tensor> &parameters, double max_norm, d
   if (!(norm_type > 0))
     kiln::detail::fail("clip_grad_norm_ with norm_type = " + kiln::detail::float_text(norm_type) +
                        " is not supported\nuse a positive norm, such as 1, 2 or infinity");
+  if (!std::isinf(max_norm)) // which changes nothing: it's the norm that is asked for
+    kiln::detail::note_clipping("clip_grad_norm_", parameters);
   const kiln::detail::GradModeGuard no_grad(false);
   const std::vector<Tensor> clipped = with_gradients(parameters);
   if (clipped.empty())
@@ -88,6 +90,7 @@ Tensor clip_grad_norm_(const Tensor &parameter, double max_norm, double norm_typ
 }
 
 void clip_grad_value_(const std::vector<Tensor> &parameters, double clip_value) {
+  kiln::detail::note_clipping("clip_grad_value_", parameters);
   const kiln::detail::GradModeGuard no_grad(false);
   for (const Tensor &parameter : with_gradients(parameters)) {
     const Tensor gradient = parameter.grad();

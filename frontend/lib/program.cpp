@@ -7,8 +7,6 @@
 #include "kiln/recording.h"
 #include "program_recorder.h"
 
-extern "C" KILN_API const char kiln_frontend_abi_1[] = "kiln frontend abi 1";
-
 namespace kiln {
 
 namespace {
@@ -16,7 +14,6 @@ namespace {
 struct RegisteredProgram {
   std::string name;
   void (*body)(Program &);
-  int abi;
 };
 
 // Filled by static initialisers, so it has to exist before the first of them.
@@ -27,8 +24,8 @@ std::vector<RegisteredProgram> &registered_programs() {
 
 } // namespace
 
-detail::ProgramRegistration::ProgramRegistration(const char *name, void (*body)(Program &), int abi) {
-  registered_programs().push_back({name, body, abi});
+detail::ProgramRegistration::ProgramRegistration(const char *name, void (*body)(Program &)) {
+  registered_programs().push_back({name, body});
 }
 
 const std::string &Program::name() const { return recorder_.name(); }
@@ -43,8 +40,6 @@ void Program::register_module(const std::string &name, std::shared_ptr<nn::Modul
 }
 
 namespace recording {
-
-const char *frontend_abi() { return kiln_frontend_abi_1; }
 
 std::vector<std::string> program_names() {
   std::vector<std::string> names;
@@ -70,10 +65,6 @@ Recording record_program(const std::string &name) {
         "there is no program '" + name + "'\n" +
         (names.empty() ? "the model file has no KILN_PROGRAM(name) { ... }" : "the model file has: " + names));
   }
-  if (found->abi != KILN_FRONTEND_ABI)
-    throw runtime::ValueError("program '" + name + "' was compiled for version " + std::to_string(found->abi) +
-                              " of Kiln's model interface, but this is version " + std::to_string(KILN_FRONTEND_ABI) +
-                              "\ncompile the model file again with the headers of this installation");
   detail::ProgramRecorder recorder(name);
   if (recorder.run(found->body))
     return recorder.finish();

@@ -338,13 +338,22 @@ bool ProgramRecorder::run(void (*body)(Program &)) {
 // Messages
 //===----------------------------------------------------------------------===//
 
-void ProgramRecorder::warn(const std::string &message, nn::Module *running) {
+void ProgramRecorder::warn(const std::string &message, nn::Module *running, semantics::Frames frames) {
   if (runs_ > 1)
     return; // the first run has said so, and knows sizes by their names
   recording::Diagnostic diagnostic;
   diagnostic.message = message;
-  diagnostic.frames = capture_frames();
+  diagnostic.frames = frames.empty() ? capture_frames() : std::move(frames);
   diagnostics_.push_back({std::move(diagnostic), running});
+}
+
+void ProgramRecorder::note_step_without_gradients(const std::string &step) {
+  if (runs_ > 1)
+    return;
+  recording::Diagnostic diagnostic;
+  diagnostic.message = step + " has no gradients to use: since zero_grad(), no backward() has computed any; call it after backward()";
+  diagnostic.frames = capture_frames();
+  steps_without_gradients_.push_back(std::move(diagnostic));
 }
 
 void ProgramRecorder::report_baked_constant(const TensorImpl &impl, nn::Module *running) {

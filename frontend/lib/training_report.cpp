@@ -29,12 +29,17 @@ void ProgramRecorder::report_training(Layout &layout) const {
   std::set<std::string> held;
   std::size_t next = 0; // recorded optimizers are those that step, in order
   const OptimizerCore *first = nullptr;
-  auto warn = [&](const OptimizerCore &optimizer, const std::string &message) {
+  auto warn_at = [&](const semantics::Frames &frames, const std::string &message) {
     recording::Diagnostic diagnostic;
     diagnostic.message = message;
-    diagnostic.frames = optimizer.frames;
+    diagnostic.frames = frames;
     layout.recording.diagnostics.push_back(std::move(diagnostic));
   };
+  auto warn = [&](const OptimizerCore &optimizer, const std::string &message) { warn_at(optimizer.frames, message); };
+  const bool has_gradients = training_.calls_backward() || training_.any_reached();
+  if (has_gradients)
+    layout.recording.diagnostics.insert(layout.recording.diagnostics.end(), steps_without_gradients_.begin(),
+                                        steps_without_gradients_.end());
   for (const std::shared_ptr<OptimizerCore> &core : training_.optimizers()) {
     if (!core->is_stepped()) {
       warn(*core, std::string("optimizer ") + core->rule->type +
@@ -61,7 +66,10 @@ void ProgramRecorder::report_training(Layout &layout) const {
     if (!frozen.empty())
       warn(*core, name + " holds frozen parameters, which it never updates: " + listed(frozen) +
                       "; give it only the parameters that require a gradient");
-    if (!unreached.empty())
+    if (!has_gradients)
+      warn_at(core->first_step, "step() of " + name + " never updates anything, for backward() is never called: no function of the " +
+                                    "program computes gradients; call backward() on the loss before it");
+    else if (!unreached.empty())
       warn(*core, name + " holds parameters that get no gradient, so it never updates them: " + listed(unreached) +
                       "; no loss that backward() is called on depends on them");
     if (!accumulating.empty())

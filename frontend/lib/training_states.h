@@ -55,8 +55,12 @@ public:
   /// Of all groups of all optimizers.
   std::vector<double> learning_rates() const;
 
-  /// A backward reached this parameter.
+  /// Some function calls backward().
+  void note_backward() { calls_backward_ = true; }
+  bool calls_backward() const { return calls_backward_; }
+  /// A backward reached this parameter, or the model's code gave it a gradient.
   void note_gradient(int32_t parameter) { reached_.insert(parameter); }
+  bool any_reached() const { return !reached_.empty(); }
   bool is_reached(int32_t parameter) const { return reached_.count(parameter) != 0; }
   /// Some function starts this parameter's gradient anew: makes it None or zeros, or assigns it.
   void note_reset(int32_t parameter) { reset_.insert(parameter); }
@@ -72,6 +76,7 @@ private:
   std::map<Key, int32_t> index_;
   std::vector<std::shared_ptr<OptimizerCore>> optimizers_;
   std::set<int32_t> reached_, reset_;
+  bool calls_backward_ = false;
 };
 
 } // namespace kiln::detail

@@ -103,8 +103,22 @@ struct Diagnose : impl::DiagnosePassBase<Diagnose> {
                            : "its output is different at every call");
     for (Operation *op : ArrayRef(training).drop_front())
       warning.attachNote(op->getLoc()) << describe(op) << " is in training mode too";
-    warning.attachNote(function.getLoc()) << "call eval() on the model in the function '" << function.getSymName()
-                                          << "' before using it";
+    warning.attachNote(function.getLoc())
+        << "call eval() on the model in the function '" << function.getSymName() << "' before using it"
+        << (llvm::any_of(training, [&](Operation *op) { return isLooseDropout(op); })
+                ? "; that reaches a Dropout that is registered with register_module, and F::dropout whose option training is "
+                  "is_training()"
+                : "");
+  }
+
+  /// Whether it is the dropout of a module that is none itself: F::dropout, or a Dropout that nobody has registered, which eval()
+  /// may have passed by.
+  bool isLooseDropout(Operation *op) {
+    auto path = ir::modulePathOf(op->getLoc());
+    return isa<ir::DropoutOp>(op) && path &&
+           llvm::any_of(getOperation().getOps<ir::ModuleEntryOp>(), [&](ir::ModuleEntryOp entry) {
+             return entry.getPath() == *path && !entry.getType().starts_with("Dropout");
+           });
   }
 };
 

@@ -7,6 +7,7 @@
 #include <new>
 
 #include "kiln/runtime/files.h"
+#include "kiln/runtime/spelling.h"
 #include "torch_pickle.h"
 
 namespace kiln::runtime {

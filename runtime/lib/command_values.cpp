@@ -125,32 +125,4 @@ std::string describe(std::string_view name, const Tensor &tensor) {
   return text + (count > kShown ? ", ...\n" : "\n");
 }
 
-std::string_view nearest(std::string_view word, const std::vector<std::string_view> &names) {
-  std::string_view best;
-  std::size_t best_distance = word.size() / 3 + 2; // more changes than this is another word
-  for (std::string_view name : names) {
-    // Levenshtein's distance, row by row.
-    std::vector<std::size_t> row(name.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
-    for (std::size_t i = 0; i < word.size(); ++i) {
-      std::size_t diagonal = std::exchange(row[0], i + 1);
-      for (std::size_t j = 0; j < name.size(); ++j) {
-        const std::size_t replaced = diagonal + (word[i] == name[j] ? 0 : 1);
-        diagonal = row[j + 1];
-        row[j + 1] = std::min({replaced, diagonal + 1, row[j] + 1});
-      }
-    }
-    if (row.back() < best_distance) {
-      best_distance = row.back();
-      best = name;
-    }
-  }
-  return best;
-}
-
-std::string suggestion(std::string_view word, const std::vector<std::string_view> &names) {
-  const std::string_view name = nearest(word, names);
-  return name.empty() ? "" : "; did you mean '" + std::string(name) + "'?";
-}
-
 } // namespace kiln::runtime

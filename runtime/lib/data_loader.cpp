@@ -82,13 +82,13 @@ std::span<const Tensor> DataLoader::next() {
   const bool is_dropped = rest < options_.batch_size && options_.drop_last;
   const std::vector<Tensor> &batch = is_tail ? tail_ : batch_;
   const int64_t rows = is_dropped ? 0 : batch.front().sizes()[0];
+  begin_ = position_;
   for (std::size_t t = 0; t < tensors_.size(); ++t) {
     const auto row_bytes = tensors_[t].nbytes() / static_cast<std::size_t>(samples_);
     const auto *source = static_cast<const std::byte *>(tensors_[t].data());
     auto *target = static_cast<std::byte *>(batch[t].data());
     for (int64_t row = 0; row < rows; ++row) {
-      const auto at = static_cast<std::size_t>(position_ + row);
-      const auto sample = order_.empty() ? at : static_cast<std::size_t>(order_[at]);
+      const auto sample = static_cast<std::size_t>(this->sample(row));
       std::memcpy(target + static_cast<std::size_t>(row) * row_bytes, source + sample * row_bytes, row_bytes);
     }
   }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "checkpoint_origin.h"
 #include "model_training.h"
 
 namespace kiln::runtime {
@@ -75,6 +76,7 @@ public:
     const auto *dict = checkpoint.get_if<Value::Dict>();
     if (!dict)
       throw TypeError(std::string("a checkpoint is a dict, found ") + checkpoint.type_name());
+    check_no_state_dict(*dict);
     source_ = to_state_dict(entry(*dict, "model"), "'model' of the checkpoint");
     const Value *kiln = dict->find("kiln");
     const auto *own = kiln ? kiln->get_if<Value::Dict>() : nullptr;
@@ -82,8 +84,11 @@ public:
       throw TypeError(std::string("'kiln' of the checkpoint is of type ") + kiln->type_name() + ", expected a dict");
     if (!ignore_fingerprint_)
       check_origin(*dict, own);
-    for (const OptimizerDescription &optimizer : program().optimizers())
-      take(plan_optimizer(program(), optimizer, entry(*dict, std::string(optimizer.name)), ignore_fingerprint_));
+    for (const OptimizerDescription &optimizer : program().optimizers()) {
+      const Value &source = entry(*dict, std::string(optimizer.name));
+      check_optimizer_kind(optimizer, source, own);
+      take(plan_optimizer(program(), optimizer, source, ignore_fingerprint_));
+    }
     if (!own)
       return; // one of PyTorch's has nothing else, and as there nothing else changes
     plan_generator(*own);
@@ -116,6 +121,17 @@ private:
     copy_state_dict(std::string(program().model_type()), targets, source_, /*strict=*/true, modules);
   }
 
+  /// Throws for weights alone, which are no checkpoint.
+  static void check_no_state_dict(const Value::Dict &dict) {
+    for (const auto &[key, value] : dict)
+      if (!value.get_if<Tensor>())
+        return;
+    if (!dict.empty())
+      throw TypeError("this is a state_dict (" + std::to_string(dict.size()) +
+                      (dict.size() == 1 ? " tensor" : " tensors") + "), not a checkpoint: there is no optimizer's state to go on with\n"
+                      "  --weights=FILE (load_state_dict) begins with its weights");
+  }
+
   /// Throws where the checkpoint is of another architecture, or of optimizers with other options.
   void check_origin(const Value::Dict &dict, const Value::Dict *own) const {
     const Value *found = own ? own_entry(*own, "fingerprint") : nullptr;
@@ -131,19 +147,24 @@ private:
       differences = std::string("\n") + error.what();
     }
     for (const OptimizerDescription &optimizer : program().optimizers())
-      if (const Value *source = dict.find(std::string(optimizer.name)))
-        if (const std::string lines = option_differences(optimizer, *source); !lines.empty())
+      if (const Value *source = differences.empty() ? dict.find(std::string(optimizer.name)) : nullptr) {
+        check_optimizer_kind(optimizer, *source, own);
+        check_optimizer_groups(program(), optimizer, *source);
+        if (const std::string lines = type_difference(optimizer, own) + option_differences(optimizer, *source); !lines.empty())
           options += lines + "\n  optimizer: " + std::string(optimizer.name) + " (" + std::string(optimizer.type) + ")";
+      }
     // Options may decide what an optimizer keeps, and so the fingerprint.
-    if (!options.empty() && differences.empty())
+    if (!options.empty())
       throw ValueError("the checkpoint is of optimizers with other options than program '" + std::string(program().name()) +
                        "' was compiled with" + options + "\n  options but lr are constants of a compiled program: build it with " +
                        "those of the checkpoint, or go on with the compiled ones by " + kIgnore);
     if (is_other)
       throw StateDictError("the checkpoint is of another architecture than program '" + std::string(program().name()) +
                            "'\n  fingerprint found:    " + *text + "\n  fingerprint expected: " +
-                           std::string(program().fingerprint()) + differences +
-                           (differences.empty() ? std::string("\n  names and shapes are the same: ") + kIgnore + " takes it" : ""));
+                           std::string(program().fingerprint()) +
+                           (differences.empty() ? module_differences(program(), *own) + "\n  names and shapes are the same: " + kIgnore +
+                                                      " takes it"
+                                                : differences));
   }
 
   /// What a checkpoint of this program has under "kiln"; null where it is of another one, by the caller's leave.
@@ -235,7 +256,7 @@ Value Model::checkpoint() const {
     Value::Dict result{{"model", to_value(copied(state_dict()))}};
     for (const OptimizerDescription &optimizer : program().optimizers())
       result.set(std::string(optimizer.name), optimizer_value(*parts_, optimizer));
-    Value::Dict own{{"fingerprint", std::string(program().fingerprint())}, {"program", std::string(program().name())}};
+    Value::Dict own = describe_origin(program());
     if (const auto generator = program().generator()) {
       const auto *values = static_cast<const int64_t *>(parts_->state_pointers[*generator]);
       own.set("generator", Value::List{values[0], values[1]});

@@ -53,6 +53,7 @@ StateDict Model::gradients() const {
   return while_reading(*parts_, [&] {
     const std::span<const bool> flags = gradient_flags_of(*parts_);
     StateDict result;
+    result.set_place("among the gradients that are defined (not None)");
     for (const Gradient &gradient : program().gradients())
       if (flags[gradient.flag])
         result.insert(name_of(program(), gradient.parameter), parts_->states[gradient.state]);

@@ -43,6 +43,8 @@ Value optimizer_value(const ModelParts &parts, const OptimizerDescription &optim
 /// the compiled ones are no error, and the compiled ones stay.
 std::vector<StateUpdate> plan_optimizer(const Program &program, const OptimizerDescription &optimizer, const Value &source,
                                         bool ignore_options = false);
+/// Throws ValueError with PyTorch's text where `source` has another number of parameter groups, or of parameters in one.
+void check_optimizer_groups(const Program &program, const OptimizerDescription &optimizer, const Value &source);
 /// A line for each option of `source` that is not the compiled one, beginning with a line end; none where it is no state_dict.
 std::string option_differences(const OptimizerDescription &optimizer, const Value &source);
 

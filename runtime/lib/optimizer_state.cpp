@@ -98,13 +98,18 @@ public:
   OptimizerLoader(const Program &program, const OptimizerDescription &optimizer, bool ignore_options)
       : program_(program), optimizer_(optimizer), ignore_options_(ignore_options) {}
 
-  std::vector<StateUpdate> plan(const Value &source) {
+  /// Throws where the groups are other ones.
+  void read_groups(const Value &source) {
     const auto *dict = source.get_if<Value::Dict>();
     if (!dict)
       throw TypeError(std::string("'") + source.type_name() + "' object is not a dict" + here());
     const auto *groups = entry<Value::List>(*dict, "param_groups", "a list");
     state_ = entry<Value::Dict>(*dict, "state", "a dict");
     check_groups(*groups);
+  }
+
+  std::vector<StateUpdate> plan(const Value &source) {
+    read_groups(source);
     if (const std::string differences = option_differences(optimizer_, source); !ignore_options_ && !differences.empty())
       throw ValueError("loaded state dict has other options than the program was compiled with" + differences +
                        "\n  only lr can be changed without building the program again" + here());
@@ -219,6 +224,10 @@ private:
 };
 
 } // namespace
+
+void check_optimizer_groups(const Program &program, const OptimizerDescription &optimizer, const Value &source) {
+  OptimizerLoader(program, optimizer, /*ignore_options=*/true).read_groups(source);
+}
 
 std::vector<StateUpdate> plan_optimizer(const Program &program, const OptimizerDescription &optimizer, const Value &source,
                                         bool ignore_options) {

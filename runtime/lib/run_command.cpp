@@ -10,6 +10,7 @@
 #include "kiln/runtime/command_options.h"
 #include "kiln/runtime/files.h"
 #include "kiln/runtime/model.h"
+#include "kiln/runtime/spelling.h"
 
 namespace kiln::runtime {
 

@@ -79,9 +79,9 @@ void CallServices::rethrow() {
 
 void throw_status(const Program &program, const std::string &function, int32_t status, const kiln_call &call) {
   if (status == KILN_ERROR_INDEX_OUT_OF_RANGE)
-    throw IndexError("index out of range in self" + site_text(program, call.error_site) +
-                     "\n  index: " + std::to_string(call.error_values[0]) +
-                     "\n  size: " + std::to_string(call.error_values[1]));
+    throw ValueOutOfRange("index out of range in self" + site_text(program, call.error_site) + "\n  index: " +
+                              std::to_string(call.error_values[0]) + "\n  size: " + std::to_string(call.error_values[1]),
+                          call.error_values[0]);
   if (status == KILN_ERROR_ONE_VALUE_PER_CHANNEL) {
     std::string sizes = "1, " + std::to_string(call.error_values[1]);
     for (int64_t dim = 2; dim < call.error_values[0]; ++dim)
@@ -90,8 +90,9 @@ void throw_status(const Program &program, const std::string &function, int32_t s
                      site_text(program, call.error_site));
   }
   if (status == KILN_ERROR_TARGET_OUT_OF_BOUNDS)
-    throw IndexError("Target " + std::to_string(call.error_values[0]) + " is out of bounds." + site_text(program, call.error_site) +
-                     "\n  expected: a class index from 0 to " + std::to_string(call.error_values[1] - 1) + ", or ignore_index");
+    throw ValueOutOfRange("Target " + std::to_string(call.error_values[0]) + " is out of bounds." + site_text(program, call.error_site) +
+                              "\n  expected: a class index from 0 to " + std::to_string(call.error_values[1] - 1) + ", or ignore_index",
+                          call.error_values[0]);
   throw Error(function + ": compiled code returned the unknown status " + std::to_string(status) +
               site_text(program, call.error_site));
 }

@@ -16,6 +16,13 @@
 
 namespace kiln::runtime {
 
+/// A value in an input is one of which there is no class or row.
+class ValueOutOfRange : public IndexError {
+public:
+  ValueOutOfRange(const std::string &message, int64_t value) : IndexError(message), value(value) {}
+  int64_t value;
+};
+
 /// What one call's services run on: `kiln_call::executor` of that call.
 class CallServices {
 public:

@@ -5,6 +5,8 @@
 // of the module at which a name stops fitting.
 #include "kiln/runtime/state_dict.h"
 
+#include "kiln/runtime/spelling.h"
+
 #include <algorithm>
 #include <set>
 
@@ -35,7 +37,10 @@ const Tensor *StateDict::find(std::string_view name) const {
 const Tensor &StateDict::at(std::string_view name) const {
   if (const Tensor *tensor = find(name))
     return *tensor;
-  throw KeyError("'" + std::string(name) + "' is not in the state_dict");
+  std::vector<std::string_view> names;
+  for (const value_type &entry : entries_)
+    names.push_back(entry.first);
+  throw KeyError("'" + std::string(name) + "' is not " + place_ + suggestion(name, names));
 }
 
 bool StateDict::erase(std::string_view name) {

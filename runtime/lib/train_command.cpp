@@ -85,17 +85,30 @@ void check_target(const std::string &option, const std::string &path, std::initi
 }
 
 //===----------------------------------------------------------------------===//
-// Evaluation data
+// Data
 //===----------------------------------------------------------------------===//
 
-/// What --eval works on.
+/// What messages call the data of an option NAME=FILE.
+std::string input_name(const std::string &text) {
+  const std::size_t equals = text.find('=');
+  return "input '" + text.substr(0, equals) + "' (" + text.substr(equals + 1) + ")";
+}
+
+Samples training_data(const Function &function, const std::vector<std::string> &texts) {
+  Samples result{read_inputs(function, texts), std::vector<std::string>(function.inputs.size())};
+  for (const std::string &text : texts)
+    result.names[index_of(function.inputs, text.substr(0, text.find('=')))] = input_name(text);
+  return result;
+}
+
+/// What --eval works on: a function's inputs and, last, the labels.
 struct EvaluationData {
-  std::vector<Tensor> inputs;
-  Tensor labels; // undefined: none
+  Samples samples;
+  bool has_labels = false;
 };
 
 /// The inputs of `evaluated`, and as labels the only integers among those of `trained` that it does not take.
-EvaluationData evaluation_data(const Function &evaluated, const Function &trained, std::span<const Tensor> training,
+EvaluationData evaluation_data(const Function &evaluated, const Function &trained, const Samples &training,
                                const std::vector<std::string> &texts) {
   // Data under the names of both functions.
   std::vector<Argument> arguments = evaluated.inputs;
@@ -103,13 +116,17 @@ EvaluationData evaluation_data(const Function &evaluated, const Function &traine
     if (index_of(evaluated.inputs, argument.name) == evaluated.inputs.size())
       arguments.push_back(argument);
   std::vector<Tensor> data(arguments.size());
+  std::vector<std::string> names(arguments.size());
   for (const std::string &text : texts) {
     auto [index, tensor] = read_argument("--eval-input", text, evaluated.name, arguments, data);
     data[index] = std::move(tensor);
+    names[index] = input_name(text);
   }
   for (std::size_t i = 0; texts.empty() && i < arguments.size(); ++i)
-    if (const std::size_t place = index_of(trained.inputs, arguments[i].name); place < training.size())
-      data[i] = training[place];
+    if (const std::size_t place = index_of(trained.inputs, arguments[i].name); place < training.tensors.size()) {
+      data[i] = training.tensors[place];
+      names[i] = training.names[place];
+    }
 
   EvaluationData result;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
@@ -118,12 +135,13 @@ EvaluationData evaluation_data(const Function &evaluated, const Function &traine
       throw UsageError("--eval=" + std::string(evaluated.name) + ": input '" + std::string(arguments[i].name) +
                        "' is missing: give --eval-input=" + std::string(arguments[i].name) + "=FILE\n  " + evaluated.declaration());
     if (is_input) {
-      result.inputs.push_back(std::move(data[i]));
+      result.samples.add(std::move(data[i]), names[i]);
     } else if (data[i].defined() && data[i].dim() == 1 && is_integral(data[i].dtype()) && data[i].dtype() != DType::Bool) {
-      if (result.labels.defined())
+      if (result.has_labels)
         throw UsageError("--eval=" + std::string(evaluated.name) + ": several inputs could be its labels; give the one that is with "
                          "--eval-input");
-      result.labels = std::move(data[i]);
+      result.samples.add(std::move(data[i]), names[i]);
+      result.has_labels = true;
     }
   }
   return result;
@@ -176,7 +194,8 @@ int64_t prepare(Model &model, Trainer &trainer, const CommandLine &line, Order &
   if (const auto rate = line.value("--learning-rate")) {
     const double value = parse_number("--learning-rate", *rate);
     if (model.program().optimizers().empty())
-      throw UsageError("--learning-rate=" + *rate + ": the program has no optimizer");
+      throw UsageError("--learning-rate=" + *rate +
+                       ": no optimizer of the program ever steps, so there is no learning rate: no function calls step()");
     for (const OptimizerDescription &optimizer : model.program().optimizers())
       model.set_learning_rate(value, optimizer.name);
   }
@@ -196,6 +215,9 @@ void train(const Program &program, const std::string &command, const CommandLine
   const std::optional<std::string> save = checkpoint ? line.value("--save") : required(line, "--save");
   if (line.has("--resume") && line.has("--weights"))
     throw UsageError("--weights and --resume can't be given together: the checkpoint holds weights");
+  if (line.value("--resume").value_or("").ends_with(".safetensors"))
+    throw UsageError("--resume=" + *line.value("--resume") + ": a .safetensors file holds weights alone, no optimizer's state to go on with; "
+                     "--weights=" + *line.value("--resume") + " begins with them");
   if (line.has("--key") && !line.has("--weights"))
     throw UsageError("--key needs --weights=FILE, whose state_dict it picks");
   if (line.has("--ignore-fingerprint") && !line.has("--resume"))
@@ -207,14 +229,14 @@ void train(const Program &program, const std::string &command, const CommandLine
   if (checkpoint)
     check_target("--checkpoint", *checkpoint, {".pt"});
 
-  const std::vector<Tensor> inputs = read_inputs(function, line.values("--input"));
+  const Samples inputs = training_data(function, line.values("--input"));
   Model model(program, {threads, nullptr});
   Trainer trainer(model, function, inputs, batch_size, order.seed, line.has("--drop-last"));
   std::optional<Evaluator> evaluator;
   if (const auto name = line.value("--eval")) {
     const Function &evaluated = choose_batched(program, *name);
     EvaluationData data = evaluation_data(evaluated, function, inputs, line.values("--eval-input"));
-    evaluator.emplace(model, evaluated, std::move(data.inputs), std::move(data.labels), batch_size);
+    evaluator.emplace(model, evaluated, std::move(data.samples), data.has_labels, batch_size);
   } else if (line.has("--eval-input")) {
     throw UsageError("--eval-input needs --eval=NAME, the function that takes it");
   }

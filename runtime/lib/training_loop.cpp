@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "services.h"
+
 namespace kiln::runtime {
 
 std::optional<int64_t> fixed_batch_size(const Function &function) {
@@ -14,14 +16,73 @@ std::optional<int64_t> fixed_batch_size(const Function &function) {
   return std::nullopt;
 }
 
-std::span<const Tensor> BatchCalls::call(std::span<const Tensor> inputs) {
-  const int64_t rows = inputs.front().sizes()[0];
+//===----------------------------------------------------------------------===//
+// Mini-batches
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+std::vector<Tensor> checked(Samples data) {
+  std::string counts;
+  bool differ = false;
+  for (std::size_t i = 0; i < data.tensors.size(); ++i) {
+    if (data.tensors[i].dim() == 0)
+      return std::move(data.tensors); // which the loader refuses
+    differ = differ || data.tensors[i].size(0) != data.tensors.front().size(0);
+    counts += "\n  " + data.names[i] + ": " + std::to_string(data.tensors[i].size(0)) + " samples";
+  }
+  if (differ)
+    throw ValueError("Size mismatch between tensors" + counts);
+  return std::move(data.tensors);
+}
+
+/// The first row of an integer tensor that has a value in it; -1 for none.
+int64_t row_with(const Tensor &tensor, int64_t value) {
+  if (!is_integral(tensor.dtype()) || tensor.dtype() == DType::Bool || tensor.numel() == 0)
+    return -1;
+  const Tensor numbers = tensor.to(DType::Int64);
+  const int64_t *begin = numbers.data<int64_t>(), *end = begin + numbers.numel(), *found = std::find(begin, end, value);
+  return found == end ? -1 : (found - begin) / (numbers.numel() / numbers.size(0));
+}
+
+} // namespace
+
+BatchCalls::BatchCalls(const Model &model, const Function &function, Samples data, const DataLoaderOptions &options)
+    : context_(model), function_(function), names_(data.names), loader_(checked(std::move(data)), options) {}
+
+void BatchCalls::begin_epoch() {
+  loader_.begin_epoch();
+  number_ = 0;
+}
+
+std::span<const Tensor> BatchCalls::next() {
+  ++number_;
+  return loader_.next();
+}
+
+// Several inputs may have the value; which of them it was wrong in, the function's code knows.
+std::string BatchCalls::samples_with(int64_t value, std::span<const Tensor> batch) const {
+  std::string text;
+  for (std::size_t i = 0; i < batch.size(); ++i)
+    if (const int64_t row = row_with(batch[i], value); row >= 0)
+      text += (text.empty() ? "\n  found at sample " : ", or at sample ") + std::to_string(loader_.sample(row)) + " (from 0) of " +
+              names_[i];
+  return text + (text.empty() ? "\n  found in" : ", in") + " mini-batch " + std::to_string(number_) + " of the epoch";
+}
+
+std::span<const Tensor> BatchCalls::call(std::span<const Tensor> batch) {
+  const int64_t rows = batch.front().sizes()[0];
   auto found = std::ranges::find(outputs_, rows, &Outputs::rows);
   if (found == outputs_.end()) {
     outputs_.push_back({rows, std::vector<Tensor>(function_.outputs.size())});
     found = outputs_.end() - 1;
   }
-  context_.call(function_.name, inputs, std::span<Tensor>(found->tensors));
+  const auto inputs = batch.first(function_.inputs.size());
+  try {
+    context_.call(function_.name, inputs, std::span<Tensor>(found->tensors));
+  } catch (const ValueOutOfRange &error) {
+    throw IndexError(error.what() + samples_with(error.value, inputs));
+  }
   return found->tensors;
 }
 
@@ -61,10 +122,10 @@ bool is_number(const std::vector<int64_t> &sizes) {
 // Training
 //===----------------------------------------------------------------------===//
 
-Trainer::Trainer(Model &model, const Function &function, std::vector<Tensor> inputs, int64_t batch_size, uint64_t seed, bool drop_last)
-    : calls_(model, function), loader_(std::move(inputs), options_for(function, batch_size, /*shuffle=*/true, seed, drop_last)),
+Trainer::Trainer(Model &model, const Function &function, Samples inputs, int64_t batch_size, uint64_t seed, bool drop_last)
+    : calls_(model, function, std::move(inputs), options_for(function, batch_size, /*shuffle=*/true, seed, drop_last)),
       batch_size_(batch_size) {
-  if (!is_number(first_output(model, function, loader_, function.inputs.size())))
+  if (!is_number(first_output(model, function, loader(), function.inputs.size())))
     throw ValueError(std::string(function.name) + ": the first output must be the loss, one floating-point number\n  " +
                      function.declaration());
 }
@@ -74,11 +135,11 @@ std::span<const Tensor> Trainer::call(std::span<const Tensor> batch) {
   try {
     return calls_.call(batch);
   } catch (const ValueError &error) {
-    if (rows == batch_size_ || loader_.samples() <= batch_size_)
+    if (rows == batch_size_ || loader().samples() <= batch_size_)
       throw;
     // A size that only this mini-batch has: where a statistic needs more than one sample, say.
     throw ValueError(std::string(error.what()) + "\n  this is the epoch's last mini-batch, of " + std::to_string(rows) +
-                     (rows == 1 ? " sample (" : " samples (") + std::to_string(loader_.samples()) + " in batches of " +
+                     (rows == 1 ? " sample (" : " samples (") + std::to_string(loader().samples()) + " in batches of " +
                      std::to_string(batch_size_) + "): leave it out with --drop-last, or give another --batch-size");
   }
 }
@@ -87,8 +148,8 @@ double Trainer::run_epoch(const std::function<void(int64_t, double)> &step) {
   double sum = 0;
   int64_t done = 0, steps = 0;
   diverged_at_.reset();
-  loader_.begin_epoch();
-  for (auto batch = loader_.next(); !batch.empty(); batch = loader_.next()) {
+  calls_.begin_epoch();
+  for (auto batch = calls_.next(); !batch.empty(); batch = calls_.next()) {
     const int64_t rows = batch.front().sizes()[0];
     const double loss = number_of(call(batch).front());
     ++steps;
@@ -107,10 +168,10 @@ double Trainer::run_epoch(const std::function<void(int64_t, double)> &step) {
 
 namespace {
 
-std::vector<Tensor> with_labels(std::vector<Tensor> inputs, const Tensor &labels) {
-  if (labels.defined())
-    inputs.push_back(labels.to(DType::Int64));
-  return inputs;
+Samples with_wide_labels(Samples data, bool has_labels) {
+  if (has_labels)
+    data.tensors.back() = data.tensors.back().to(DType::Int64);
+  return data;
 }
 
 /// How many rows of scores [N, C] are largest at their label; of equal scores the first counts, as in torch.argmax.
@@ -131,11 +192,11 @@ int64_t hits_in(const Tensor &scores, const Tensor &labels) {
 
 } // namespace
 
-Evaluator::Evaluator(Model &model, const Function &function, std::vector<Tensor> inputs, Tensor labels, int64_t batch_size)
-    : function_(function), has_labels_(labels.defined()), calls_(model, function),
-      loader_(with_labels(std::move(inputs), labels), options_for(function, batch_size, /*shuffle=*/false, 0)) {
-  const auto sizes = first_output(model, function, loader_, function.inputs.size());
-  if (has_labels_ && (sizes.size() != 2 || sizes[1] < 1 || sizes[0] != loader_.buffers().front().sizes()[0]))
+Evaluator::Evaluator(Model &model, const Function &function, Samples data, bool has_labels, int64_t batch_size)
+    : function_(function), has_labels_(has_labels),
+      calls_(model, function, with_wide_labels(std::move(data), has_labels), options_for(function, batch_size, /*shuffle=*/false, 0)) {
+  const auto sizes = first_output(model, function, calls_.loader(), function.inputs.size());
+  if (has_labels_ && (sizes.size() != 2 || sizes[1] < 1 || sizes[0] != calls_.loader().buffers().front().sizes()[0]))
     throw ValueError(std::string(function.name) + ": labels are given, so the first output must be scores [N, C]\n  " +
                      function.declaration());
   if (!has_labels_ && !is_number(sizes))
@@ -147,10 +208,9 @@ Evaluator::Evaluator(Model &model, const Function &function, std::vector<Tensor>
 std::string Evaluator::run() {
   double sum = 0;
   int64_t hits = 0, done = 0;
-  loader_.begin_epoch();
-  for (auto batch = loader_.next(); !batch.empty(); batch = loader_.next()) {
-    const auto inputs = batch.first(batch.size() - has_labels_);
-    const Tensor &output = calls_.call(inputs).front();
+  calls_.begin_epoch();
+  for (auto batch = calls_.next(); !batch.empty(); batch = calls_.next()) {
+    const Tensor &output = calls_.call(batch).front();
     const int64_t rows = batch.front().sizes()[0];
     if (has_labels_)
       hits += hits_in(output, batch.back());

@@ -30,6 +30,8 @@ TEST(Layers, PrintAsPyTorchsDo) {
   check("relu_inplace", nn::ReLU(nn::ReLUOptions().inplace(true)));
   check("sigmoid", nn::Sigmoid());
   check("tanh", nn::Tanh());
+  check("softmax", nn::Softmax(1));
+  check("log_softmax", nn::LogSoftmax(-1));
   check("dropout", nn::Dropout());
   check("dropout_inplace", nn::Dropout(nn::DropoutOptions(0.25).inplace(true)));
   check("identity", nn::Identity());

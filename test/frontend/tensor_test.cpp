@@ -7,6 +7,8 @@
 namespace kiln::test {
 namespace {
 
+namespace F = nn::functional;
+
 Tensor in(const std::string &name) { return expected_tensor("eager.safetensors", name); }
 void check(const std::string &name, const Tensor &found) {
   expect_close(found, expected_tensor("eager.safetensors", "out." + name), name);
@@ -51,6 +53,32 @@ TEST(Tensor, ProductsAndReductions) {
   check("sum_dims", a.sum({0}, true));
   check("mean", a.mean(1));
   check("sum_integers", i.sum(1));
+}
+
+TEST(Tensor, Softmax) {
+  const Tensor a = in("a"), i = in("i"), infinities = kiln::tensor({0.0, INFINITY, -INFINITY, 1.0, -INFINITY, -INFINITY}, kFloat32);
+  check("softmax", kiln::softmax(20 * a, 1));
+  check("log_softmax", kiln::log_softmax(20 * a, 1));
+  check("softmax_columns", a.t().softmax(-1));
+  check("log_softmax_columns", a.t().log_softmax(-1));
+  check("softmax_middle", F::softmax(a.reshape({3, 2, 2}), 1));
+  check("log_softmax_middle", F::log_softmax(a.reshape({3, 2, 2}), 1));
+  check("softmax_integers", F::softmax(i, F::SoftmaxFuncOptions(0).dtype(kFloat64)));
+  check("log_softmax_integers", F::log_softmax(i, F::LogSoftmaxFuncOptions(0).dtype(kFloat64)));
+  check("softmax_scalar", a[0][0].softmax(0));
+  check("log_softmax_scalar", a[0][0].log_softmax(0));
+  check("softmax_infinities", nn::Softmax(1)(infinities.reshape({3, 2})));
+  check("log_softmax_infinities", nn::LogSoftmax(1)(infinities.reshape({3, 2})));
+  // Rounded from float32 once; PyTorch's softmax is a unit off in places.
+  const Tensor narrow = 3 * a.to(kBFloat16);
+  expect_close(narrow.softmax(0).to(kFloat32), expected_tensor("eager.safetensors", "out.softmax_half"), "softmax", 0x1p-7);
+  check("log_softmax_half", narrow.log_softmax(0).to(kFloat32));
+  const std::string advice = "\nconvert it first, or pass the dtype to compute in: ";
+  EXPECT_EQ(message_of([&] { i.softmax(1); }),
+            "\"softmax_lastdim_kernel_impl\" not implemented for 'Long'" + advice + "softmax(x, dim, kFloat32)");
+  EXPECT_EQ(message_of([&] { i.log_softmax(-2); }),
+            "\"log_softmax_kernel_impl\" not implemented for 'Long'" + advice + "log_softmax(x, dim, kFloat32)");
+  EXPECT_EQ(message_of([&] { a.softmax(2); }), "Dimension out of range (expected to be in range of [-2, 1], but got 2)");
 }
 
 TEST(Tensor, ShapesAndCopies) {

@@ -290,5 +290,24 @@ TEST(TrainingErrors, Losses) {
   EXPECT_EQ(cross_entropy(kiln::zeros({})), torch_text("target_probabilities_scalar"));
 }
 
+// Which of both forms of a target is meant, nobody knows: the advice names both, in Kiln's words.
+TEST(TrainingErrors, TargetsOfCrossEntropyInBothForms) {
+  auto cross_entropy = [](const Tensor &target) {
+    return message_of([&] { F::cross_entropy(kiln::zeros({2, 3}), target); });
+  };
+  auto dtype_advice = [](const std::string &found) {
+    return "\nclass indices are of dtype int64 (Long) or uint8 (Byte), but the target is " + found +
+           ": declare the input with kInt64, as in {\"y\", {\"batch\"}, kInt64}, or convert it with to(kInt64)";
+  };
+  EXPECT_EQ(cross_entropy(kiln::zeros({2})), "expected target dtype to be Long or Byte, but got Float" + dtype_advice("float32"));
+  EXPECT_EQ(cross_entropy(kiln::zeros({2}, kiln::kInt32)), "expected target dtype to be Long or Byte, but got Int" + dtype_advice("int32"));
+  EXPECT_EQ(cross_entropy(kiln::zeros({2, 5})),
+            "0D or 1D target tensor expected, multi-target not supported\nthe input is [2, 3], so the target must be [2] of class "
+            "indices (int64), or [2, 3] of class probabilities (float32), but it is [2, 5]");
+  EXPECT_EQ(cross_entropy(kiln::zeros({4, 3})),
+            "Expected input batch_size (2) to match target batch_size (4).\nthe input is [2, 3], so the target must be [2] of class "
+            "indices (int64), or [2, 3] of class probabilities (float32), but it is [4, 3]");
+}
+
 } // namespace
 } // namespace kiln::test

@@ -29,8 +29,8 @@ DTYPES = {"kFloat64": torch.float64, "kFloat32": torch.float32}
 
 @dataclasses.dataclass
 class Case:
-    """`inputs` maps names to "sizes" and kinds: positive, constant (no gradient is asked for), or an index range such as <7. `output`
-    are the result's sizes."""
+    """`inputs` maps names to "sizes" and kinds: positive, constant (no gradient is asked for), double (float64 in either program), or
+    an index range such as <7. `output` are the result's sizes."""
     inputs: dict
     output: str
     dsl: str
@@ -67,11 +67,12 @@ def cross_entropy(sizes, target, options="", classes=None, **torch_options):
                 lambda a, t, w=None: F.cross_entropy(a, t, w, **torch_options))
 
 
-def probabilities(sizes, options="", classes=None, smoothing=0.0, reduction="mean"):
-    """A target of probabilities, which has a gradient, as the weight has."""
-    inputs = {"a": sizes, "t": f"{sizes} positive"}
+def probabilities(sizes, options="", classes=None, smoothing=0.0, reduction="mean", wide=""):
+    """A target of probabilities, which has a gradient, as the weight has. `wide` names inputs that are double."""
+    double = {name: " double" if name in wide else "" for name in "atw"}
+    inputs = {"a": f"{sizes}{double['a']}", "t": f"{sizes} positive{double['t']}"}
     if classes:
-        inputs["w"] = f"{classes} positive"
+        inputs["w"] = f"{classes} positive{double['w']}"
         options = f".weight(w){options}"
     output = "" if reduction != "none" or "," not in sizes else ",".join(sizes.split(",")[:1] + sizes.split(",")[2:])
     return Case(inputs, output, f"F::cross_entropy(a, t, F::CrossEntropyFuncOptions(){options})",
@@ -250,6 +251,21 @@ def cases():
         "matmul, transposed": Case({"a": "9,n", "b": "6,9"}, "n,6", "matmul(a.t(), b.t())", lambda a, b: torch.matmul(a.t(), b.t())),
         "embedding": Case({"t": "n,3 <7", "w": "7,5"}, "n,3,5", "embedding(w, t)", F.embedding),
         "embedding with padding": Case({"t": "n <7", "w": "7,5"}, "n,5", "embedding(w, t, 2)", lambda t, w: F.embedding(t, w, 2)),
+        "softmax": unary("F::softmax(a, 1)", lambda a: F.softmax(a, 1)),
+        "softmax over n": Case({"a": "n,7"}, "n,7", "softmax(a, 0)", lambda a: F.softmax(a, 0)),
+        "softmax over the middle": Case({"a": "n,7,3"}, "n,7,3", "a.softmax(-2)", lambda a: F.softmax(a, -2)),
+        # Where one probability is near 1 its gradient cancels, in PyTorch as here, to errors that only many rows make comparable.
+        "softmax of large scores": dataclasses.replace(unary("F::softmax(20 * a, -1)", lambda a: F.softmax(20 * a, -1)), sizes=(33, 200)),
+        "softmax of a number": Case({"a": ""}, "", "softmax(a, 0)", lambda a: F.softmax(a, 0), (1,)),
+        "softmax in double": unary("F::softmax(a, F::SoftmaxFuncOptions(1).dtype(kFloat64))",
+                                   lambda a: F.softmax(a, 1, dtype=torch.float64)),
+        "softmax, linear": Case({"a": "n,7", "w": "4,7"}, "n,4", "linear(a.softmax(1), w)", lambda a, w: F.linear(a.softmax(1), w)),
+        "log_softmax": unary("F::log_softmax(a, 1)", lambda a: F.log_softmax(a, 1)),
+        "log_softmax over n": Case({"a": "n,7"}, "n,7", "log_softmax(a, 0)", lambda a: F.log_softmax(a, 0)),
+        "log_softmax over the middle": Case({"a": "n,7,3"}, "n,7,3", "a.log_softmax(-2)", lambda a: F.log_softmax(a, -2)),
+        "log_softmax of a number": Case({"a": ""}, "", "log_softmax(a, 0)", lambda a: F.log_softmax(a, 0), (1,)),
+        "log_softmax in double": unary("F::log_softmax(a, F::LogSoftmaxFuncOptions(1).dtype(kFloat64))",
+                                       lambda a: F.log_softmax(a, 1, dtype=torch.float64)),
         "batch_norm": Case({"a": "n,5", "w": "5", "b": "5"}, "n,5", f"{norm}.weight(w).bias(b).training(true))", normalized, (2, 5, 33)),
         "batch_norm of three dimensions": Case({"a": "n,5,4", "w": "5", "b": "5"}, "n,5,4",
                                                f"{norm}.weight(w).bias(b).training(true).eps(1e-3))",
@@ -283,6 +299,12 @@ def cases():
         "cross_entropy, probabilities, smoothing": probabilities("n,7", ".label_smoothing(0.2)", smoothing=0.2),
         "cross_entropy, probabilities, all options": probabilities("n,4,3", ".label_smoothing(0.1).reduction(kiln::kNone)", classes=4,
                                                                    smoothing=0.1, reduction="none"),
+        "cross_entropy, probabilities in double": probabilities("n,7", wide="t"),
+        "cross_entropy, scores in double": probabilities("n,7", wide="a"),
+        "cross_entropy, probabilities and weights in double": probabilities("n,7", ".label_smoothing(0.2)", classes=7, smoothing=0.2,
+                                                                            wide="tw"),
+        "cross_entropy, weights in double, none": probabilities("n,7,3", ".reduction(kiln::kNone)", classes=7, reduction="none",
+                                                                wide="w"),
         "cross_entropy, probabilities over n": dataclasses.replace(probabilities("5,n", ".label_smoothing(0.1)", smoothing=0.1),
                                                                    sizes=(2, 5, 33)),
     }
@@ -315,7 +337,8 @@ def program(table, dtype):
     def declare(name, text):
         sizes, kinds = parse(text)
         dims = ", ".join('"n"' if size == "n" else str(size) for size in sizes)
-        return f'{{"{name}", std::vector<kiln::Dim>{{{dims}}}, kiln::{"kInt64" if range_of(kinds) else dtype}}}'
+        kind = "kInt64" if range_of(kinds) else "kFloat64" if "double" in kinds else dtype
+        return f'{{"{name}", std::vector<kiln::Dim>{{{dims}}}, kiln::{kind}}}'
 
     lines = ["#include <kiln/kiln.h>", "using namespace kiln;", "namespace F = kiln::nn::functional;", "KILN_PROGRAM(gradients) {"]
     for index, case in enumerate(table.values()):
@@ -344,9 +367,17 @@ def new_inputs(case, n):
     return inputs
 
 
+def converted(case, inputs, dtype):
+    """The inputs as a program of this dtype takes them."""
+    def dtype_of(name):
+        return torch.float64 if "double" in parse(case.inputs.get(name, ""))[1] else dtype
+
+    return {name: value.to(dtype_of(name)) if value.is_floating_point() else value for name, value in inputs.items()}
+
+
 def expected(case, inputs, dtype):
     leaves = differentiable(case)
-    values = {name: value.to(dtype) if value.is_floating_point() else value for name, value in inputs.items()}
+    values = converted(case, inputs, dtype)
     cotangent = values.pop("cotangent")
     for name in leaves:
         values[name] = values[name].clone().requires_grad_()
@@ -357,8 +388,8 @@ def expected(case, inputs, dtype):
 
 def compiled(artifact, function, case, inputs, dtype, folder):
     arguments = []
-    for name, value in inputs.items():
-        numpy.save(folder / f"{name}.npy", (value.to(dtype) if value.is_floating_point() else value).numpy())
+    for name, value in converted(case, inputs, dtype).items():
+        numpy.save(folder / f"{name}.npy", value.numpy())
         arguments.append(f"--input={name}={folder / name}.npy")
     outputs = ["value", *(f"d{name}" for name in differentiable(case))]
     arguments += [f"--output={name}={folder / ('out_' + name)}.npy" for name in outputs]
@@ -384,6 +415,8 @@ def compare(artifacts, function, case, n, folder):
         for name, reference in exact.items():
             if actual[name].shape != reference.shape:
                 raise AssertionError(f"n = {n}: {name} is {list(actual[name].shape)}, PyTorch's is {list(reference.shape)}")
+            if actual[name].dtype != (own := (exact if dtype == "kFloat64" else in_float)[name].dtype):
+                raise AssertionError(f"{dtype}, n = {n}: {name} is {actual[name].dtype}, PyTorch's is {own}")
             numbers = reference[~reference.isnan()]
             largest = numbers.abs().max().item() if numbers.numel() else 0.0
             allowed = 1e-10 * largest if dtype == "kFloat64" else 2 * distance(in_float[name], reference) + 1e-6 * largest

@@ -111,6 +111,64 @@ TEST(Checkpoint, OfAnotherArchitecture) {
   EXPECT_TRUE(equal_bits(same.state(0), run.model.state(0)));
 }
 
+TEST(Checkpoint, OfModulesWithOtherOptions) {
+  Classifier run(OptimizerKind::Adam);
+  Value checkpoint = run.model.checkpoint();
+  TrainingProgram other(OptimizerKind::Adam);
+  other.descriptor.fingerprint = "bb112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+  other.modules[1].extra_repr = "in_features=2, out_features=3, bias=False";
+  Model model(other.program());
+  const std::string begin = "the checkpoint is of another architecture than program 'classifier'\n"
+                            "  fingerprint found:    aa112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n"
+                            "  fingerprint expected: bb112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n",
+                    end = "  names and shapes are the same: --ignore-fingerprint (ignore_fingerprint = true) takes it";
+  const std::string difference = "  module 'head' is Linear(in_features=2, out_features=3, bias=True), expected "
+                                 "Linear(in_features=2, out_features=3, bias=False)\n";
+  EXPECT_EQ(text_of<StateDictError>([&] { model.load_checkpoint(checkpoint); }), begin + difference + end);
+  Dict &own = *checkpoint.get_if<Dict>()->find("kiln")->get_if<Dict>();
+  own.find("modules")->get_if<Dict>()->set("drop", "Dropout(p=0.5, inplace=False)");
+  EXPECT_EQ(text_of<StateDictError>([&] { model.load_checkpoint(checkpoint); }),
+            begin + difference + "  module 'drop' is Dropout(p=0.5, inplace=False), expected none\n" + end);
+  own.set("modules", 0); // of earlier versions
+  EXPECT_EQ(text_of<StateDictError>([&] { model.load_checkpoint(checkpoint); }),
+            begin + "  a fingerprint covers modules with their options, names, shapes and dtypes of their state, and the parameters of "
+                    "optimizers\n" + end);
+}
+
+TEST(Checkpoint, OfAnotherOptimizer) {
+  Classifier run(OptimizerKind::Sgd);
+  Value checkpoint = run.model.checkpoint();
+  TrainingProgram other(OptimizerKind::Adam);
+  other.descriptor.fingerprint = "bb112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+  Model model(other.program());
+  const std::string error = "the checkpoint is of another optimizer\n  found:    SGD\n  expected: Adam\n  optimizer: optimizer\n"
+                            "  what one keeps means nothing to the other: build the program with SGD, or begin with the checkpoint's "
+                            "weights alone (--weights=FILE --key=model)";
+  for (bool ignore : {false, true})
+    EXPECT_EQ(text_of<ValueError>([&] { model.load_checkpoint(checkpoint, ignore); }), error);
+  // PyTorch's says what it is of by its options.
+  const Dict &dict = *checkpoint.get_if<Dict>();
+  EXPECT_EQ(text_of<ValueError>([&] { model.load_checkpoint(Dict{{"model", *dict.find("model")}, {"optimizer", *dict.find("optimizer")}}); }), error);
+  // Adam's state is AdamW's: only the options can be others.
+  other.optimizers[0].type = "AdamW";
+  Model decoupled(other.program());
+  EXPECT_EQ(text_of<ValueError>([&] { decoupled.load_checkpoint(Classifier(OptimizerKind::Adam).model.checkpoint()); }),
+            "the checkpoint is of optimizers with other options than program 'classifier' was compiled with\n  type is Adam, expected AdamW\n"
+            "  optimizer: optimizer (AdamW)\n  options but lr are constants of a compiled program: build it with those of the checkpoint, or "
+            "go on with the compiled ones by --ignore-fingerprint (ignore_fingerprint = true)");
+}
+
+TEST(Checkpoint, OfAnotherNumberOfGroups) {
+  Classifier run(OptimizerKind::Adam);
+  TrainingProgram other(OptimizerKind::Adam);
+  other.descriptor.fingerprint = "bb112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+  Model model(other.program());
+  Value checkpoint = run.model.checkpoint();
+  checkpoint.get_if<Dict>()->find("optimizer")->get_if<Dict>()->find("param_groups")->get_if<Value::List>()->pop_back();
+  EXPECT_EQ(text_of<ValueError>([&] { model.load_checkpoint(checkpoint); }),
+            "loaded state dict has a different number of parameter groups\n  found: 1\n  expected: 2\n  optimizer: optimizer (Adam)");
+}
+
 TEST(Checkpoint, WhatIsMissing) {
   Classifier run(OptimizerKind::Adam);
   auto error = [&]<class E>(E *, auto change) {
@@ -181,6 +239,7 @@ TEST(Checkpoint, OfOtherOptions) {
             "the checkpoint is of another architecture than program 'classifier'\n"
             "  fingerprint found:    aa112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n"
             "  fingerprint expected: bb112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n"
+            "  modules are the same: dtypes or ties of their state differ, or the parameters of optimizers\n"
             "  names and shapes are the same: --ignore-fingerprint (ignore_fingerprint = true) takes it\n  checkpoint: " + path);
 }
 

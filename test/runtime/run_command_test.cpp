@@ -177,7 +177,7 @@ TEST_F(RunCommand, WrongCommandLines) {
   EXPECT_EQ(usage_error({"affine", "--input=x.npy"}), "error: --input=x.npy: expected NAME=FILE; the inputs of affine are: x");
   EXPECT_EQ(error({"affine", "--input=x=zeros:4611686018427387904x8"}),
             "error: input 'x', zeros:4611686018427387904x8: Storage size calculation overflowed with sizes=[4611686018427387904, 8]\n");
-  EXPECT_EQ(usage_error({"affine", "--input=y=zeros:2"}), "error: --input=y=zeros:2: affine has no input 'y'; did you mean 'x'?\n"
+  EXPECT_EQ(usage_error({"affine", "--input=y=zeros:2"}), "error: --input=y=zeros:2: affine has no input 'y'\n"
                                                           "  its inputs are: x");
   EXPECT_EQ(usage_error({"affine", "--input=x=zeros:1x2", "--input=x=zeros:1x2"}),
             "error: --input=x=zeros:1x2: input 'x' is given twice");

@@ -23,7 +23,10 @@ TEST(StateDictTest, KeepsTheOrderOfInsertion) {
   EXPECT_EQ(dict.keys(), (Names{"b", "a", "c"}));
   EXPECT_EQ(dict.at("b").item<float>(), 4);
   EXPECT_EQ(dict.find("d"), nullptr);
-  EXPECT_EQ(message_of<KeyError>([&] { dict.at("d"); }), "'d' is not in the state_dict");
+  EXPECT_EQ(message_of<KeyError>([&] { dict.at("d"); }), "'d' is not in the state_dict") << "no letter is like it";
+  dict.insert("net.weight", full({1}, 5));
+  EXPECT_EQ(message_of<KeyError>([&] { dict.at("net.wieght"); }), "'net.wieght' is not in the state_dict; did you mean 'net.weight'?");
+  dict.erase("net.weight");
   EXPECT_TRUE(dict.erase("a"));
   EXPECT_FALSE(dict.erase("a"));
   EXPECT_EQ(dict.keys(), (Names{"b", "c"}));

@@ -232,6 +232,10 @@ TEST_F(TrainCommand, CommandLineErrors) {
   EXPECT_EQ(usage_error(with({"--epochs=1"})), "error: --save is missing: give --save=FILE");
   EXPECT_EQ(usage_error(with({"--epochs=0", save()})), "error: --epochs=0: expected a number from 1 to 1000000");
   EXPECT_EQ(usage_error(with({"--epoch=1", save()})), "error: unknown option '--epoch'; did you mean '--epochs'?");
+  EXPECT_EQ(usage_error(with({"--lr=0.1", save()})), "error: unknown option '--lr'; did you mean '--learning-rate'?");
+  EXPECT_EQ(usage_error(with({"--epochs=1", "--resume=w.safetensors", save()})),
+            "error: --resume=w.safetensors: a .safetensors file holds weights alone, no optimizer's state to go on with; "
+            "--weights=w.safetensors begins with them");
   EXPECT_EQ(usage_error(with({"--epochs=1", "--save=w.npy"})), "error: --save=w.npy: expected a file that ends in .safetensors or .pt");
   EXPECT_EQ(usage_error(with({"--epochs=1", save(), "--checkpoint=c.safetensors"})),
             "error: --checkpoint=c.safetensors: expected a file that ends in .pt");
@@ -252,7 +256,7 @@ TEST_F(TrainCommand, CommandLineErrors) {
             "error: --eval=predict: input 'x' is missing: give --eval-input=x=FILE\n"
             "  predict(x: float32 [batch, 2]) -> (logits: float32 [batch, 3])");
   EXPECT_EQ(usage_error(with({"--epochs=1", save(), "--eval=predict", "--eval-input=z=zeros:2x2"})),
-            "error: --eval-input=z=zeros:2x2: predict has no input 'z'; did you mean 'x'?\n  its inputs are: x, y");
+            "error: --eval-input=z=zeros:2x2: predict has no input 'z'\n  its inputs are: x, y");
 }
 
 TEST_F(TrainCommand, DataErrors) {
@@ -263,12 +267,41 @@ TEST_F(TrainCommand, DataErrors) {
                                                           "  expected: int64 [batch]\n  found:    float32 [4, 2]\n");
   EXPECT_EQ(error(with_inputs("zeros:22x3", data + ":y")), "error: train_step: input 'x': expected size 2 in dimension 1, found 3\n"
                                                            "  expected: float32 [batch, 2]\n  found:    float32 [4, 3]\n");
-  EXPECT_EQ(error(with_inputs("zeros:9x2", data + ":y")), "error: Size mismatch between tensors\n  they have 9 and 22 samples\n");
+  EXPECT_EQ(error(with_inputs("zeros:9x2", data + ":y")), "error: Size mismatch between tensors\n  input 'x' (zeros:9x2): 9 samples\n  input 'y' (" + data +
+                                                             ":y): 22 samples\n");
   EXPECT_EQ(error(with_inputs("zeros:0x2", "zeros:0")), "error: num_samples should be a positive integer value, but got num_samples=0\n");
-  const std::string out_of_bounds = error(with_inputs("zeros:12x2", "random:12"));
-  EXPECT_TRUE(out_of_bounds.starts_with("error: Target ") && out_of_bounds.find(" is out of bounds.\n") != std::string::npos) << out_of_bounds;
   EXPECT_EQ(error(with({"--epochs=1", "--save=" + folder.path("no/w.pt")})),
             "error: " + folder.path("no/w.pt") + ": can't be written: the folder " + folder.path("no") + " does not exist\n");
+}
+
+// PyTorch's DataLoader over twelve samples, batch_size=4, shuffle=True, generator=torch.Generator().manual_seed(3), gives
+// [1, 4, 2, 6], [0, 9, 7, 11], [10, 5, 3, 8].
+TEST_F(TrainCommand, ALabelOutOfRangeIsNamed) {
+  Tensor labels({12}, DType::Int64);
+  labels.data<int64_t>()[9] = 3;
+  const std::string y = folder.path("y.npy");
+  save_npy(y, labels);
+  const Result result = run({"--input=x=zeros:12x2", "--input=y=" + y, "--batch-size=4", "--seed=3", "--epochs=1", save()});
+  EXPECT_EQ(result.code, 1);
+  EXPECT_TRUE(result.err.starts_with("error: Target 3 is out of bounds.\n")) << result.err;
+  EXPECT_TRUE(result.err.ends_with("\n  expected: a class index from 0 to 2, or ignore_index\n  found at sample 9 (from 0) of input 'y' (" + y +
+                                   "), in mini-batch 2 of the epoch\n"))
+      << result.err;
+}
+
+TEST_F(TrainCommand, AnOptimizerThatNeverStepsHasNoRate) {
+  program.descriptor.optimizer_count = 0;
+  EXPECT_EQ(usage_error(with({"--epochs=1", "--learning-rate=0.1", save()})),
+            "error: --learning-rate=0.1: no optimizer of the program ever steps, so there is no learning rate: no function calls step()");
+}
+
+TEST_F(TrainCommand, WeightsAloneAreNoCheckpoint) {
+  const std::string weights = folder.path("w.pt");
+  save_torch(weights, StateDict{{"head.weight", Tensor({3, 2}, DType::Float32)}, {"head.bias", Tensor({3}, DType::Float32)}});
+  const Result result = run(with({"--epochs=1", "--resume=" + weights, save()}));
+  EXPECT_EQ(result.code, 1);
+  EXPECT_EQ(result.err, "error: this is a state_dict (2 tensors), not a checkpoint: there is no optimizer's state to go on with\n"
+                        "  --weights=FILE (load_state_dict) begins with its weights\n  checkpoint: " + weights + "\n");
 }
 
 TEST_F(TrainCommand, FunctionsThatAreNoStep) {

@@ -45,6 +45,8 @@ TEST_P(Training, ZeroGrad) {
   run.model.zero_grad(/*set_to_none=*/false);
   ASSERT_EQ(run.model.gradients().size(), 2u);
   EXPECT_EQ(values<float>(run.model.gradients().at("head.bias")), (std::vector<float>{0, 0, 0}));
+  EXPECT_EQ(text_of<KeyError>([&] { run.model.gradients().at("head.wieght"); }),
+            "'head.wieght' is not among the gradients that are defined (not None); did you mean 'head.weight'?");
   run.model.zero_grad();
   EXPECT_TRUE(run.model.gradients().empty());
   // What has no gradient is left alone by the optimizer.

@@ -9,6 +9,7 @@
 #include "command_line.h"
 #include "crash_guard.h"
 #include "kiln/runtime/command_options.h"
+#include "kiln/runtime/spelling.h"
 #include "model_loader.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallString.h"

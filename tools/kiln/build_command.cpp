@@ -34,9 +34,7 @@ static const EmitKindInfo &kindNamed(StringRef name) {
       return info;
     names.push_back(info.name);
   }
-  StringRef nearest = nearestSpelling(name, names);
-  failUsage("build", "--emit=" + name + ": there is no such kind" + (nearest.empty() ? "" : "; did you mean '" + nearest + "'?") +
-                         "\n  kinds: " + kindNames());
+  failUsage("build", "--emit=" + name + ": there is no such kind" + suggestion(name, names) + "\n  kinds: " + kindNames());
 }
 
 /// The kind that OUT's ending stands for; the longest ending decides, so x.schedule.mlir is a schedule.

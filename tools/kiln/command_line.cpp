@@ -6,6 +6,8 @@
 
 #include "command_line.h"
 
+#include "kiln/runtime/spelling.h"
+
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/raw_ostream.h"
@@ -70,20 +72,17 @@ void failUsage(StringRef command, const Twine &message) {
   throw CommandFailure{UsageError};
 }
 
-/// How many letters of a word may be wrong for it to count as a slip: two swapped letters are two.
-static unsigned allowedDistance(StringRef word) { return word.size() <= 3 ? 1 : std::max<unsigned>(2, word.size() / 3); }
+std::string suggestion(StringRef word, ArrayRef<StringRef> names) {
+  return runtime::suggestion(std::string_view(word), {names.begin(), names.end()});
+}
 
-StringRef nearestSpelling(StringRef spelling, ArrayRef<StringRef> candidates) {
-  StringRef nearest;
-  unsigned best = 1 + allowedDistance(spelling);
-  for (StringRef candidate : candidates) {
-    unsigned distance = spelling.edit_distance(candidate, /*AllowReplacements=*/true, best);
-    if (distance < best) {
-      best = distance;
-      nearest = candidate;
-    }
-  }
-  return nearest;
+/// The options of a command: "--save".
+static std::vector<std::string> spellings(const Command &command) {
+  std::vector<std::string> result;
+  for (unsigned id = OPT_UNKNOWN + 1; id <= options().getNumOptions(); ++id)
+    if (Option option = options().getOption(id); option.getKind() != Option::GroupClass && option.hasVisibilityFlag(command.bit))
+      result.push_back(option.getPrefixedName().rtrim('=').str()); // "--save=" in the table
+  return result;
 }
 
 //===----------------------------------------------------------------------===//
@@ -100,11 +99,14 @@ InputArgList parseCommandLine(const Command &command, ArrayRef<const char *> arg
   if (missingCount)
     failUsage(command.name, Twine("option '") + parsed.getArgString(missingIndex) + "' needs a value");
   for (const Arg *unknown : parsed.filtered(OPT_UNKNOWN)) {
-    std::string spelling = unknown->getAsString(parsed), nearest;
-    unsigned allowed = allowedDistance(StringRef(spelling).split('=').first.ltrim('-'));
-    if (options().findNearest(spelling, nearest, Visibility(command.bit), /*MinimumLength=*/2, allowed) <= allowed)
-      failUsage(command.name, Twine("unknown option '") + spelling + "'; did you mean '" + nearest + "'?");
-    failUsage(command.name, Twine("unknown option '") + spelling + "'");
+    std::string spelling = unknown->getAsString(parsed);
+    std::vector<std::string> known = spellings(command);
+    auto [name, value] = StringRef(spelling).split('=');
+    std::string_view nearest = runtime::nearest(std::string_view(name), {known.begin(), known.end()});
+    if (nearest.empty())
+      failUsage(command.name, Twine("unknown option '") + spelling + "'");
+    failUsage(command.name, Twine("unknown option '") + spelling + "'; did you mean '" + nearest +
+                                (value.empty() ? "" : "=" + value.str()) + "'?");
   }
   return parsed;
 }

@@ -68,8 +68,8 @@ void printCommandHelp(const Command &command);
 /// Reports "kiln COMMAND: error: MESSAGE" with a hint at --help, and throws CommandFailure{UsageError}.
 [[noreturn]] void failUsage(llvm::StringRef command, const llvm::Twine &message);
 
-/// The one of `candidates` that `spelling` was most likely meant to be; empty when none is near.
-llvm::StringRef nearestSpelling(llvm::StringRef spelling, llvm::ArrayRef<llvm::StringRef> candidates);
+/// "; did you mean 'x'?" with the one of `names` that `word` was most likely meant to be; "" when none is near.
+std::string suggestion(llvm::StringRef word, llvm::ArrayRef<llvm::StringRef> names);
 
 /// The only value of an option that may be given once; empty when it was not given.
 llvm::StringRef onlyValue(const Command &command, const llvm::opt::InputArgList &arguments, OptionID option);

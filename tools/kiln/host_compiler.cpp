@@ -10,6 +10,7 @@
 
 #include "command_line.h"
 #include "diagnostics.h"
+#include "header_check.h"
 #include "model_loader.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringExtras.h"
@@ -43,7 +44,9 @@ std::vector<std::string> headerFolders() {
   std::string source = KILN_SOURCE_DIR;
   if (sys::fs::exists(source + "/frontend/include/kiln/kiln.h"))
     return {source + "/frontend/include", source + "/ir/semantics/include", source + "/runtime/include"};
-  fail("can't find Kiln's headers: neither " + installed + " nor " + source + "/frontend/include has kiln/kiln.h", InternalError);
+  fail("can't find Kiln's headers: there is no " + installed + "/kiln/kiln.h, and the source tree that this driver was built from is " +
+           "not there any more; build or install Kiln again, as a whole",
+       UserError);
 }
 
 std::vector<std::string> hostCompiler() {
@@ -75,6 +78,20 @@ std::vector<std::string> runtimeLibraries() {
   return libraries;
 }
 
+/// The folders that the compiler searches before Kiln's own.
+static std::vector<std::string> userFolders(const ModelOptions &options) {
+  std::vector<std::string> folders = options.includeFolders;
+  for (size_t i = 0; i < options.flags.size(); ++i) {
+    StringRef flag = options.flags[i];
+    if (!flag.consume_front("-I"))
+      continue;
+    if (flag.empty() && i + 1 < options.flags.size())
+      flag = options.flags[++i];
+    folders.push_back(flag.str());
+  }
+  return folders;
+}
+
 /// Where Kiln's headers are in the debug information of models, wherever they are on this machine.
 static constexpr StringLiteral headerAlias = "/kiln/include";
 
@@ -97,7 +114,9 @@ void compileModel(StringRef source, StringRef library, const ModelOptions &optio
   SmallString<128> here;
   if (!sys::fs::current_path(here))
     add("-ffile-prefix-map=" + here + "=.");
-  for (const std::string &folder : headerFolders()) {
+  std::vector<std::string> headers = headerFolders();
+  checkHeaders(userFolders(options), headers);
+  for (const std::string &folder : headers) {
     add("-isystem");
     add(folder);
     add("-ffile-prefix-map=" + folder + "=" + headerAlias);

@@ -51,9 +51,7 @@ static int runDriver(ArrayRef<const char *> arguments) {
 
   SmallVector<StringRef> names = map_to_vector(commands, [](const Command *candidate) { return candidate->name; });
   StringRef what = name.starts_with("-") ? "option" : "command";
-  if (StringRef nearest = nearestSpelling(name, names); !nearest.empty())
-    failUsage("", Twine("unknown ") + what + " '" + name + "'; did you mean '" + nearest + "'?");
-  failUsage("", Twine("unknown ") + what + " '" + name + "'");
+  failUsage("", Twine("unknown ") + what + " '" + name + "'" + suggestion(name, names));
 }
 
 int main(int argc, char **argv) {

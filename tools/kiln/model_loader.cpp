@@ -68,13 +68,9 @@ static void requireFile(StringRef path) {
 // Models in C++
 //===----------------------------------------------------------------------===//
 
-/// Why the library of a model can't be loaded. It refers to a symbol that carries the version of the headers it was compiled
-/// against; another version has none of that name. Everything else that is not there is the model's own.
+/// Why the library of a model can't be loaded. It was compiled with the driver's own headers, so what is not there is the model's.
 [[noreturn]] static void failToLoad(StringRef source, StringRef reason) {
   auto [before, symbol] = reason.split("undefined symbol: ");
-  if (symbol.starts_with("kiln_frontend_abi_"))
-    fail(source + ": was compiled against headers of another version of Kiln than this driver's, " + recording::frontend_abi() +
-         "; check the -I options");
   if (!symbol.empty())
     fail(source + ": uses " + demangle(symbol) +
          ", which is defined nowhere; define it in the model's file, or name its library "

@@ -58,6 +58,8 @@ Reduction::Reduction(KernelContext &context)
   std::vector<DimExpr> sizes = type.getSizes();
   ArrayRef<int64_t> dims = cast<DenseI64ArrayAttr>(context.kernel.getAnchorAttribute("dims")).asArrayRef();
   std::vector<bool> isReduced(sizes.size(), dims.empty()); // none named: all
+  if (sizes.empty()) // the one dimension that a tensor without any counts as having
+    dims = {};
   for (int64_t dim : dims)
     isReduced[dim < 0 ? dim + static_cast<int64_t>(sizes.size()) : dim] = true;
   for (size_t d = 0; d < sizes.size(); ++d) {

@@ -39,6 +39,8 @@ inline Tensor relu(const Tensor &x) { return x.relu(); }
 inline const Tensor &relu_(const Tensor &x) { return x.relu_(); }
 inline Tensor sigmoid(const Tensor &x) { return x.sigmoid(); }
 inline Tensor tanh(const Tensor &x) { return x.tanh(); }
+inline Tensor softmax(const Tensor &x, int64_t dim, std::optional<DType> dtype = {}) { return x.softmax(dim, dtype); }
+inline Tensor log_softmax(const Tensor &x, int64_t dim, std::optional<DType> dtype = {}) { return x.log_softmax(dim, dtype); }
 inline Tensor maximum(const Tensor &a, const Tensor &b) { return a.maximum(b); }
 inline Tensor minimum(const Tensor &a, const Tensor &b) { return a.minimum(b); }
 inline Tensor matmul(const Tensor &a, const Tensor &b) { return a.matmul(b); }

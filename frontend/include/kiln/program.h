@@ -145,24 +145,17 @@ private:
   detail::ProgramRecorder &recorder_;
 };
 
-/// Changes whenever a model file compiled against older headers would no longer work with this library.
-#define KILN_FRONTEND_ABI 1
-
 namespace detail {
 /// Registers a program before main, or when the shared object that contains it is loaded.
 struct KILN_API ProgramRegistration {
-  ProgramRegistration(const char *name, void (*body)(Program &), int abi);
+  ProgramRegistration(const char *name, void (*body)(Program &));
 };
 } // namespace detail
 } // namespace kiln
 
-/// Exported by the frontend under a name that carries its ABI: a model file made for another one does not load.
-extern "C" KILN_API const char kiln_frontend_abi_1[];
-
 /// Describes a program: `KILN_PROGRAM(name) { ... }`, with `program` (a kiln::Program) in scope.
 #define KILN_PROGRAM(program_name)                                                                                               \
   static void kiln_program_body_##program_name(::kiln::Program &program);                                                        \
-  extern "C" __attribute__((visibility("default"), used)) const char *const kiln_model_abi_##program_name = kiln_frontend_abi_1; \
   [[maybe_unused]] static const ::kiln::detail::ProgramRegistration kiln_program_registration_##program_name(                    \
-      #program_name, kiln_program_body_##program_name, KILN_FRONTEND_ABI);                                                       \
+      #program_name, kiln_program_body_##program_name);                                                                          \
   static void kiln_program_body_##program_name([[maybe_unused]] ::kiln::Program &program)

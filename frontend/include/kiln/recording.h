@@ -39,9 +39,4 @@ KILN_API std::vector<std::string> program_names();
 /// program.
 KILN_API Recording record_program(const std::string &name);
 
-/// Version of the interface between model files and the frontend, "kiln frontend abi 1". A model file refers to the symbol
-/// `kiln_frontend_abi_1`, which carries the same number, so that one made for another version fails to load instead of failing
-/// later.
-KILN_API const char *frontend_abi();
-
 } // namespace kiln::recording

@@ -165,6 +165,10 @@ public:
   Tensor relu() const;
   Tensor sigmoid() const;
   Tensor tanh() const;
+  /// Over one dimension, which may be counted from the end. With `dtype` the elements are converted before. Throw ValueError with
+  /// PyTorch's text for integers.
+  Tensor softmax(int64_t dim, std::optional<DType> dtype = {}) const;
+  Tensor log_softmax(int64_t dim, std::optional<DType> dtype = {}) const;
   Tensor square() const { return mul(*this); }
   Tensor maximum(const Tensor &other) const;
   Tensor minimum(const Tensor &other) const;

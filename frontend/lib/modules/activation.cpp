@@ -18,4 +18,14 @@ Tensor TanhImpl::forward(const Tensor &input) {
   return detail::run_layer(*this, [&] { return input.tanh(); });
 }
 
+Tensor SoftmaxImpl::forward(const Tensor &input) {
+  return detail::run_layer(*this, [&] { return functional::softmax(input, options.dim()); });
+}
+std::string SoftmaxImpl::extra_repr() const { return "dim=" + std::to_string(options.dim()); }
+
+Tensor LogSoftmaxImpl::forward(const Tensor &input) {
+  return detail::run_layer(*this, [&] { return functional::log_softmax(input, options.dim()); });
+}
+std::string LogSoftmaxImpl::extra_repr() const { return "dim=" + std::to_string(options.dim()); }
+
 } // namespace kiln::nn

@@ -31,7 +31,8 @@ struct OptimizerCore {
   const UpdateRule *rule = nullptr;
   std::vector<optim::OptimizerParamGroup> groups;
   std::unique_ptr<optim::OptimizerOptions> defaults;
-  semantics::Frames frames; // where it was constructed
+  semantics::Frames frames;     // where it was constructed
+  semantics::Frames first_step; // where a function first calls its step()
   /// Options by group at the first recorded step: later ones must find the same.
   std::vector<OptionList> recorded_options;
   bool is_stepped() const { return !recorded_options.empty(); }

@@ -32,6 +32,16 @@ void OptimizerStep::check_options() {
          "or set them before the first program.function");
 }
 
+// Frozen parameters have no part in it: none is expected to have a gradient.
+void OptimizerStep::check_order() {
+  std::vector<GradientSlot *> slots;
+  for (const OptimizerParamGroup &group : core_->groups)
+    for (const Tensor &parameter : group.params())
+      if (const TensorImplPtr impl = TensorAccess::impl(parameter); impl->requires_grad && !impl->uninitialized)
+        slots.push_back(&recorder_.autograd().gradient(recorder_.node_of(impl)));
+  recorder_.autograd().order().stepped(core_->rule->type, slots);
+}
+
 std::vector<OptimizerStep::Member> OptimizerStep::members(const OptimizerParamGroup &group, int64_t first_position) {
   ProgramRecorder &program = recorder_.program();
   std::vector<Member> result;
@@ -47,6 +57,8 @@ std::vector<OptimizerStep::Member> OptimizerStep::members(const OptimizerParamGr
     GradientSlot &slot = recorder_.autograd().gradient(member.node);
     if (slot.is_none())
       continue;
+    if (slot.is_defined())
+      program.training().note_gradient(member.state); // which the model's code may have assigned
     member.gradient = recorder_.operand_value(recorder_.autograd().read(slot));
     if (slot.is_inherited())
       member.flag = recorder_.training_value(program.training().gradient_flag(member.state));
@@ -130,6 +142,8 @@ void OptimizerStep::record() {
   const GradModeGuard no_grad(false);
   optimizer_ = recorder_.program().training().add_optimizer(core_);
   check_options();
+  if (core_->first_step.empty())
+    core_->first_step = capture_frames();
   std::vector<std::vector<Member>> groups;
   int64_t parameters = 0;
   bool any = false;
@@ -137,6 +151,7 @@ void OptimizerStep::record() {
     any = !groups.emplace_back(members(group, parameters)).empty() || any;
     parameters += static_cast<int64_t>(group.params().size());
   }
+  check_order();
   if (!any)
     return;
   const ValueId steps = counted_steps(groups, parameters);

@@ -28,6 +28,7 @@ private:
   };
 
   void check_options();
+  void check_order();
   std::vector<Member> members(const optim::OptimizerParamGroup &group, int64_t first_position);
   semantics::ValueId counted_steps(const std::vector<std::vector<Member>> &groups, int64_t parameters);
   void update(std::size_t group, const std::vector<Member> &members, semantics::ValueId steps);

@@ -55,8 +55,12 @@ void check_target_shape(const TensorType &input, const TensorType &target) {
   expected.erase(expected.begin() + 1);
   if (target.sizes == expected)
     return;
-  const std::string shapes = "\nthe input is " + input.shape_text() + ", so the target must be " +
-                             shape_text(expected) + ", but it is " + target.shape_text();
+  std::string shapes = "\nthe input is " + input.shape_text() + ", so the target must be " +
+                       shape_text(expected);
+  if (runtime::is_floating_point(target.dtype)) // meant as probabilities, perhaps
+    shapes += " of class indices (int64), or " + input.shape_text() + " of class probabilities (" +
+              std::string(runtime::name(input.dtype)) + ")";
+  shapes += ", but it is " + target.shape_text();
   const DimExpr targets = target.sizes.empty() ? DimExpr(0) : target.sizes[0];
   if (!(input.sizes[0] == targets))
     throw ValueError("Expected input batch_size (" + input.sizes[0].text() +
@@ -108,7 +112,12 @@ TensorType loss_type(const TensorType &input, const TensorType &target,
   if (target.dtype == DType::UInt8)
     throw ValueError("expected scalar type Long but found Byte\nconvert the target (nn.cast) first");
   if (target.dtype != DType::Int64)
-    throw ValueError("expected target dtype to be Long or Byte, but got " + type_text(target.dtype));
+    throw ValueError(
+        "expected target dtype to be Long or Byte, but got " + type_text(target.dtype) +
+        "\nclass indices are of dtype int64 (Long) or uint8 (Byte), but the target is " +
+        std::string(runtime::name(target.dtype)) +
+        ": declare the input with kInt64, as in {\"y\", {\"batch\"}, kInt64}, or convert it with "
+        "to(kInt64)");
   // The target of a vector may be [1], the loss has no dimension all the same.
   const bool each = reduction == Reduction::None && input.sizes.size() > 1;
   return {input.dtype, each ? target.sizes : std::vector<DimExpr>{}};

@@ -20,6 +20,14 @@ inline Tensor relu(Tensor input, bool inplace) { return relu(std::move(input), R
 inline Tensor sigmoid(const Tensor &input) { return input.sigmoid(); }
 inline Tensor tanh(const Tensor &input) { return input.tanh(); }
 
+/// Probabilities over one dimension, and their logarithms: F::softmax(x, 1), F::softmax(x, F::SoftmaxFuncOptions(1).dtype(kFloat64)).
+inline Tensor softmax(const Tensor &input, const SoftmaxFuncOptions &options) {
+  return input.softmax(options.dim(), options.dtype());
+}
+inline Tensor log_softmax(const Tensor &input, const LogSoftmaxFuncOptions &options) {
+  return input.log_softmax(options.dim(), options.dtype());
+}
+
 /// Throws ValueError unless 0 <= p <= 1.
 KILN_API Tensor dropout(Tensor input, const DropoutFuncOptions &options = {});
 

@@ -63,6 +63,13 @@ struct ReLUOptions {
   KILN_ARG(bool, inplace);
 };
 
+struct SoftmaxOptions {
+  SoftmaxOptions(int64_t dim) : dim_(dim) {}
+  /// The dimension whose elements add up to 1.
+  KILN_ARG(int64_t, dim);
+};
+using LogSoftmaxOptions = SoftmaxOptions;
+
 struct DropoutOptions {
   DropoutOptions(double p = 0.5) : p_(p) {}
   /// Probability that an element is zeroed.
@@ -93,6 +100,14 @@ struct EmbeddingOptions {
 namespace functional {
 
 using ReLUFuncOptions = ReLUOptions;
+
+struct SoftmaxFuncOptions {
+  SoftmaxFuncOptions(int64_t dim) : dim_(dim) {}
+  KILN_ARG(int64_t, dim);
+  /// What the input is converted to before.
+  KILN_ARG(std::optional<DType>, dtype);
+};
+using LogSoftmaxFuncOptions = SoftmaxFuncOptions;
 
 struct DropoutFuncOptions {
   KILN_ARG(double, p) = 0.5;

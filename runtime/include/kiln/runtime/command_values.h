@@ -25,10 +25,4 @@ KILN_API Tensor read_input(const std::string &text, const Argument &argument, st
 /// "output: float32 [32, 10], min -1.5, max 2, mean 0.25\n  0.5, 1, ...\n".
 KILN_API std::string describe(std::string_view name, const Tensor &tensor);
 
-/// The name nearest to `word`, or "" when none is near enough to be what was meant.
-KILN_API std::string_view nearest(std::string_view word, const std::vector<std::string_view> &names);
-
-/// "; did you mean 'x'?" or "".
-KILN_API std::string suggestion(std::string_view word, const std::vector<std::string_view> &names);
-
 } // namespace kiln::runtime

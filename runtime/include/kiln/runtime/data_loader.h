@@ -38,6 +38,11 @@ public:
   /// The next mini-batch, one tensor for each of the loader's, [rows, ...]; empty at the epoch's end. Its memory is the loader's and
   /// holds until the next call.
   std::span<const Tensor> next();
+  /// The place in the data of a row of the batch that next() returned last.
+  int64_t sample(int64_t row) const {
+    const int64_t at = begin_ + row;
+    return order_.empty() ? at : order_[static_cast<std::size_t>(at)];
+  }
   /// The tensors that hold batches of full size; zeros before the first.
   std::span<const Tensor> buffers() const { return batch_; }
 
@@ -52,6 +57,7 @@ private:
   std::vector<Tensor> tensors_;      // contiguous
   std::vector<Tensor> batch_, tail_; // of full size, and the smaller last one in the same memory
   int64_t samples_ = 0, position_ = 0;
+  int64_t begin_ = 0; // of the batch that next() returned last
   DataLoaderOptions options_;
   std::mt19937 generator_;
   std::vector<int64_t> order_; // empty when not shuffled

@@ -31,7 +31,7 @@ public:
   void insert(std::string name, Tensor tensor);
   /// Null when there is no such name.
   const Tensor *find(std::string_view name) const;
-  /// Throws KeyError when there is no such name.
+  /// Throws KeyError when there is no such name, with the nearest.
   const Tensor &at(std::string_view name) const;
   bool contains(std::string_view name) const { return find(name) != nullptr; }
   /// Removes a name; false when it was not there.
@@ -45,6 +45,9 @@ public:
   const_iterator begin() const { return entries_.begin(); }
   const_iterator end() const { return entries_.end(); }
 
+  /// Where a name is looked for, in the text of at()'s error; "in the state_dict" unless it is said to be elsewhere.
+  void set_place(std::string place) { place_ = std::move(place); }
+
   /// The version that PyTorch keeps for a module ("net.1") in the `_metadata` of a state_dict; empty when there is none, as in
   /// every file but .pt. See copy_state_dict for the one rule that reads it.
   std::optional<int64_t> module_version(std::string_view module_path) const;
@@ -55,6 +58,7 @@ private:
   std::vector<value_type> entries_;
   std::map<std::string, std::size_t, std::less<>> index_; // into entries_
   std::map<std::string, int64_t, std::less<>> versions_;
+  std::string place_ = "in the state_dict";
 };
 
 /// What loading found: names of the model that the source lacks, and names of the source that the model lacks.

@@ -28,4 +28,28 @@ public:
 };
 KILN_MODULE(Tanh);
 
+/// Probabilities of scores over one dimension.
+class KILN_API SoftmaxImpl : public Module {
+public:
+  explicit SoftmaxImpl(int64_t dim) : SoftmaxImpl(SoftmaxOptions(dim)) {}
+  explicit SoftmaxImpl(const SoftmaxOptions &options) : options(options) {}
+  Tensor forward(const Tensor &input);
+  std::string extra_repr() const override;
+
+  SoftmaxOptions options;
+};
+KILN_MODULE(Softmax);
+
+/// The logarithms of softmax's probabilities.
+class KILN_API LogSoftmaxImpl : public Module {
+public:
+  explicit LogSoftmaxImpl(int64_t dim) : LogSoftmaxImpl(LogSoftmaxOptions(dim)) {}
+  explicit LogSoftmaxImpl(const LogSoftmaxOptions &options) : options(options) {}
+  Tensor forward(const Tensor &input);
+  std::string extra_repr() const override;
+
+  LogSoftmaxOptions options;
+};
+KILN_MODULE(LogSoftmax);
+
 } // namespace kiln::nn

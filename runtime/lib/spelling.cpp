@@ -1,0 +1,71 @@
+// Near names: edit distance and initials.
+#include "kiln/runtime/spelling.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+namespace kiln::runtime {
+
+namespace {
+
+std::string_view without_dashes(std::string_view word) {
+  return word.substr(std::min(word.find_first_not_of('-'), word.size()));
+}
+
+/// Levenshtein's distance, row by row.
+std::size_t distance(std::string_view word, std::string_view name) {
+  std::vector<std::size_t> row(name.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < word.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < name.size(); ++j) {
+      const std::size_t replaced = diagonal + (word[i] == name[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, diagonal + 1, row[j] + 1});
+    }
+  }
+  return row.back();
+}
+
+/// Of the parts between '-', '_' and '.': "lr" of "learning-rate".
+std::string initials(std::string_view name) {
+  std::string result;
+  bool begins = true;
+  for (char letter : name) {
+    const bool separates = letter == '-' || letter == '_' || letter == '.';
+    if (begins && !separates)
+      result += letter;
+    begins = separates;
+  }
+  return result;
+}
+
+} // namespace
+
+std::string_view nearest(std::string_view word, const std::vector<std::string_view> &names) {
+  const std::string_view letters = without_dashes(word);
+  std::string_view best;
+  // How many letters may be wrong, and one more: two swapped letters are two.
+  std::size_t best_distance = letters.size() <= 3 ? 2 : std::max<std::size_t>(letters.size() / 3, 2) + 1;
+  for (std::string_view name : names) {
+    const std::string_view other = without_dashes(name);
+    const std::size_t found = distance(letters, other);
+    if (found < best_distance && found < std::min(letters.size(), other.size())) { // else no letter is the same
+      best_distance = found;
+      best = name;
+    }
+  }
+  if (best.empty() && letters.size() > 1)
+    for (std::string_view name : names)
+      if (initials(name) == letters)
+        return name;
+  return best;
+}
+
+std::string suggestion(std::string_view word, const std::vector<std::string_view> &names) {
+  const std::string_view name = nearest(word, names);
+  return name.empty() ? "" : "; did you mean '" + std::string(name) + "'?";
+}
+
+} // namespace kiln::runtime

@@ -1,0 +1,174 @@
+// The order of backward, clipping, zero_grad and step: what can be meant is not warned of. What can't be is in test/features/errors.
+#include <functional>
+#include <limits>
+
+#include "expectations.h"
+#include "kiln/recording.h"
+
+using kiln::Tensor;
+namespace nn = kiln::nn;
+namespace optim = kiln::optim;
+
+namespace {
+
+struct Setting {
+  nn::Linear model{3, 2}, other{2, 3};
+  optim::SGD optimizer{model->parameters(), 0.1}, other_optimizer{other->parameters(), 0.1};
+  Tensor loss(Tensor x) { return model(x).square().mean(); }
+  void clip(double most = 1) { nn::utils::clip_grad_norm_(model->parameters(), most); }
+};
+using Code = std::function<void(Setting &, Tensor)>;
+
+std::vector<Code> &functions() {
+  static std::vector<Code> codes;
+  return codes;
+}
+
+KILN_PROGRAM(ordered) {
+  Setting setting;
+  program.register_module("model", setting.model);
+  program.register_module("other", setting.other);
+  for (std::size_t i = 0; i < functions().size(); ++i)
+    program.function("f" + std::to_string(i), {{"x", {"batch", 3}}}, [&, i](Tensor x) {
+      functions()[i](setting, x);
+      return x + 1;
+    });
+  program.function("other", {{"x", {"batch", 3}}}, [&](Tensor x) { // keeps the other optimizer busy
+    setting.other_optimizer.zero_grad();
+    setting.optimizer.zero_grad();
+    setting.other(setting.model(x)).sum().backward();
+    setting.other_optimizer.step();
+    setting.optimizer.step();
+    return x + 1;
+  });
+}
+
+} // namespace
+
+namespace kiln::test {
+namespace {
+
+std::string warnings(std::vector<Code> codes) {
+  functions() = std::move(codes);
+  std::string text;
+  for (const recording::Diagnostic &diagnostic : recording::record_program("ordered").diagnostics)
+    text += diagnostic.message + "\n";
+  return text;
+}
+
+TEST(TrainingOrder, GradientsOfSeveralCallsMayBeClippedAndUsedInAnother) {
+  const Code accumulate = [](Setting &s, Tensor x) { s.loss(x).backward(); };
+  const Code apply = [](Setting &s, Tensor) {
+    s.clip();
+    s.optimizer.step();
+    s.optimizer.zero_grad();
+  };
+  EXPECT_EQ(warnings({accumulate, apply}), "");
+  EXPECT_EQ(warnings({[](Setting &s, Tensor x) { // uses what the call before has computed
+              s.clip();
+              s.optimizer.step();
+              s.optimizer.zero_grad();
+              s.loss(x).backward();
+            }}),
+            "");
+}
+
+TEST(TrainingOrder, OneFunctionMayDoItAllSeveralTimes) {
+  EXPECT_EQ(warnings({[](Setting &s, Tensor x) {
+              for (int step = 0; step < 2; ++step) {
+                s.optimizer.zero_grad();
+                for (int part = 0; part < 2; ++part)
+                  s.loss(x).backward();
+                s.clip();
+                s.optimizer.step();
+              }
+            }}),
+            "");
+  EXPECT_EQ(warnings({[](Setting &s, Tensor x) {
+              s.optimizer.step([&] {
+                s.optimizer.zero_grad();
+                Tensor loss = s.loss(x);
+                loss.backward();
+                s.clip();
+                return loss;
+              });
+            }}),
+            "");
+}
+
+TEST(TrainingOrder, GradientsMayBeThrownAwayAndComputedAnew) {
+  EXPECT_EQ(warnings({[](Setting &s, Tensor x) { // as a discriminator's, that the generator's loss has reached
+              s.optimizer.zero_grad(), s.other_optimizer.zero_grad();
+              s.other(s.model(x)).sum().backward();
+              s.other_optimizer.step();
+              s.optimizer.zero_grad();
+              s.loss(x).backward();
+              s.optimizer.step();
+            }}),
+            "");
+  EXPECT_EQ(warnings({[](Setting &s, Tensor x) { // a part of them
+              s.optimizer.zero_grad();
+              s.loss(x).backward();
+              nn::utils::clip_grad_value_(s.model->bias, 0.1);
+              s.model->bias.mutable_grad() = Tensor();
+              s.optimizer.step();
+            }}),
+            "");
+  EXPECT_EQ(warnings({[](Setting &s, Tensor x) { // replaced by the model's own
+              s.optimizer.zero_grad();
+              s.loss(x).backward();
+              const Tensor kept = s.model->weight.grad();
+              s.optimizer.zero_grad();
+              s.model->weight.mutable_grad() = kept * 0.5;
+              s.model->bias.mutable_grad() = kiln::zeros({2});
+              s.optimizer.step();
+            }}),
+            "");
+}
+
+TEST(TrainingOrder, OneLossMayBeClippedAndAnotherNot) {
+  EXPECT_EQ(warnings({[](Setting &s, Tensor x) {
+              s.optimizer.zero_grad();
+              s.loss(x).backward();
+              s.clip();
+              s.model(x).sum().backward();
+              s.optimizer.step();
+            }}),
+            "");
+}
+
+TEST(TrainingOrder, ANormMayBeAskedForAnywhere) {
+  EXPECT_EQ(warnings({[](Setting &s, Tensor x) {
+              const double everything = std::numeric_limits<double>::infinity();
+              s.optimizer.zero_grad();
+              s.clip(everything);
+              s.loss(x).backward();
+              s.optimizer.step();
+              s.clip(everything);
+            }}),
+            "");
+}
+
+TEST(TrainingOrder, ZerosAreNoGradientsEither) {
+  EXPECT_EQ(warnings({[](Setting &s, Tensor x) {
+              s.optimizer.zero_grad();
+              s.loss(x).backward();
+              s.optimizer.zero_grad(/*set_to_none=*/false);
+              s.optimizer.step();
+            }}),
+            "zero_grad() discards what backward() has computed before step() of SGD uses it; call zero_grad() before backward(), or "
+            "after step()\n");
+}
+
+TEST(TrainingOrder, AssignedGradientsNeedNoBackward) {
+  EXPECT_EQ(warnings({[](Setting &s, Tensor x) {
+              const auto gradients = autograd::grad({s.loss(x)}, {s.model->weight});
+              s.model->weight.mutable_grad() = gradients[0];
+              s.model->bias.mutable_grad() = kiln::ones({2});
+              s.optimizer.step();
+            }}),
+            "");
+}
+
+} // namespace
+} // namespace kiln::test
