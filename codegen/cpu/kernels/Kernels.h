@@ -20,6 +20,8 @@ mlir::LogicalResult emitPackPanels(KernelContext &context);
 mlir::LogicalResult emitLinear(KernelContext &context);
 // Matmul.cpp: matrix products.
 mlir::LogicalResult emitMatmul(KernelContext &context);
+// PackedConvolution.cpp: convolutions of channels-last data with weights in panels.
+mlir::LogicalResult emitPackedConv(KernelContext &context);
 // Convolution.cpp: convolutions. ConvolutionBackward.cpp: their gradients.
 mlir::LogicalResult emitConv(KernelContext &context);
 mlir::LogicalResult emitConvBackwardInput(KernelContext &context);

@@ -12,6 +12,8 @@
 
 namespace kiln::codegen {
 
+/// Whether input and result of a pooling are [N, ..., C] and not [..., C, ...].
+bool isChannelsLast(KernelContext &context);
 /// The windows of a pooling from one buffer to the other, by the kernel's attributes.
 Windows poolingWindows(KernelContext &context, schedule::BufferType input, schedule::BufferType output);
 
@@ -29,6 +31,11 @@ Values overTaps(KernelBuilder &b, const Windows &windows, Value row, Value colum
 Value averageDivisor(KernelContext &context, const Windows &windows, llvm::ArrayRef<Value> position);
 /// An i64 as a number of the type that elements are computed in.
 Value asElement(KernelBuilder &b, Value integer, Type compute);
+
+// PoolingChannelsLast.cpp: the kernels where the channels come last.
+mlir::LogicalResult emitMaxPoolChannelsLast(KernelContext &context);
+mlir::LogicalResult emitAvgPoolChannelsLast(KernelContext &context);
+mlir::LogicalResult emitAdaptiveAvgPoolChannelsLast(KernelContext &context);
 
 /// Which positions an adaptive pooling over up to three dimensions brings together.
 class AdaptiveWindows {

@@ -55,6 +55,13 @@ static Grid packedLinearGrid(KernelOp kernel) {
   return {product(ArrayRef(sizes).drop_back()), ceilDiv(packed.front(), panelsOfUnit(*packed.back().constant()))};
 }
 
+/// Output positions, and units of panels, none of which has those of two matrices.
+static Grid packedConvGrid(KernelOp kernel) {
+  std::vector<DimExpr> sizes = kernel.getResultType().getSizes();
+  std::vector<DimExpr> packed = kernel.getAnchorType(1).getSizes();
+  return {product(ArrayRef(sizes).drop_back()), packed[0] * ceilDiv(packed[1], panelsOfUnit(*packed[3].constant()))};
+}
+
 /// Batches, when there are any, else rows; and columns.
 static Grid matmulGrid(KernelOp kernel) {
   MatmulShape shape(kernel);
@@ -63,7 +70,12 @@ static Grid matmulGrid(KernelOp kernel) {
 
 static Grid elementGrid(KernelOp kernel) { return {kernel.getResultType().getElements()}; }
 static Grid channelGrid(KernelOp kernel) { return {kernel.getAnchorType(0).getSizes()[1]}; }
-/// The outermost dimension: panels, or rows of a table.
+/// Panels of all matrices.
+static Grid panelGrid(KernelOp kernel) {
+  std::vector<DimExpr> sizes = kernel.getResultType().getSizes();
+  return {product(ArrayRef(sizes).drop_back(2))};
+}
+/// The outermost dimension: rows of a table.
 static Grid outerGrid(KernelOp kernel) { return {kernel.getResultType().getSizes().front()}; }
 static Grid fractionGrid(KernelOp) { return {DimExpr(kFractions)}; }
 static Grid oneUnit(KernelOp) { return {DimExpr(1)}; }
@@ -140,6 +152,9 @@ static DimExpr matmulCost(KernelOp kernel) {
 static DimExpr convCost(KernelOp kernel) {
   return DimExpr(2) * kernel.getResultType().getElements() * product(ArrayRef(kernel.getAnchorType(1).getSizes()).drop_front());
 }
+static DimExpr packedConvCost(KernelOp kernel) {
+  return DimExpr(2) * kernel.getResultType().getElements() * kernel.getAnchorType(1).getSizes()[2];
+}
 static DimExpr convBackwardInputCost(KernelOp kernel) {
   return DimExpr(2) * kernel.getAnchorType(0).getElements() * product(ArrayRef(kernel.getAnchorType(1).getSizes()).drop_front());
 }
@@ -210,6 +225,11 @@ static std::string windowName(KernelOp kernel) {
   auto window = cast<DenseI64ArrayAttr>(kernel.getAnchorAttribute("kernel_size")).asArrayRef();
   return sizesName(std::vector<DimExpr>(window.begin(), window.end())) + "_" + operandName(kernel);
 }
+/// The window, and the channels before and after: "3x3_64x128".
+static std::string packedConvName(KernelOp kernel) {
+  auto window = cast<DenseI64ArrayAttr>(kernel.getAnchorAttribute("kernel_size")).asArrayRef();
+  return sizesName(std::vector<DimExpr>(window.begin(), window.end())) + "_" + linearName(kernel);
+}
 static std::string tableName(KernelOp kernel) { return sizesName(kernel.getAnchorType(1).getSizes()); }
 
 //===----------------------------------------------------------------------===//
@@ -253,6 +273,7 @@ const AnchorTraits &anchorTraits(StringRef anchor) {
       {"nn.packed_linear", {true, packedLinearGrid, productCost, linearName}},
       {"nn.linear", {true, linearGrid, productCost, linearName}},
       {"nn.matmul", {false, matmulGrid, matmulCost, matmulName, sharesWithExtras}},
+      {"nn.packed_conv", {false, packedConvGrid, packedConvCost, packedConvName}},
       {"nn.conv", {false, convGrid, convCost, tableName}},
       {"nn.conv_backward_input", {false, convBackwardInputGrid, convBackwardInputCost, tableName}},
       {"nn.conv_backward_weight", {false, convBackwardWeightGrid, convBackwardWeightCost, resultName}},
@@ -266,7 +287,7 @@ const AnchorTraits &anchorTraits(StringRef anchor) {
       {"nn.sum", {false, elementGrid, trafficCost, operandName}},
       {"nn.mean", {false, elementGrid, trafficCost, operandName}},
       {"nn.embedding", {false, rowGrid, gatherCost, tableName}},
-      {"nn.pack_panels", {false, outerGrid, trafficCost, operandName}},
+      {"nn.pack_panels", {false, panelGrid, trafficCost, operandName}},
       {"nn.cat", {false, fractionGrid, trafficCost, resultName}},
       {"nn.slice_scatter", {false, oneUnit, trafficCost, resultName}},
       {"nn.batch_norm", {false, channelGrid, batchNormCost, operandName, sharesWithRunningStatistics}},

@@ -46,6 +46,10 @@ static DimExpr convBackwardWeightFlops(KernelOp kernel) {
   return convFlops(kernel.getAnchorType(0).getElements(), kernel.getResultType());
 }
 
+static DimExpr packedConvFlops(KernelOp kernel) {
+  return 2 * kernel.getResultType().getElements() * kernel.getAnchorType(1).getSizes()[2];
+}
+
 /// So many operations for each element of an operand.
 template <int operand, int operations> static DimExpr elementFlops(KernelOp kernel) {
   return operations * kernel.getAnchorType(operand).getElements();
@@ -64,6 +68,7 @@ static DimExpr anchorFlops(KernelOp kernel) {
       {"nn.packed_linear", linearFlops},
       {"nn.linear", linearFlops},
       {"nn.matmul", matmulFlops},
+      {"nn.packed_conv", packedConvFlops},
       {"nn.conv", convForwardFlops},
       {"nn.conv_backward_input", convBackwardInputFlops},
       {"nn.conv_backward_weight", convBackwardWeightFlops},
