@@ -47,6 +47,7 @@ const KernelEmitter *findKernelEmitter(StringRef anchor) {
       {"nn.mean", {emitReduction}},
       {"nn.pack_panels", {emitPackPanels}},
       {"nn.packed_conv", {emitPackedConv, nullptr, 96}},
+      {"nn.packed_conv_backward_input", {emitPackedConv, nullptr, 96}},
       {"nn.packed_linear", {emitPackedLinear, nullptr, 96}},
       {"nn.sgd", {emitSgd, nullptr, 1, false}},
       {"nn.slice", {emitSlice}},

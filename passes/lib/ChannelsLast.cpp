@@ -19,9 +19,10 @@ using namespace mlir;
 namespace kiln::passes {
 
 static ir::Statistic numConvolutions("nn-channels-last", "Number of convolutions whose channels come last");
+static ir::Statistic numGradients("nn-channels-last", "Number of gradients of convolutions whose channels come last");
 static ir::Statistic numFollowers("nn-channels-last", "Number of other ops whose channels come last");
 static ir::Statistic numPermutations("nn-channels-last", "Number of permutations between the two layouts");
-static ir::Statistic numMissed("nn-channels-last", "Number of convolutions that stay as they are");
+static ir::Statistic numMissed("nn-channels-last", "Number of convolutions and their gradients that stay as they are");
 
 #define GEN_PASS_DEF_CHANNELSLASTPASS
 #include "kiln/passes/Passes.h.inc"
@@ -36,6 +37,7 @@ using Sizes = std::vector<DimExpr>;
 RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 Sizes sizesOf(Value value) { return ir::sizesOf(typeOf(value)); }
 std::vector<int64_t> toVector(ArrayRef<int64_t> values) { return {values.begin(), values.end()}; }
+Sizes toVector(ir::ShapeAttr sizes) { return sizes.getSizes(); }
 
 /// Whether all but the channels, dimension 1, are single; N does not count.
 bool hasOnePosition(const Sizes &sizes) {
@@ -77,6 +79,10 @@ struct ChannelsLast : impl::ChannelsLastPassBase<ChannelsLast> {
     for (Operation *op : ops)
       if (auto reshape = dyn_cast<ir::ReshapeOp>(op))
         rewriteFlatten(reshape);
+      else if (auto gradient = dyn_cast<ir::ConvBackwardWeightOp>(op))
+        rewriteWeightGradient(gradient);
+      else if (auto sum = dyn_cast<ir::SumOp>(op))
+        rewriteChannelSum(sum);
     for (Operation *op : llvm::reverse(replaced)) { // users first
       Value result = op->getResult(0);
       if (!result.use_empty())
@@ -145,6 +151,8 @@ private:
   Value rewritten(Operation *op) {
     if (auto conv = dyn_cast<ir::ConvOp>(op))
       return rewrittenConv(conv);
+    if (auto gradient = dyn_cast<ir::ConvBackwardInputOp>(op))
+      return rewrittenInputGradient(gradient);
     Value result = rewrittenFollower(op);
     numFollowers += result ? 1 : 0;
     return result;
@@ -160,13 +168,14 @@ private:
       return rewrittenPool(builder, pool, pool.getOutputSize().getRank());
     if (auto affine = dyn_cast<ir::ChannelAffineOp>(op))
       return rewrittenAffine(builder, affine);
+    if (isa<ir::BatchNormOp, ir::BatchNormBackwardOp>(op))
+      return rewrittenBatchNorm(builder, cast<ir::SemanticOpInterface>(op));
     if (isElementwise(op) && !isa<OperandMapInterface>(op))
       return rewrittenElementwise(builder, op);
     return {};
   }
 
-  static std::string obstacle(ir::ConvOp conv) {
-    RankedTensorType weight = typeOf(conv.getWeight());
+  static std::string obstacle(RankedTensorType weight) {
     Type element = weight.getElementType();
     if (!isa<FloatType>(element))
       return "the weight holds integers, which have no kernel for panels";
@@ -174,17 +183,34 @@ private:
       return "the weight's sizes are not known";
     if (weight.getNumElements() == 0)
       return "the weight has no elements";
+    return {};
+  }
+  static std::string obstacle(ir::ConvOp conv) {
+    RankedTensorType weight = typeOf(conv.getWeight());
+    if (std::string reason = obstacle(weight); !reason.empty())
+      return reason;
     // Sums of 16-bit floats are f32; an add of its own would see them rounded.
-    if (conv.getBias() && isa<Float16Type, BFloat16Type>(element))
+    if (conv.getBias() && isa<Float16Type, BFloat16Type>(weight.getElementType()))
       return "the bias is added before the sum is rounded to 16 bits";
     return {};
+  }
+  /// Of a gradient, by the weight or the weight's gradient.
+  static std::string gradientObstacle(RankedTensorType weight, int64_t groups) {
+    if (std::string reason = obstacle(weight); !reason.empty())
+      return reason;
+    if (groups > 1 && weight.getDimSize(0) == groups)
+      return "each output channel is a group of its own, for which its gradients have no kernel";
+    return {};
+  }
+  void missed(Operation *op, const std::string &reason) {
+    ++numMissed;
+    missedRemark(op, kPass, "channels-last") << remark::reason("{0}", reason);
   }
 
   Value rewrittenConv(ir::ConvOp conv) {
     RankedTensorType weight = typeOf(conv.getWeight());
     if (std::string reason = obstacle(conv); !reason.empty()) {
-      ++numMissed;
-      missedRemark(conv, kPass, "channels-last") << remark::reason("{0}", reason);
+      missed(conv, reason);
       return {};
     }
     ++numConvolutions;
@@ -237,10 +263,81 @@ private:
                                            {"groups", groups}});
   }
 
+  //===--------------------------------------------------------------------===//
+  // Gradients of convolutions
+  //===--------------------------------------------------------------------===//
+
+  /// The attributes that a convolution shares with its gradients.
+  template <class OpTy> static semantics::Attributes windowAttributes(OpTy op) {
+    return {{"stride", toVector(op.getStride())},
+            {"padding_low", toVector(op.getPaddingLow())},
+            {"padding_high", toVector(op.getPaddingHigh())},
+            {"dilation", toVector(op.getDilation())},
+            {"groups", static_cast<int64_t>(op.getGroups())}};
+  }
+
+  Value rewrittenInputGradient(ir::ConvBackwardInputOp gradient) {
+    RankedTensorType type = typeOf(gradient.getWeight());
+    auto groups = static_cast<int64_t>(gradient.getGroups());
+    if (std::string reason = gradientObstacle(type, groups); !reason.empty()) {
+      missed(gradient, reason);
+      return {};
+    }
+    ++numGradients;
+    OpBuilder builder(gradient);
+    Location location = gradient.getLoc();
+    // [groups, O / groups, C / groups, ...] -> [groups, C / groups, taps * O / groups].
+    ArrayRef<int64_t> sizes = type.getShape();
+    Sizes split = {groups, sizes[0] / groups};
+    split.insert(split.end(), sizes.begin() + 1, sizes.end());
+    std::vector<int64_t> dims = {0};
+    for (int64_t dim = 2; dim < static_cast<int64_t>(split.size()); ++dim)
+      dims.push_back(dim);
+    dims.push_back(1);
+    Value weight = ir::createOp<ir::ReshapeOp>(builder, location, {gradient.getWeight()}, {{"shape", split}});
+    weight = ir::createOp<ir::PermuteOp>(builder, location, {weight}, {{"dims", dims}});
+    weight = packed(builder, location, weight, {groups, sizes[1], type.getNumElements() / (groups * sizes[1])});
+    semantics::Attributes attributes = windowAttributes(gradient);
+    attributes.set("in_channels", sizes[1] * groups);
+    attributes.set("input_size", toVector(gradient.getInputSize()));
+    attributes.set("kernel_size", toVector(sizes.drop_front(2)));
+    return ir::createOp<ir::PackedConvBackwardInputOp>(builder, location, {channelsLast(gradient.getGrad()), weight}, attributes);
+  }
+
+  /// The result is [...kernel, C / groups, O], which is permuted: it is small beside what it is computed from.
+  void rewriteWeightGradient(ir::ConvBackwardWeightOp gradient) {
+    RankedTensorType type = typeOf(gradient.getOutput());
+    std::string reason = gradientObstacle(type, static_cast<int64_t>(gradient.getGroups()));
+    if (reason.empty() && isa<Float16Type, BFloat16Type>(type.getElementType()))
+      reason = "sums of 16-bit floats are f32, and can't wait in the result";
+    if (!reason.empty()) {
+      missed(gradient, reason);
+      return;
+    }
+    ++numGradients;
+    OpBuilder builder(gradient);
+    semantics::Attributes attributes = windowAttributes(gradient);
+    attributes.set("kernel_size", toVector(gradient.getKernelSize()));
+    attributes.set("channels_last", true);
+    Value result = ir::createOp<ir::ConvBackwardWeightOp>(
+        builder, gradient.getLoc(), {channelsLast(gradient.getGrad()), channelsLast(gradient.getInput())}, attributes);
+    int64_t rank = type.getRank();
+    std::vector<int64_t> dims = {rank - 1, rank - 2};
+    for (int64_t dim = 0; dim + 2 < rank; ++dim)
+      dims.push_back(dim);
+    gradient.getOutput().replaceAllUsesWith(
+        ir::createOp<ir::PermuteOp>(builder, gradient.getLoc(), {result}, {{"dims", dims}}).getOutput());
+    gradient.erase();
+  }
+
+  //===--------------------------------------------------------------------===//
+  // What follows
+  //===--------------------------------------------------------------------===//
+
   template <class OpTy> Value rewrittenPool(OpBuilder &builder, OpTy pool, size_t spatial) {
     if (!isNative(pool.getInput()) || !mayComeLast(pool, spatial))
       return {};
-    semantics::Attributes attributes = ir::toSemanticAttributes(pool->getAttrDictionary());
+    semantics::Attributes attributes = pool.getSemanticAttributes();
     attributes.set("channels_last", true);
     return ir::createOp<OpTy>(builder, pool.getLoc(), {channelsLast(pool.getInput())}, attributes);
   }
@@ -254,6 +351,34 @@ private:
       return {};
     Value product = ir::MulOp::create(builder, affine.getLoc(), channelsLast(affine.getInput()), affine.getScale());
     return ir::AddOp::create(builder, affine.getLoc(), product, affine.getShift());
+  }
+
+  /// Statistics of channels are the same of [positions, C], two dimensions of which the second is the channels.
+  Value rewrittenBatchNorm(OpBuilder &builder, ir::SemanticOpInterface op) {
+    RankedTensorType type = typeOf(op->getResult(0));
+    Sizes sizes = ir::sizesOf(type);
+    // The forward op has its data first, the gradient has its cotangent before it.
+    size_t count = isa<ir::BatchNormOp>(op) ? 1 : 2;
+    // With one position, an error tells the shape.
+    if (type.getRank() < 3 || !llvm::any_of(ArrayRef(sizes).drop_front(2), [](const DimExpr &size) {
+          return size.constant() && *size.constant() > 1;
+        }))
+      return {};
+    SmallVector<Value> operands = op.getSemanticOperands();
+    if (llvm::none_of(ArrayRef(operands).take_front(count), [&](Value value) { return isNative(value); }))
+      return {};
+    DimExpr positions = 1;
+    for (size_t dim = 0; dim < sizes.size(); ++dim)
+      positions = dim == 1 ? positions : positions * sizes[dim];
+    for (Value &operand : MutableArrayRef(operands).take_front(count))
+      operand = ir::createOp<ir::ReshapeOp>(builder, op->getLoc(), {channelsLast(operand)},
+                                            {{"shape", Sizes{positions, sizes[1]}}});
+    Operation *flat = ir::createOperation(builder, op->getLoc(), op->getName().getStringRef(), operands,
+                                          op.getSemanticAttributes());
+    for (unsigned result = 1; result < op->getNumResults(); ++result)
+      op->getResult(result).replaceAllUsesWith(flat->getResult(result));
+    std::rotate(sizes.begin() + 1, sizes.begin() + 2, sizes.end());
+    return ir::createOp<ir::ReshapeOp>(builder, op->getLoc(), {flat->getResult(0)}, {{"shape", sizes}});
   }
 
   Value rewrittenElementwise(OpBuilder &builder, Operation *op) {
@@ -315,6 +440,23 @@ private:
       linear.getWeightMutable().assign(weight);
     }
     reshape.erase();
+  }
+
+  /// A sum for each channel, as the gradient of a bias is.
+  void rewriteChannelSum(ir::SumOp sum) {
+    Value input = sum.getInput();
+    int64_t rank = typeOf(input).getRank();
+    if (!isNative(input) || sum.getKeepdim() || static_cast<int64_t>(sum.getDims().size()) != rank - 1 ||
+        llvm::is_contained(sum.getDims(), 1) || llvm::is_contained(sum.getDims(), 1 - rank))
+      return;
+    OpBuilder builder(sum);
+    std::vector<int64_t> dims;
+    for (int64_t dim = 0; dim + 1 < rank; ++dim)
+      dims.push_back(dim);
+    Value result =
+        ir::createOp<ir::SumOp>(builder, sum.getLoc(), {channelsLast(input)}, {{"dims", dims}, {"keepdim", false}});
+    sum.getOutput().replaceAllUsesWith(result);
+    sum.erase();
   }
 
   /// Values by what the user's program calls them, and which of them are computed with their channels last.

@@ -125,7 +125,11 @@ void WindowCases::addConv(const Conv &conv, const Element &element, bool hasBias
   std::vector<Sizes> inputs = {conv.input, conv.weight};
   if (hasBias)
     inputs.push_back({conv.weight[0]});
-  const Sizes output = addOp("conv_" + conv.name, "nn.conv", inputs, element, attributes, element.tolerance);
+  int64_t addends = 1;
+  for (size_t d = 1; d < conv.weight.size(); ++d)
+    addends *= conv.weight[d];
+  const double ofMany = std::max(1.0, static_cast<double>(addends) / 2000);
+  const Sizes output = addOp("conv_" + conv.name, "nn.conv", inputs, element, attributes, ofMany * element.tolerance);
   if (!backward)
     return;
   Attributes ofInput = attributes, ofWeight = attributes;

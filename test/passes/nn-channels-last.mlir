@@ -265,6 +265,63 @@ func.func @flatten_moving(%x: tensor<2x3x4x4xf32>, %l: tensor<2x16xf32>) -> tens
   return %y : tensor<2x2xf32>
 }
 
+//===----------------------------------------------------------------------===//
+// Gradients
+//===----------------------------------------------------------------------===//
+
+// CHECK-LABEL: func.func @gradients
+// CHECK-SAME: %[[G:.*]]: tensor<2x4x3x3xf32> {{.*}}, %[[X:.*]]: tensor<2x6x5x5xf32> {{.*}}, %[[W:.*]]: tensor<4x3x3x3xf32>
+// CHECK-DAG: %[[GLAST:.*]] = nn.permute %[[G]] dims = [0, 2, 3, 1]
+// CHECK-DAG: %[[XLAST:.*]] = nn.permute %[[X]] dims = [0, 2, 3, 1]
+// CHECK: %[[SPLIT:.*]] = nn.reshape %[[W]] to [2, 2, 3, 3, 3]
+// CHECK: %[[ROWS:.*]] = nn.permute %[[SPLIT]] dims = [0, 2, 3, 4, 1]
+// CHECK: %[[MATRIX:.*]] = nn.reshape %[[ROWS]] to [2, 3, 18]
+// CHECK: %[[PACKED:.*]] = nn.pack_panels %[[MATRIX]] panel = 32
+// CHECK: %[[GX:.*]] = nn.packed_conv_backward_input %[[GLAST]], %[[PACKED]] in_channels = 6 input_size = [5, 5] kernel_size = [3, 3] stride = [2, 2] padding_low = [1, 1] padding_high = [1, 1] dilation = [1, 1] groups = 2
+// CHECK: %[[GXFIRST:.*]] = nn.permute %[[GX]] dims = [0, 3, 1, 2]
+// CHECK: %[[GW:.*]] = nn.conv_backward_weight %[[GLAST]], %[[XLAST]] kernel_size = [3, 3] stride = [2, 2] {{.*}} groups = 2 channels_last = true {{.*}} -> tensor<3x3x3x4xf32>
+// CHECK: %[[GWFIRST:.*]] = nn.permute %[[GW]] dims = [3, 2, 0, 1]
+// CHECK: return %[[GXFIRST]], %[[GWFIRST]]
+func.func @gradients(%g: tensor<2x4x3x3xf32> {nn.name = "g"}, %x: tensor<2x6x5x5xf32> {nn.name = "x"}, %w: tensor<4x3x3x3xf32> {nn.name = "w"}) -> (tensor<2x6x5x5xf32> {nn.name = "gx"}, tensor<4x3x3x3xf32> {nn.name = "gw"}) attributes {nn.entry} {
+  %gx = nn.conv_backward_input %g, %w input_size = [5, 5] stride = [2, 2] padding_low = [1, 1] padding_high = [1, 1]
+      dilation = [1, 1] groups = 2 : (tensor<2x4x3x3xf32>, tensor<4x3x3x3xf32>) -> tensor<2x6x5x5xf32>
+  %gw = nn.conv_backward_weight %g, %x kernel_size = [3, 3] stride = [2, 2] padding_low = [1, 1] padding_high = [1, 1]
+      dilation = [1, 1] groups = 2 : (tensor<2x4x3x3xf32>, tensor<2x6x5x5xf32>) -> tensor<4x3x3x3xf32>
+  return %gx, %gw : tensor<2x6x5x5xf32>, tensor<4x3x3x3xf32>
+}
+
+// A batch norm in training, its gradient and that of a bias: channels are the second of two dimensions, and the last that is kept.
+// CHECK-LABEL: func.func @batch_norm
+// CHECK: %[[C:.*]] = nn.packed_linear
+// CHECK: %[[ROWS:.*]] = nn.reshape %[[C]] to [36 * batch, 4]
+// CHECK: %[[N:.*]], %[[S:.*]]:2 = nn.batch_norm %[[ROWS]] training = true {{.*}} : (tensor<?x4xf32, #nn.shape<36 * batch, 4>>) -> (tensor<?x4xf32, #nn.shape<36 * batch, 4>>, tensor<4xf32>, tensor<4xf32>)
+// CHECK: nn.reshape %[[N]] to [batch, 6, 6, 4]
+// CHECK: nn.batch_norm_backward %{{.*}}, %{{.*}}, %[[S]]#0, %[[S]]#1 : (tensor<?x4xf32, #nn.shape<36 * batch, 4>>, tensor<?x4xf32, #nn.shape<36 * batch, 4>>, tensor<4xf32>, tensor<4xf32>)
+// CHECK: nn.sum %{{.*}} dims = [0, 1, 2] keepdim = false : (tensor<?x6x6x4xf32, #nn.shape<batch, 6, 6, 4>>) -> tensor<4xf32>
+func.func @batch_norm(%x: tensor<?x3x6x6xf32, #nn.shape<batch, 3, 6, 6>> {nn.name = "x"}, %w: tensor<4x3x1x1xf32> {nn.name = "w"}, %g: tensor<?x4x6x6xf32, #nn.shape<batch, 4, 6, 6>> {nn.name = "g"}) -> (tensor<?x4x6x6xf32, #nn.shape<batch, 4, 6, 6>> {nn.name = "y"}, tensor<?x4x6x6xf32, #nn.shape<batch, 4, 6, 6>> {nn.name = "gx"}, tensor<4xf32> {nn.name = "gb"}) attributes {nn.entry} {
+  %c = nn.conv %x, %w stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0] dilation = [1, 1] groups = 1
+      : (tensor<?x3x6x6xf32, #nn.shape<batch, 3, 6, 6>>, tensor<4x3x1x1xf32>) -> tensor<?x4x6x6xf32, #nn.shape<batch, 4, 6, 6>>
+  %y, %mean, %inv_std = nn.batch_norm %c training = true momentum = 0.1 eps = 1.0e-5
+      : (tensor<?x4x6x6xf32, #nn.shape<batch, 4, 6, 6>>) -> (tensor<?x4x6x6xf32, #nn.shape<batch, 4, 6, 6>>, tensor<4xf32>, tensor<4xf32>)
+  %gx, %gw, %gb = nn.batch_norm_backward %g, %c, %mean, %inv_std
+      : (tensor<?x4x6x6xf32, #nn.shape<batch, 4, 6, 6>>, tensor<?x4x6x6xf32, #nn.shape<batch, 4, 6, 6>>, tensor<4xf32>, tensor<4xf32>)
+      -> (tensor<?x4x6x6xf32, #nn.shape<batch, 4, 6, 6>>, tensor<4xf32>, tensor<4xf32>)
+  %b = nn.sum %gx dims = [0, 2, 3] keepdim = false : (tensor<?x4x6x6xf32, #nn.shape<batch, 4, 6, 6>>) -> tensor<4xf32>
+  return %y, %gx, %b : tensor<?x4x6x6xf32, #nn.shape<batch, 4, 6, 6>>, tensor<?x4x6x6xf32, #nn.shape<batch, 4, 6, 6>>, tensor<4xf32>
+}
+
+// CHECK-LABEL: func.func @depthwise_gradients
+// CHECK: nn.conv_backward_input
+// CHECK: nn.conv_backward_weight {{.*}} groups = 4 :
+// REMARK-COUNT-2: [Missed] channels-last | {{.*}}Function=depthwise_gradients{{.*}}Reason="each output channel is a group of its own, for which its gradients have no kernel"
+func.func @depthwise_gradients(%g: tensor<2x4x3x3xf32>, %x: tensor<2x4x5x5xf32>, %w: tensor<4x1x3x3xf32>) -> (tensor<2x4x5x5xf32>, tensor<4x1x3x3xf32>) attributes {nn.entry} {
+  %gx = nn.conv_backward_input %g, %w input_size = [5, 5] stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0]
+      dilation = [1, 1] groups = 4 : (tensor<2x4x3x3xf32>, tensor<4x1x3x3xf32>) -> tensor<2x4x5x5xf32>
+  %gw = nn.conv_backward_weight %g, %x kernel_size = [3, 3] stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0]
+      dilation = [1, 1] groups = 4 : (tensor<2x4x3x3xf32>, tensor<2x4x5x5xf32>) -> tensor<4x1x3x3xf32>
+  return %gx, %gw : tensor<2x4x5x5xf32>, tensor<4x1x3x3xf32>
+}
+
 // The same values, whatever the layout, and whatever the panel.
 // RUN: kiln-opt %s --pass-pipeline="builtin.module(func.func(nn-channels-last{panel=2}))" -o %t.mlir
 // RUN: kiln-interpret %s groups --input=x=iota:2x8x5x5 --input=w=iota:6x4x3x3 --input=v=iota:6x1x3x3 --f64 --output=y=%t.before.npy
@@ -275,5 +332,13 @@ func.func @flatten_moving(%x: tensor<2x3x4x4xf32>, %l: tensor<2x16xf32>) -> tens
 // RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12
 // RUN: kiln-interpret %s pointwise --input=x=iota:2x3x6x5 --f64 --output=y=%t.before.npy --output=z=%t.before2.npy
 // RUN: kiln-interpret %t.mlir pointwise --input=x=iota:2x3x6x5 --f64 --output=y=%t.after.npy --output=z=%t.after2.npy
+// RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12
+// RUN: tensor-tool compare %t.after2.npy %t.before2.npy --tolerance=1e-12
+// RUN: kiln-interpret %s gradients --input=g=iota:2x4x3x3 --input=x=iota:2x6x5x5 --input=w=iota:4x3x3x3 --f64 --output=gx=%t.before.npy --output=gw=%t.before2.npy
+// RUN: kiln-interpret %t.mlir gradients --input=g=iota:2x4x3x3 --input=x=iota:2x6x5x5 --input=w=iota:4x3x3x3 --f64 --output=gx=%t.after.npy --output=gw=%t.after2.npy
+// RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12
+// RUN: tensor-tool compare %t.after2.npy %t.before2.npy --tolerance=1e-12
+// RUN: kiln-interpret %s batch_norm --input=x=iota:2x3x6x6 --input=w=values:4x3x1x1:1,-2,3,0,2,-1,5,4,1,-1,-1,2 --input=g=iota:2x4x6x6 --f64 --output=y=%t.before.npy --output=gx=%t.before2.npy
+// RUN: kiln-interpret %t.mlir batch_norm --input=x=iota:2x3x6x6 --input=w=values:4x3x1x1:1,-2,3,0,2,-1,5,4,1,-1,-1,2 --input=g=iota:2x4x6x6 --f64 --output=y=%t.after.npy --output=gx=%t.after2.npy
 // RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12
 // RUN: tensor-tool compare %t.after2.npy %t.before2.npy --tolerance=1e-12

@@ -8,6 +8,9 @@
 // Few channels would make that loop too short. There, the lines of the input that an output line reads are copied to the stack with
 // their padding, so that the taps of a window's line and their channels are one run of k; without padding the input itself is read so.
 //
+// The gradient of the input is the same product: its rows are input positions, and a tap leads to the output position whose window has
+// it there, if there is one.
+//
 // The taps are taken in blocks where a tile's weights would not stay in a second cache; sums wait on the stack in between, as they are
 // in registers, so an element's bits depend on no block.
 //
@@ -43,14 +46,16 @@ constexpr int64_t kAlignment = 64;
 class PackedConvolution {
 public:
   explicit PackedConvolution(KernelContext &context)
-      : context(context), b(context.b), writer(b, context.kernel, context.extras, context.results.front()),
-        windows(context, spatialSizes(context.kernel.getAnchorType(0)), spatialSizes(context.kernel.getResultType()),
+      : context(context), b(context.b), isBackward(context.kernel.getAnchor() == "nn.packed_conv_backward_input"),
+        writer(b, context.kernel, context.extras, context.results.front()),
+        windows(context, spatialSizes(isBackward ? context.kernel.getResultType() : context.kernel.getAnchorType(0)),
+                spatialSizes(isBackward ? context.kernel.getAnchorType(0) : context.kernel.getResultType()),
                 sizesOf(listAttribute(context, "kernel_size")), "padding_low") {}
 
   LogicalResult emit();
 
 private:
-  /// Output positions of one tile. The place of row r: its sample's first element in the input, and where its window begins.
+  /// The position of a tile's row: the first element of its sample in the operand, and where its first tap is.
   struct Place {
     Value sample;
     std::array<Value, 3> begin;
@@ -73,8 +78,14 @@ private:
     std::vector<DimExpr> sizes = type.getSizes();
     return {sizes.begin() + 1, sizes.end() - 1};
   }
+  /// Sizes of the operand, and of the result, of which rows are positions.
+  const DimExpr &sourceSize(size_t dim) const { return isBackward ? windows.dims[dim].output : windows.dims[dim].input; }
+  const DimExpr &resultSize(size_t dim) const { return isBackward ? windows.dims[dim].input : windows.dims[dim].output; }
+  DimExpr sourcePositions() const { return isBackward ? windows.outputs() : windows.inputs(); }
+  DimExpr resultPositions() const { return isBackward ? windows.inputs() : windows.outputs(); }
+  /// Whether taps may lie outside the operand.
   bool isPadded() const {
-    return llvm::any_of(listAttribute(context, "padding_low"), [](int64_t size) { return size != 0; }) ||
+    return isBackward || llvm::any_of(listAttribute(context, "padding_low"), [](int64_t size) { return size != 0; }) ||
            llvm::any_of(listAttribute(context, "padding_high"), [](int64_t size) { return size != 0; });
   }
   /// Elements of a line with its padding; 0 where the input's width is not known.
@@ -85,18 +96,23 @@ private:
   int64_t lineCount() const { return *windows.dims[0].kernel.constant() * *windows.dims[1].kernel.constant(); }
   int64_t lineRun() const { return *windows.dims[2].kernel.constant() * channels; }
   bool goesByLines() const {
-    if (groups != 1 || windows.dims[2].dilation != 1 || channels >= kShortRun)
+    if (isBackward || groups != 1 || windows.dims[2].dilation != 1 || channels >= kShortRun)
       return false;
     return !isPadded() || (paddedWidth() > 0 && lineCount() * paddedWidth() * KernelBuilder::bytesOf(element) <= kLineBytes);
   }
   bool isDepthwise() const {
-    return groupChannels == 1 && context.kernel.getResultType().getSizes().back() == DimExpr(groups) && groups > 1;
+    return !isBackward && groupChannels == 1 && context.kernel.getResultType().getSizes().back() == DimExpr(groups) && groups > 1;
   }
+  struct Source {
+    Value pointer, isInside;
+  };
   Place placeOf(Value row);
+  Source sourceOf(const Place &place, const std::array<Value, 3> &taps, Value group);
   RegisterTile newTile(const Values &weights, Value offset, int64_t run) const;
 
   KernelContext &context;
   KernelBuilder &b;
+  bool isBackward;
   ResultWriter writer;
   Windows windows;
   Type element, compute;
@@ -187,58 +203,75 @@ RegisterTile PackedConvolution::newTile(const Values &weights, Value offset, int
 //===----------------------------------------------------------------------===//
 
 PackedConvolution::Place PackedConvolution::placeOf(Value row) {
-  Value outputs = b.size(windows.outputs()), position = b.rem(row, outputs);
-  Value line = b.div(position, b.size(windows.dims[2].output));
-  std::array<Value, 3> at = {b.div(line, b.size(windows.dims[1].output)), b.rem(line, b.size(windows.dims[1].output)),
-                             b.rem(position, b.size(windows.dims[2].output))};
+  Value positions = b.size(resultPositions()), position = b.rem(row, positions);
+  Value width = b.size(resultSize(2)), height = b.size(resultSize(1)), line = b.div(position, width);
+  std::array<Value, 3> at = {b.div(line, height), b.rem(line, height), b.rem(position, width)};
   Place place;
-  place.sample = b.mul(b.div(row, outputs), b.size(windows.inputs() * DimExpr(channels)));
+  place.sample = b.mul(b.div(row, positions), b.size(sourcePositions() * DimExpr(channels)));
   for (int64_t d = 0; d < 3; ++d)
-    place.begin[d] = windows.inputAt(d, at[d], b.constant(0));
+    place.begin[d] = isBackward ? b.add(at[d], windows.dims[d].low) : windows.inputAt(d, at[d], b.constant(0));
   return place;
+}
+
+/// Where a row's channels of a tap lie, and whether they do (null: always).
+PackedConvolution::Source PackedConvolution::sourceOf(const Place &place, const std::array<Value, 3> &taps, Value group) {
+  std::array<Value, 3> at;
+  Source source;
+  auto require = [&](Value condition) {
+    source.isInside = source.isInside ? Value(arith::AndIOp::create(b, source.isInside, condition)) : condition;
+  };
+  for (size_t d = 0; d < 3; ++d) {
+    Value distance = b.mul(taps[d], windows.dims[d].dilation);
+    at[d] = isBackward ? b.sub(place.begin[d], distance) : b.add(place.begin[d], distance);
+    if (!isPadded() || d < 3 - listAttribute(context, "stride").size())
+      continue; // inside, or a dimension that is not there
+    if (int64_t stride = windows.dims[d].stride; isBackward && stride > 1) {
+      require(b.equal(b.rem(at[d], b.constant(stride)), b.constant(0)));
+      at[d] = b.div(at[d], stride);
+    }
+    // Negative numbers are large ones without a sign.
+    require(arith::CmpIOp::create(b, arith::CmpIPredicate::ult, at[d], b.size(sourceSize(d))));
+  }
+  Value position = b.add(b.mul(b.add(b.mul(at[0], b.size(sourceSize(1))), at[1]), b.size(sourceSize(2))), at[2]);
+  Value offset = b.add(b.add(place.sample, b.mul(position, channels)), b.mul(group, groupChannels));
+  source.pointer = b.pointer(context.anchors[0], element, offset);
+  return source;
 }
 
 /// The products of taps firstTap, ..., endTap - 1, in this order.
 Values PackedConvolution::accumulateTaps(const Rows &rows, Value group, const Values &weights, Value firstTap, Value endTap,
                                          ValueRange sums) {
-  Value height = b.size(windows.dims[1].input), width = b.size(windows.dims[2].input);
   Value taps2 = b.size(windows.dims[2].kernel), taps1 = b.size(windows.dims[1].kernel);
-  bool padded = isPadded();
+  // Where a stride lies between the positions that a tap leads to, most taps of most rows lead nowhere.
+  bool mayLeadNowhere = isBackward && llvm::any_of(windows.dims, [](const Windows::Dim &dim) { return dim.stride > 1; });
   return b.loop(firstTap, endTap, 1, sums, [&](Value tap, ValueRange carried) {
-    Value line = b.div(tap, taps2);
+    Value line = b.div(tap, taps2), firstK = b.mul(tap, groupChannels);
     std::array<Value, 3> taps = {b.div(line, taps1), b.rem(line, taps1), b.rem(tap, taps2)};
-    // Where each row's channels lie, and whether they do.
-    SmallVector<std::pair<Value, Value>, 8> sources;
-    for (const Place &place : rows) {
-      std::array<Value, 3> at;
-      Value isInside;
-      for (size_t d = 0; d < 3; ++d) {
-        at[d] = b.add(place.begin[d], b.mul(taps[d], windows.dims[d].dilation));
-        if (!padded || d < 3 - listAttribute(context, "stride").size())
-          continue; // inside, or a dimension that is not there
-        // Negative numbers are large ones without a sign.
-        Value inDim = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, at[d], b.size(windows.dims[d].input));
-        isInside = isInside ? Value(arith::AndIOp::create(b, isInside, inDim)) : inDim;
-      }
-      Value position = b.add(b.mul(b.add(b.mul(at[0], height), at[1]), width), at[2]);
-      Value offset = b.add(b.add(place.sample, b.mul(position, channels)), b.mul(group, groupChannels));
-      sources.push_back({b.pointer(context.anchors[0], element, offset), isInside});
-    }
-    Value firstK = b.mul(tap, groupChannels);
+    SmallVector<Source, 8> sources;
+    for (const Place &place : rows)
+      sources.push_back(sourceOf(place, taps, group));
     auto run = [&](Value begin, Value end, ValueRange carried) {
       RegisterTile tile = newTile(weights, b.add(firstK, begin), groupChannels);
-      for (auto [source, isInside] : sources) {
-        Value row = b.pointer(source, element, begin);
-        tile.rows.push_back(isInside ? Value(LLVM::SelectOp::create(b, isInside, row, zeros)) : row);
+      for (const Source &source : sources) {
+        Value row = b.pointer(source.pointer, element, begin);
+        tile.rows.push_back(source.isInside ? Value(LLVM::SelectOp::create(b, source.isInside, row, zeros)) : row);
       }
       return tile.accumulate(b, b.constant(0), b.sub(end, begin), carried);
     };
-    Value all = b.constant(groupChannels);
-    if (groupChannels <= kLongestRun)
-      return run(b.constant(0), all, carried);
-    return b.loop(b.constant(0), all, kLongestRun, carried, [&](Value begin, ValueRange carried) {
-      return run(begin, b.minimum(b.add(begin, kLongestRun), all), carried);
-    });
+    auto channelsOfTap = [&]() -> Values {
+      Value all = b.constant(groupChannels);
+      if (groupChannels <= kLongestRun)
+        return run(b.constant(0), all, carried);
+      return b.loop(b.constant(0), all, kLongestRun, carried, [&](Value begin, ValueRange carried) {
+        return run(begin, b.minimum(b.add(begin, kLongestRun), all), carried);
+      });
+    };
+    if (!mayLeadNowhere)
+      return channelsOfTap();
+    Value isAny = sources.front().isInside;
+    for (const Source &source : ArrayRef(sources).drop_front())
+      isAny = arith::OrIOp::create(b, isAny, source.isInside);
+    return b.choose(isAny, ValueRange(carried).getTypes(), channelsOfTap, [&] { return Values(carried); });
   });
 }
 

@@ -14,11 +14,6 @@ using namespace mlir;
 
 namespace kiln::codegen {
 
-bool isChannelsLast(KernelContext &context) {
-  auto attribute = dyn_cast_if_present<BoolAttr>(context.kernel.getAnchorAttribute("channels_last"));
-  return attribute && attribute.getValue();
-}
-
 Windows poolingWindows(KernelContext &context, schedule::BufferType input, schedule::BufferType output) {
   ArrayRef<int64_t> kernel = listAttribute(context, "kernel_size");
   std::vector<DimExpr> taps(kernel.begin(), kernel.end());

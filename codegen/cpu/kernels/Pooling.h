@@ -12,8 +12,6 @@
 
 namespace kiln::codegen {
 
-/// Whether input and result of a pooling are [N, ..., C] and not [..., C, ...].
-bool isChannelsLast(KernelContext &context);
 /// The windows of a pooling from one buffer to the other, by the kernel's attributes.
 Windows poolingWindows(KernelContext &context, schedule::BufferType input, schedule::BufferType output);
 

@@ -69,7 +69,24 @@ static Grid matmulGrid(KernelOp kernel) {
 }
 
 static Grid elementGrid(KernelOp kernel) { return {kernel.getResultType().getElements()}; }
-static Grid channelGrid(KernelOp kernel) { return {kernel.getAnchorType(0).getSizes()[1]}; }
+/// Channels, or blocks of them where they are neighbours in memory.
+static Grid channelGrid(KernelOp kernel) {
+  std::vector<DimExpr> sizes = kernel.getAnchorType(0).getSizes();
+  return {sizes.size() == 2 ? ceilDiv(sizes[1], kSummedColumns) : sizes[1]};
+}
+/// Results, or blocks of them where neighbours are summed up over the same rows: where the last dimension is kept.
+static Grid reductionGrid(KernelOp kernel) {
+  std::vector<DimExpr> sizes = kernel.getAnchorType(0).getSizes();
+  ArrayRef<int64_t> dims = cast<DenseI64ArrayAttr>(kernel.getAnchorAttribute("dims")).asArrayRef();
+  int64_t last = static_cast<int64_t>(sizes.size()) - 1;
+  while (last >= 0 && sizes[last] == DimExpr(1))
+    --last;
+  bool isReduced = last >= 0 && (dims.empty() || llvm::any_of(dims, [&](int64_t dim) {
+                                   return semantics::wrap_dim(dim, sizes.size()) == last;
+                                 }));
+  DimExpr results = kernel.getResultType().getElements();
+  return {isReduced ? results : ceilDiv(results, kSummedColumns)};
+}
 /// Panels of all matrices.
 static Grid panelGrid(KernelOp kernel) {
   std::vector<DimExpr> sizes = kernel.getResultType().getSizes();
@@ -115,8 +132,15 @@ static Grid convBackwardInputGrid(KernelOp kernel) {
   return channelBlockGrid(kernel, kernel.getResultType().getSizes()[0], kernel.getAnchorType(1).getSizes()[1],
                           rowsOfPlane(kernel.getResultType()));
 }
+static bool isChannelsLast(KernelOp kernel) {
+  auto attribute = dyn_cast_if_present<BoolAttr>(kernel.getAnchorAttribute("channels_last"));
+  return attribute && attribute.getValue();
+}
 static Grid convBackwardWeightGrid(KernelOp kernel) {
   std::vector<DimExpr> sizes = kernel.getResultType().getSizes();
+  if (isChannelsLast(kernel)) // blocks of rows, and of each group's columns
+    return {ceilDiv(product(ArrayRef(sizes).drop_back()), kGradientRows),
+            groupsOf(kernel) * ceilDiv(sizes.back().floordiv(groupsOf(kernel)), kColumnBlock)};
   return channelBlockGrid(kernel, 1, sizes[0].floordiv(groupsOf(kernel)), sizes[1]);
 }
 /// Planes of a pooling.
@@ -152,6 +176,7 @@ static DimExpr matmulCost(KernelOp kernel) {
 static DimExpr convCost(KernelOp kernel) {
   return DimExpr(2) * kernel.getResultType().getElements() * product(ArrayRef(kernel.getAnchorType(1).getSizes()).drop_front());
 }
+/// Of the gradient of its input too, but for taps that a stride takes out.
 static DimExpr packedConvCost(KernelOp kernel) {
   return DimExpr(2) * kernel.getResultType().getElements() * kernel.getAnchorType(1).getSizes()[2];
 }
@@ -159,7 +184,9 @@ static DimExpr convBackwardInputCost(KernelOp kernel) {
   return DimExpr(2) * kernel.getAnchorType(0).getElements() * product(ArrayRef(kernel.getAnchorType(1).getSizes()).drop_front());
 }
 static DimExpr convBackwardWeightCost(KernelOp kernel) {
-  return DimExpr(2) * kernel.getAnchorType(0).getElements() * product(ArrayRef(kernel.getResultType().getSizes()).drop_front());
+  std::vector<DimExpr> sizes = kernel.getResultType().getSizes();
+  DimExpr products = product(isChannelsLast(kernel) ? ArrayRef(sizes).drop_back() : ArrayRef(sizes).drop_front());
+  return DimExpr(2) * kernel.getAnchorType(0).getElements() * products;
 }
 
 /// Each tap of a window is a comparison or an addition, on whole vectors at best.
@@ -274,6 +301,7 @@ const AnchorTraits &anchorTraits(StringRef anchor) {
       {"nn.linear", {true, linearGrid, productCost, linearName}},
       {"nn.matmul", {false, matmulGrid, matmulCost, matmulName, sharesWithExtras}},
       {"nn.packed_conv", {false, packedConvGrid, packedConvCost, packedConvName}},
+      {"nn.packed_conv_backward_input", {false, packedConvGrid, packedConvCost, packedConvName}},
       {"nn.conv", {false, convGrid, convCost, tableName}},
       {"nn.conv_backward_input", {false, convBackwardInputGrid, convBackwardInputCost, tableName}},
       {"nn.conv_backward_weight", {false, convBackwardWeightGrid, convBackwardWeightCost, resultName}},
@@ -284,8 +312,8 @@ const AnchorTraits &anchorTraits(StringRef anchor) {
       {"nn.avg_pool_backward", {false, rowGrid, poolCost, windowName}},
       {"nn.adaptive_avg_pool", {false, rowGrid, trafficCost, operandName}},
       {"nn.adaptive_avg_pool_backward", {false, rowGrid, trafficCost, resultName}},
-      {"nn.sum", {false, elementGrid, trafficCost, operandName}},
-      {"nn.mean", {false, elementGrid, trafficCost, operandName}},
+      {"nn.sum", {false, reductionGrid, trafficCost, operandName}},
+      {"nn.mean", {false, reductionGrid, trafficCost, operandName}},
       {"nn.embedding", {false, rowGrid, gatherCost, tableName}},
       {"nn.pack_panels", {false, panelGrid, trafficCost, operandName}},
       {"nn.cat", {false, fractionGrid, trafficCost, resultName}},

@@ -65,10 +65,9 @@ def NN_PackedConvOp : NN_SemanticOp<"packed_conv"> {
     ```
 
     Constraints:
-    - packed_conv_c1: as conv_c1 for an input `[N, C, ...]` and a weight `[O, C / groups, ...kernel_size]`; floating-point.
-    - packed_conv_c2: `packed` is `[groups, ceil(O / groups / panel), taps * C / groups, panel]`, or `[1, ceil(O / panel), taps, panel]`
-      where O = C = `groups`.
-    - packed_conv_c3: the output is that of conv_c2, channels last.
+    - packed_conv_c1: as conv_c1 for an input `[N, C, ...]` and a weight `[O, C / groups, ...kernel_size]`; floating-point; `packed` is
+      `[groups, ceil(O / groups / panel), taps * C / groups, panel]`, or `[1, ceil(O / panel), taps, panel]` where O = C = `groups`.
+    - packed_conv_c2: the output is that of conv_c2, channels last.
   }];
   let arguments = (ins NN_Tensor:$input, NN_Tensor:$packed, I64Attr:$out_channels, DenseI64ArrayAttr:$kernel_size,
                    DenseI64ArrayAttr:$stride, DenseI64ArrayAttr:$padding_low, DenseI64ArrayAttr:$padding_high,
@@ -105,11 +104,44 @@ def NN_ConvBackwardInputOp : NN_SemanticOp<"conv_backward_input"> {
   }];
 }
 
+def NN_PackedConvBackwardInputOp : NN_SemanticOp<"packed_conv_backward_input"> {
+  let summary = "the gradient of nn.packed_conv with respect to its input";
+  let description = [{
+    As nn.conv_backward_input, with channels last: `grad` is `[N, ..., O]`, the result `[N, ...input_size, C]` with C = `in_channels`.
+    `packed` has the weight `[O, C / groups, ...kernel_size]` as a matrix of C / groups rows for each group, its columns the taps and
+    the group's output channels of each, in panels (`nn.pack_panels`).
+
+    ```mlir
+    %v = nn.permute %w dims = [1, 2, 3, 0] : (tensor<16x3x3x3xf32>) -> tensor<3x3x3x16xf32>
+    %m = nn.reshape %v to [1, 3, 144] : (tensor<3x3x3x16xf32>) -> tensor<1x3x144xf32>
+    %p = nn.pack_panels %m panel = 32 : (tensor<1x3x144xf32>) -> tensor<1x1x144x32xf32>
+    %gx = nn.packed_conv_backward_input %g, %p in_channels = 3 input_size = [8, 8] kernel_size = [3, 3] stride = [2, 2]
+        padding_low = [1, 1] padding_high = [1, 1] dilation = [1, 1] groups = 1
+        : (tensor<4x4x4x16xf32>, tensor<1x1x144x32xf32>) -> tensor<4x8x8x3xf32>
+    ```
+
+    Constraints:
+    - packed_conv_backward_input_c1: as conv_backward_input_c1, channels last; `packed` is
+      `[groups, ceil(C / groups / panel), taps * O / groups, panel]`.
+    - packed_conv_backward_input_c2: the output is `[N, ...input_size, C]`.
+  }];
+  let arguments = (ins NN_Tensor:$grad, NN_Tensor:$packed, I64Attr:$in_channels, NN_ShapeAttr:$input_size,
+                   DenseI64ArrayAttr:$kernel_size, DenseI64ArrayAttr:$stride, DenseI64ArrayAttr:$padding_low,
+                   DenseI64ArrayAttr:$padding_high, DenseI64ArrayAttr:$dilation, I64Attr:$groups);
+  let results = (outs NN_Tensor:$output);
+  let assemblyFormat = [{
+    $grad `,` $packed `in_channels` `=` $in_channels `input_size` `=` custom<Shape>($input_size) `kernel_size` `=` $kernel_size
+    `stride` `=` $stride `padding_low` `=` $padding_low `padding_high` `=` $padding_high `dilation` `=` $dilation
+    `groups` `=` $groups attr-dict `:` functional-type(operands, results)
+  }];
+}
+
 def NN_ConvBackwardWeightOp : NN_SemanticOp<"conv_backward_weight"> {
   let summary = "the gradient of nn.conv with respect to its weight";
   let description = [{
     `grad` is the cotangent of the convolution's result; the attributes are its own. `kernel_size` are the spatial sizes of its
-    weight, which a stride leaves open.
+    weight, which a stride leaves open. With `channels_last`, `grad` and `input` are `[N, ..., O]` and `[N, ..., C]`, and the result is
+    `[...kernel_size, C / groups, O]`.
 
     ```mlir
     %gw = nn.conv_backward_weight %g, %x kernel_size = [3, 3] stride = [2, 2] padding_low = [1, 1] padding_high = [1, 1]
@@ -119,14 +151,17 @@ def NN_ConvBackwardWeightOp : NN_SemanticOp<"conv_backward_weight"> {
     Constraints:
     - conv_backward_weight_c1: as conv_c1 for a weight of the result's type, with which the convolution has the type of `grad`;
       floating-point.
-    - conv_backward_weight_c2: the output is `[O, C / groups, ...kernel_size]`.
+    - conv_backward_weight_c2: the output is `[O, C / groups, ...kernel_size]`, or with `channels_last`
+      `[...kernel_size, C / groups, O]`.
   }];
   let arguments = (ins NN_Tensor:$grad, NN_Tensor:$input, NN_ShapeAttr:$kernel_size, DenseI64ArrayAttr:$stride,
-                   DenseI64ArrayAttr:$padding_low, DenseI64ArrayAttr:$padding_high, DenseI64ArrayAttr:$dilation, I64Attr:$groups);
+                   DenseI64ArrayAttr:$padding_low, DenseI64ArrayAttr:$padding_high, DenseI64ArrayAttr:$dilation, I64Attr:$groups,
+                   OptionalAttr<BoolAttr>:$channels_last);
   let results = (outs NN_Tensor:$output);
   let assemblyFormat = [{
     $grad `,` $input `kernel_size` `=` custom<Shape>($kernel_size) `stride` `=` $stride `padding_low` `=` $padding_low
-    `padding_high` `=` $padding_high `dilation` `=` $dilation `groups` `=` $groups attr-dict `:` functional-type(operands, results)
+    `padding_high` `=` $padding_high `dilation` `=` $dilation `groups` `=` $groups
+    (`channels_last` `=` $channels_last^)? attr-dict `:` functional-type(operands, results)
   }];
 }
 

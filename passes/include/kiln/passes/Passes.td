@@ -158,10 +158,13 @@ def ChannelsLastPass : Pass<"nn-channels-last", "::mlir::func::FuncOp"> {
   let description = [{
     In entry functions, rewrites `conv(x, W, b)` to `packed_conv(last(x), pack_panels(W)) + b`, where last permutes
     `[N, C, ...]` to `[N, ..., C]` and W's channels come last before it is packed; a window of one tap at each position is
-    `packed_linear`. What depends on it stays in this layout:
+    `packed_linear`. Its gradients and what depends on it stay in this layout:
 
     - element-wise ops, whose other operands are permuted or reshaped to fit; `nn.channel_affine` becomes a multiplication
       and an addition;
+    - `nn.conv_backward_input`, whose weight is packed with input channels as rows; `nn.conv_backward_weight`, whose result is
+      permuted back (unless each output channel is a group of its own);
+    - `nn.batch_norm` and its gradient, on `[positions, C]`, and sums over all but the channels;
     - pooling, with the attribute `channels_last`;
     - `nn.linear` after a flattening reshape: the columns of its weight are permuted instead of the data, where the weight
       depends on states alone and the function writes none of them, so that `nn-hoist-prepare` does it once.
