@@ -276,6 +276,26 @@ private:
             {"groups", static_cast<int64_t>(op.getGroups())}};
   }
 
+  /// A weight [O, C / groups, ...] as nn.packed_conv_backward_input reads it.
+  Value packedByInputs(OpBuilder &builder, Location location, Value weight, int64_t groups) {
+    RankedTensorType type = typeOf(weight);
+    ArrayRef<int64_t> sizes = type.getShape();
+    int64_t outputs = sizes[0] / groups, inputs = sizes[1], taps = type.getNumElements() / (sizes[0] * inputs);
+    auto reshaped = [&](Value value, const Sizes &shape) {
+      return Value(ir::createOp<ir::ReshapeOp>(builder, location, {value}, {{"shape", shape}}));
+    };
+    auto permuted = [&](Value value, const std::vector<int64_t> &dims) {
+      return Value(ir::createOp<ir::PermuteOp>(builder, location, {value}, {{"dims", dims}}));
+    };
+    if (inputs % panel == 0) { // with the channels last, which the convolution packs too, panels are moved as they are
+      Value last = rotatedLast(builder, location, weight);
+      Value moved = permuted(reshaped(last, {groups, outputs, taps, inputs / panel, panel.getValue()}), {0, 3, 2, 1, 4});
+      return reshaped(moved, {groups, inputs / panel, taps * outputs, panel.getValue()});
+    }
+    Value rows = permuted(reshaped(weight, {groups, outputs, inputs, taps}), {0, 2, 3, 1});
+    return packed(builder, location, rows, {groups, inputs, taps * outputs});
+  }
+
   Value rewrittenInputGradient(ir::ConvBackwardInputOp gradient) {
     RankedTensorType type = typeOf(gradient.getWeight());
     auto groups = static_cast<int64_t>(gradient.getGroups());
@@ -286,17 +306,8 @@ private:
     ++numGradients;
     OpBuilder builder(gradient);
     Location location = gradient.getLoc();
-    // [groups, O / groups, C / groups, ...] -> [groups, C / groups, taps * O / groups].
     ArrayRef<int64_t> sizes = type.getShape();
-    Sizes split = {groups, sizes[0] / groups};
-    split.insert(split.end(), sizes.begin() + 1, sizes.end());
-    std::vector<int64_t> dims = {0};
-    for (int64_t dim = 2; dim < static_cast<int64_t>(split.size()); ++dim)
-      dims.push_back(dim);
-    dims.push_back(1);
-    Value weight = ir::createOp<ir::ReshapeOp>(builder, location, {gradient.getWeight()}, {{"shape", split}});
-    weight = ir::createOp<ir::PermuteOp>(builder, location, {weight}, {{"dims", dims}});
-    weight = packed(builder, location, weight, {groups, sizes[1], type.getNumElements() / (groups * sizes[1])});
+    Value weight = packedByInputs(builder, location, gradient.getWeight(), groups);
     semantics::Attributes attributes = windowAttributes(gradient);
     attributes.set("in_channels", sizes[1] * groups);
     attributes.set("input_size", toVector(gradient.getInputSize()));

@@ -174,6 +174,8 @@ void WindowCases::addConvolutions() {
        })
     for (const Element &element : {kF32, kF64})
       addConv(conv, element, /*hasBias=*/element.dtype == DType::Float32, /*backward=*/false);
+  // Gradients by panels that are whole.
+  addConv({"whole_panels", {kBatch, 64, 3, 4}, {36, 32, 3, 3}, {2, 1}, {1, 1}, {1, 1}, 2}, kF32, /*hasBias=*/false, /*backward=*/true);
   for (const Element &element : {kF16, kBF16})
     for (size_t i : {1, 3})
       addConv(convolutions[i], element, /*hasBias=*/true, /*backward=*/true);

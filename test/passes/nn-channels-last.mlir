@@ -273,8 +273,8 @@ func.func @flatten_moving(%x: tensor<2x3x4x4xf32>, %l: tensor<2x16xf32>) -> tens
 // CHECK-SAME: %[[G:.*]]: tensor<2x4x3x3xf32> {{.*}}, %[[X:.*]]: tensor<2x6x5x5xf32> {{.*}}, %[[W:.*]]: tensor<4x3x3x3xf32>
 // CHECK-DAG: %[[GLAST:.*]] = nn.permute %[[G]] dims = [0, 2, 3, 1]
 // CHECK-DAG: %[[XLAST:.*]] = nn.permute %[[X]] dims = [0, 2, 3, 1]
-// CHECK: %[[SPLIT:.*]] = nn.reshape %[[W]] to [2, 2, 3, 3, 3]
-// CHECK: %[[ROWS:.*]] = nn.permute %[[SPLIT]] dims = [0, 2, 3, 4, 1]
+// CHECK: %[[SPLIT:.*]] = nn.reshape %[[W]] to [2, 2, 3, 9]
+// CHECK: %[[ROWS:.*]] = nn.permute %[[SPLIT]] dims = [0, 2, 3, 1]
 // CHECK: %[[MATRIX:.*]] = nn.reshape %[[ROWS]] to [2, 3, 18]
 // CHECK: %[[PACKED:.*]] = nn.pack_panels %[[MATRIX]] panel = 32
 // CHECK: %[[GX:.*]] = nn.packed_conv_backward_input %[[GLAST]], %[[PACKED]] in_channels = 6 input_size = [5, 5] kernel_size = [3, 3] stride = [2, 2] padding_low = [1, 1] padding_high = [1, 1] dilation = [1, 1] groups = 2
@@ -288,6 +288,19 @@ func.func @gradients(%g: tensor<2x4x3x3xf32> {nn.name = "g"}, %x: tensor<2x6x5x5
   %gw = nn.conv_backward_weight %g, %x kernel_size = [3, 3] stride = [2, 2] padding_low = [1, 1] padding_high = [1, 1]
       dilation = [1, 1] groups = 2 : (tensor<2x4x3x3xf32>, tensor<2x6x5x5xf32>) -> tensor<4x3x3x3xf32>
   return %gx, %gw : tensor<2x6x5x5xf32>, tensor<4x3x3x3xf32>
+}
+
+// Whole panels are moved as they are.
+// PANEL-LABEL: func.func @whole_panels
+// PANEL: %[[LAST:.*]] = nn.permute %{{.*}} dims = [0, 2, 3, 1] : (tensor<6x4x2x3xf32>) -> tensor<6x2x3x4xf32>
+// PANEL: %[[SPLIT:.*]] = nn.reshape %[[LAST]] to [2, 3, 6, 2, 2]
+// PANEL: %[[MOVED:.*]] = nn.permute %[[SPLIT]] dims = [0, 3, 2, 1, 4]
+// PANEL: %[[PACKED:.*]] = nn.reshape %[[MOVED]] to [2, 2, 18, 2]
+// PANEL: nn.packed_conv_backward_input %{{.*}}, %[[PACKED]] in_channels = 8
+func.func @whole_panels(%g: tensor<2x6x4x3xf32> {nn.name = "g"}, %w: tensor<6x4x2x3xf32> {nn.name = "w"}) -> (tensor<2x8x5x5xf32> {nn.name = "gx"}) attributes {nn.entry} {
+  %gx = nn.conv_backward_input %g, %w input_size = [5, 5] stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0]
+      dilation = [1, 1] groups = 2 : (tensor<2x6x4x3xf32>, tensor<6x4x2x3xf32>) -> tensor<2x8x5x5xf32>
+  return %gx : tensor<2x8x5x5xf32>
 }
 
 // A batch norm in training, its gradient and that of a bias: channels are the second of two dimensions, and the last that is kept.
@@ -342,3 +355,6 @@ func.func @depthwise_gradients(%g: tensor<2x4x3x3xf32>, %x: tensor<2x4x5x5xf32>,
 // RUN: kiln-interpret %t.mlir batch_norm --input=x=iota:2x3x6x6 --input=w=values:4x3x1x1:1,-2,3,0,2,-1,5,4,1,-1,-1,2 --input=g=iota:2x4x6x6 --f64 --output=y=%t.after.npy --output=gx=%t.after2.npy
 // RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12
 // RUN: tensor-tool compare %t.after2.npy %t.before2.npy --tolerance=1e-12
+// RUN: kiln-interpret %s whole_panels --input=g=iota:2x6x4x3 --input=w=iota:6x4x2x3 --f64 --output=gx=%t.before.npy
+// RUN: kiln-interpret %t.mlir whole_panels --input=g=iota:2x6x4x3 --input=w=iota:6x4x2x3 --f64 --output=gx=%t.after.npy
+// RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12
