@@ -46,6 +46,8 @@ const KernelEmitter *findKernelEmitter(StringRef anchor) {
       {"nn.max_pool_indices", {emitMaxPoolIndices}},
       {"nn.mean", {emitReduction}},
       {"nn.pack_panels", {emitPackPanels}},
+      {"nn.packed_conv", {emitPackedConv, nullptr, 96}},
+      {"nn.packed_conv_backward_input", {emitPackedConv, nullptr, 96}},
       {"nn.packed_linear", {emitPackedLinear, nullptr, 96}},
       {"nn.sgd", {emitSgd, nullptr, 1, false}},
       {"nn.slice", {emitSlice}},

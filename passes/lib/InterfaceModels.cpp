@@ -155,8 +155,8 @@ void registerInterfaceModels(DialectRegistry &registry) {
     ir::ConvOp::attachInterface<ConvScaling, ConvSizes>(*context);
     ir::BatchNormOp::attachInterface<BatchNormSizes>(*context);
     ir::ChannelAffineOp::attachInterface<ChannelAffineMaps>(*context);
-    attachAnchors<ir::LinearOp, ir::PackedLinearOp, ir::MatmulOp, ir::ConvOp, ir::MaxPoolOp, ir::AvgPoolOp, ir::AdaptiveAvgPoolOp,
-                  ir::EmbeddingOp, ir::SumOp, ir::MeanOp, ir::CatOp, ir::DropoutOp>(context);
+    attachAnchors<ir::LinearOp, ir::PackedLinearOp, ir::MatmulOp, ir::ConvOp, ir::PackedConvOp, ir::MaxPoolOp, ir::AvgPoolOp,
+                  ir::AdaptiveAvgPoolOp, ir::EmbeddingOp, ir::SumOp, ir::MeanOp, ir::CatOp, ir::DropoutOp>(context);
   });
 }
 

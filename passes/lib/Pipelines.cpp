@@ -31,6 +31,11 @@ void buildOptimizationPipeline(OpPassManager &pm, const OptimizationOptions &opt
   addCleanup(pm);
   if (options.foldBatchNorm)
     pm.addNestedPass<func::FuncOp>(createFoldBatchNormPass());
+  if (options.channelsLast) {
+    ChannelsLastPassOptions channelsLast;
+    channelsLast.panel = options.panel;
+    pm.addNestedPass<func::FuncOp>(createChannelsLastPass(channelsLast));
+  }
   if (options.layout) {
     LayoutPassOptions layout;
     layout.panel = options.panel;

@@ -76,6 +76,7 @@ private:
   void addEpilogues();
   void addMaxima();
   void addAverages();
+  void addChannelsLast();
 
   std::vector<KernelCase> &cases;
 };
@@ -124,7 +125,11 @@ void WindowCases::addConv(const Conv &conv, const Element &element, bool hasBias
   std::vector<Sizes> inputs = {conv.input, conv.weight};
   if (hasBias)
     inputs.push_back({conv.weight[0]});
-  const Sizes output = addOp("conv_" + conv.name, "nn.conv", inputs, element, attributes, element.tolerance);
+  int64_t addends = 1;
+  for (size_t d = 1; d < conv.weight.size(); ++d)
+    addends *= conv.weight[d];
+  const double ofMany = std::max(1.0, static_cast<double>(addends) / 2000);
+  const Sizes output = addOp("conv_" + conv.name, "nn.conv", inputs, element, attributes, ofMany * element.tolerance);
   if (!backward)
     return;
   Attributes ofInput = attributes, ofWeight = attributes;
@@ -155,6 +160,22 @@ void WindowCases::addConvolutions() {
     addConv(conv, kF32, /*hasBias=*/true, /*backward=*/true);
     addConv(conv, kF64, /*hasBias=*/false, /*backward=*/true);
   }
+  // Channels by channels: panels that are full and not, runs of many channels and few, weights that are read in blocks.
+  for (const Conv &conv : std::vector<Conv>{
+           {"channels", {kBatch, 20, 4, 5}, {70, 20, 3, 3}, {1, 1}, {1, 1}, {1, 1}},
+           {"odd_channels", {kBatch, 17, 3, 4}, {33, 17, 2, 3}, {1, 2}, {0, 1}, {1, 1}, 1, {1, 1}},
+           {"pointwise", {kBatch, 20, 3, 5}, {40, 20, 1, 1}, {1, 1}, {0, 0}, {1, 1}},
+           {"image", {kBatch, 3, 9, 19}, {40, 3, 7, 7}, {2, 2}, {3, 3}, {1, 1}},
+           {"group_panels", {kBatch, 36, 3, 4}, {80, 18, 3, 3}, {1, 1}, {1, 1}, {1, 1}, 2},
+           {"depthwise_panels", {kBatch, 37, 6, 5}, {37, 1, 3, 3}, {2, 1}, {1, 1}, {1, 2}, 37},
+           {"depthwise_twice", {kBatch, 6, 4, 5}, {12, 1, 3, 3}, {1, 1}, {1, 1}, {1, 1}, 6},
+           {"blocks", {13, 1400, 3, 3}, {64, 1400, 3, 3}, {1, 1}, {1, 1}, {1, 1}},
+           {"deep", {2, 4100, 2, 2}, {5, 4100, 2, 2}, {1, 1}, {1, 1}, {1, 1}},
+       })
+    for (const Element &element : {kF32, kF64})
+      addConv(conv, element, /*hasBias=*/element.dtype == DType::Float32, /*backward=*/false);
+  // Gradients by panels that are whole.
+  addConv({"whole_panels", {kBatch, 64, 3, 4}, {36, 32, 3, 3}, {2, 1}, {1, 1}, {1, 1}, 2}, kF32, /*hasBias=*/false, /*backward=*/true);
   for (const Element &element : {kF16, kBF16})
     for (size_t i : {1, 3})
       addConv(convolutions[i], element, /*hasBias=*/true, /*backward=*/true);
@@ -281,8 +302,55 @@ void WindowCases::addAverages() {
   }
 }
 
+/// Sizes [N, C, ...] as [N, ..., channels].
+Sizes channelsLast(Sizes sizes, int64_t channels) {
+  sizes.erase(sizes.begin() + 1);
+  sizes.push_back(channels);
+  return sizes;
+}
+
+/// What passes make of poolings: channels that are less than a vector, and more.
+void WindowCases::addChannelsLast() {
+  for (int64_t channels : {3, 37}) {
+    const std::string last = fmt::format("last{}_", channels);
+    struct Pool {
+      std::string name;
+      Sizes input, kernel, stride, padding, dilation;
+      bool ceilMode, countsPadding;
+    };
+    for (const Pool &pool : std::vector<Pool>{
+             {"halved", {kBatch, 0, 4, 6}, {2, 2}, {2, 2}, {0, 0}, {1, 1}, false, true},
+             {"overlapping", {kBatch, 0, 7, 5}, {3, 3}, {2, 1}, {1, 1}, {1, 1}, false, false},
+             {"ceil", {kBatch, 0, 7, 8}, {3, 2}, {2, 3}, {1, 1}, {1, 2}, true, true},
+             {"line", {kBatch, 0, 21}, {4}, {3}, {2}, {1}, true, true},
+             {"volume", {kBatch, 0, 4, 5, 3}, {2, 3, 2}, {1, 2, 2}, {1, 1, 0}, {1, 1, 1}, false, true},
+         }) {
+      Attributes attributes{{"kernel_size", pool.kernel},
+                            {"stride", pool.stride},
+                            {"padding", pool.padding},
+                            {"ceil_mode", pool.ceilMode},
+                            {"channels_last", true}};
+      Attributes maximum = attributes, average = attributes;
+      maximum.set("dilation", pool.dilation);
+      average.set("count_include_pad", pool.countsPadding);
+      for (const Element &element : {kF32, kBF16, kI8})
+        addOp("max_pool_" + last + pool.name, "nn.max_pool", {channelsLast(pool.input, channels)}, element, maximum, 0);
+      for (const Element &element : {kF32, kF64, kF16, kI64})
+        addOp("avg_pool_" + last + pool.name, "nn.avg_pool", {channelsLast(pool.input, channels)}, element, average,
+              element.tolerance);
+    }
+    for (const auto &[input, output] : std::vector<std::pair<Sizes, Sizes>>{
+             {{kBatch, 0, 7, 3}, {1, 1}}, {{kBatch, 0, 7, 5}, {3, 2}}, {{kBatch, 0, 2, 4, 3}, {2, 5, 1}}})
+      for (const Element &element : {kF32, kBF16})
+        addOp(fmt::format("adaptive_avg_pool_{}{}", last, fmt::join(output, "x")), "nn.adaptive_avg_pool",
+              {channelsLast(input, channels)}, element,
+              {{"output_size", std::vector<DimExpr>(output.begin(), output.end())}, {"channels_last", true}}, element.tolerance);
+  }
+}
+
 void WindowCases::add() {
   addConvolutions();
+  addChannelsLast();
   addEpilogues();
   addMaxima();
   addAverages();

@@ -372,7 +372,7 @@ func.func @embedding_c2(%i: tensor<2xi64>, %m: tensor<2x3xf32>) {
 // -----
 
 func.func @pack_panels_c1(%f: tensor<2xf32>) {
-  // expected-error @+1 {{'nn.pack_panels' op pack_panels_c1: nn.pack_panels needs a weight of two dimensions [out_features, in_features], but got [2]}}
+  // expected-error @+1 {{'nn.pack_panels' op pack_panels_c1: nn.pack_panels needs a weight of two or more dimensions [..., out_features, in_features], but got [2]}}
   %0 = nn.pack_panels %f panel = 4 : (tensor<2xf32>) -> tensor<2xf32>
   return
 }

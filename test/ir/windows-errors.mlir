@@ -296,3 +296,87 @@ func.func @adaptive_avg_pool_backward_c2(%g: tensor<2x3x1x1xf32>) {
   %0 = nn.adaptive_avg_pool_backward %g input_size = [8, 8] : (tensor<2x3x1x1xf32>) -> tensor<2x3x4x4xf32>
   return
 }
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// Channels last
+//===----------------------------------------------------------------------===//
+
+func.func @packed_conv_c1_window(%x: tensor<4x2x8x3xf32>, %w: tensor<1x2x27x32xf32>) {
+  // expected-error @+1 {{'nn.packed_conv' op packed_conv_c1: Calculated padded input size per channel: (2 x 8). Kernel size: (3 x 3). Kernel size can't be greater than actual input size}}
+  %y = nn.packed_conv %x, %w out_channels = 48 kernel_size = [3, 3] stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0] dilation = [1, 1] groups = 1 : (tensor<4x2x8x3xf32>, tensor<1x2x27x32xf32>) -> tensor<4x1x6x48xf32>
+  return
+}
+
+// -----
+
+func.func @packed_conv_c1_rank(%x: tensor<4x8x3xf32>, %w: tensor<1x2x27x32xf32>) {
+  // expected-error @+1 {{'nn.packed_conv' op packed_conv_c1: nn.packed_conv needs an input [N, ..., C] of two dimensions more than kernel_size has, one to three, but got [4, 8, 3] and 2}}
+  %y = nn.packed_conv %x, %w out_channels = 48 kernel_size = [3, 3] stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0] dilation = [1, 1] groups = 1 : (tensor<4x8x3xf32>, tensor<1x2x27x32xf32>) -> tensor<4x6x48xf32>
+  return
+}
+
+// -----
+
+func.func @packed_conv_c1_integers(%x: tensor<4x8x8x3xi64>, %w: tensor<1x2x27x32xi64>) {
+  // expected-error @+1 {{'nn.packed_conv' op packed_conv_c1: nn.packed_conv needs a floating-point input, but got Long}}
+  %y = nn.packed_conv %x, %w out_channels = 48 kernel_size = [3, 3] stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0] dilation = [1, 1] groups = 1 : (tensor<4x8x8x3xi64>, tensor<1x2x27x32xi64>) -> tensor<4x6x6x48xi64>
+  return
+}
+
+// -----
+
+func.func @packed_conv_c1_panels(%x: tensor<4x8x8x4xf32>, %w: tensor<1x2x36x32xf32>) {
+  // expected-error @+1 {{'nn.packed_conv' op packed_conv_c1: nn.packed_conv with 48 out_channels in 2 groups needs packed weights of shape [matrices, ceil(rows / panel), depth, panel] with 2 matrices of 24 rows and depth 18, but got [1, 2, 36, 32]}}
+  %y = nn.packed_conv %x, %w out_channels = 48 kernel_size = [3, 3] stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0] dilation = [1, 1] groups = 2 : (tensor<4x8x8x4xf32>, tensor<1x2x36x32xf32>) -> tensor<4x6x6x48xf32>
+  return
+}
+
+// -----
+
+func.func @packed_conv_c2(%x: tensor<4x8x8x3xf32>, %w: tensor<1x2x27x32xf32>) {
+  // expected-error @+1 {{'nn.packed_conv' op packed_conv_c2: expected type 'tensor<4x6x6x48xf32>', found 'tensor<4x48x6x6xf32>'}}
+  %y = nn.packed_conv %x, %w out_channels = 48 kernel_size = [3, 3] stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0] dilation = [1, 1] groups = 1 : (tensor<4x8x8x3xf32>, tensor<1x2x27x32xf32>) -> tensor<4x48x6x6xf32>
+  return
+}
+
+// -----
+
+func.func @max_pool_c1_channels_last(%x: tensor<8x8x3xf32>) {
+  // expected-error @+1 {{'nn.max_pool' op max_pool_c1: nn.max_pool with channels_last needs an input [N, ..., C] of two dimensions more than kernel_size has, but it has 3}}
+  %0 = nn.max_pool %x kernel_size = [2, 2] stride = [2, 2] padding = [0, 0] dilation = [1, 1] ceil_mode = false channels_last = true : (tensor<8x8x3xf32>) -> tensor<4x4x3xf32>
+  return
+}
+
+// -----
+
+func.func @packed_conv_backward_input_c1_panels(%g: tensor<4x8x8x48xf32>, %w: tensor<1x2x432x32xf32>) {
+  // expected-error @+1 {{'nn.packed_conv_backward_input' op packed_conv_backward_input_c1: nn.packed_conv_backward_input with 3 in_channels in 1 groups needs packed weights of shape [groups, ceil(3 / panel), 432, panel], but got [1, 2, 432, 32]}}
+  %0 = nn.packed_conv_backward_input %g, %w in_channels = 3 input_size = [8, 8] kernel_size = [3, 3] stride = [1, 1] padding_low = [1, 1] padding_high = [1, 1] dilation = [1, 1] groups = 1 : (tensor<4x8x8x48xf32>, tensor<1x2x432x32xf32>) -> tensor<4x8x8x3xf32>
+  return
+}
+
+// -----
+
+func.func @packed_conv_backward_input_c1_size(%g: tensor<4x8x8x48xf32>, %w: tensor<1x1x432x32xf32>) {
+  // expected-error @+1 {{'nn.packed_conv_backward_input' op packed_conv_backward_input_c1: nn.conv_backward_input needs a gradient of type float32[4, 48, 9, 8], that of the convolution's result, but got float32[4, 48, 8, 8]}}
+  %0 = nn.packed_conv_backward_input %g, %w in_channels = 3 input_size = [9, 8] kernel_size = [3, 3] stride = [1, 1] padding_low = [1, 1] padding_high = [1, 1] dilation = [1, 1] groups = 1 : (tensor<4x8x8x48xf32>, tensor<1x1x432x32xf32>) -> tensor<4x9x8x3xf32>
+  return
+}
+
+// -----
+
+func.func @packed_conv_backward_input_c2(%g: tensor<4x8x8x48xf32>, %w: tensor<1x1x432x32xf32>) {
+  // expected-error @+1 {{'nn.packed_conv_backward_input' op packed_conv_backward_input_c2: expected type 'tensor<4x8x8x3xf32>', found 'tensor<4x3x8x8xf32>'}}
+  %0 = nn.packed_conv_backward_input %g, %w in_channels = 3 input_size = [8, 8] kernel_size = [3, 3] stride = [1, 1] padding_low = [1, 1] padding_high = [1, 1] dilation = [1, 1] groups = 1 : (tensor<4x8x8x48xf32>, tensor<1x1x432x32xf32>) -> tensor<4x3x8x8xf32>
+  return
+}
+
+// -----
+
+func.func @conv_backward_weight_c1_channels_last(%g: tensor<4x8x8x48xf32>, %x: tensor<4x3x8x8xf32>) {
+  // expected-error-re @+1 {{'nn.conv_backward_weight' op conv_backward_weight_c1: {{.*}}}}
+  %0 = nn.conv_backward_weight %g, %x kernel_size = [3, 3] stride = [1, 1] padding_low = [1, 1] padding_high = [1, 1] dilation = [1, 1] groups = 1 channels_last = true : (tensor<4x8x8x48xf32>, tensor<4x3x8x8xf32>) -> tensor<3x3x3x48xf32>
+  return
+}

@@ -26,6 +26,37 @@ func.func @convolutions(%x: tensor<4x3x8x8xf32>, %w: tensor<16x3x3x3xf32>, %b: t
   return
 }
 
+// CHECK-LABEL: @channels_last
+func.func @channels_last(%x: tensor<4x8x8x3xf32>, %w: tensor<1x2x27x32xf32>, %v: tensor<1x2x4x32xf32>, %q: tensor<1x1x432x32xf32>,
+                         %n: tensor<?x8x?x3xf32, #nn.shape<batch, 8, width, 3>>) {
+  // CHECK: nn.packed_conv %{{.*}}, %{{.*}} out_channels = 48 kernel_size = [3, 3] stride = [1, 1] padding_low = [1, 1] padding_high = [1, 1] dilation = [1, 1] groups = 1 : (tensor<4x8x8x3xf32>, tensor<1x2x27x32xf32>) -> tensor<4x8x8x48xf32>
+  %y = nn.packed_conv %x, %w out_channels = 48 kernel_size = [3, 3] stride = [1, 1] padding_low = [1, 1] padding_high = [1, 1]
+      dilation = [1, 1] groups = 1 : (tensor<4x8x8x3xf32>, tensor<1x2x27x32xf32>) -> tensor<4x8x8x48xf32>
+  // CHECK: nn.packed_conv %{{.*}}, %{{.*}} out_channels = 48 kernel_size = [2, 2] stride = [2, 2] {{.*}} groups = 48 : (tensor<4x8x8x48xf32>, tensor<1x2x4x32xf32>) -> tensor<4x4x4x48xf32>
+  %z = nn.packed_conv %y, %v out_channels = 48 kernel_size = [2, 2] stride = [2, 2] padding_low = [0, 0] padding_high = [0, 0]
+      dilation = [1, 1] groups = 48 : (tensor<4x8x8x48xf32>, tensor<1x2x4x32xf32>) -> tensor<4x4x4x48xf32>
+  // CHECK: nn.packed_conv {{.*}} -> tensor<?x6x?x48xf32, #nn.shape<batch, 6, width - 2, 48>>
+  %u = nn.packed_conv %n, %w out_channels = 48 kernel_size = [3, 3] stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0]
+      dilation = [1, 1] groups = 1 : (tensor<?x8x?x3xf32, #nn.shape<batch, 8, width, 3>>, tensor<1x2x27x32xf32>)
+      -> tensor<?x6x?x48xf32, #nn.shape<batch, 6, width - 2, 48>>
+  // CHECK: nn.packed_conv_backward_input %{{.*}}, %{{.*}} in_channels = 3 input_size = [8, 8] kernel_size = [3, 3] stride = [1, 1] padding_low = [1, 1] padding_high = [1, 1] dilation = [1, 1] groups = 1 : (tensor<4x8x8x48xf32>, tensor<1x1x432x32xf32>) -> tensor<4x8x8x3xf32>
+  %gx = nn.packed_conv_backward_input %y, %q in_channels = 3 input_size = [8, 8] kernel_size = [3, 3] stride = [1, 1]
+      padding_low = [1, 1] padding_high = [1, 1] dilation = [1, 1] groups = 1
+      : (tensor<4x8x8x48xf32>, tensor<1x1x432x32xf32>) -> tensor<4x8x8x3xf32>
+  // CHECK: nn.conv_backward_weight %{{.*}}, %{{.*}} groups = 1 channels_last = true : (tensor<4x8x8x48xf32>, tensor<4x8x8x3xf32>) -> tensor<3x3x3x48xf32>
+  %gw = nn.conv_backward_weight %y, %x kernel_size = [3, 3] stride = [1, 1] padding_low = [1, 1] padding_high = [1, 1]
+      dilation = [1, 1] groups = 1 channels_last = true : (tensor<4x8x8x48xf32>, tensor<4x8x8x3xf32>) -> tensor<3x3x3x48xf32>
+  // CHECK: nn.max_pool %{{.*}} ceil_mode = false channels_last = true : (tensor<4x8x8x3xf32>) -> tensor<4x4x4x3xf32>
+  %0 = nn.max_pool %x kernel_size = [2, 2] stride = [2, 2] padding = [0, 0] dilation = [1, 1] ceil_mode = false
+      channels_last = true : (tensor<4x8x8x3xf32>) -> tensor<4x4x4x3xf32>
+  // CHECK: nn.avg_pool %{{.*}} count_include_pad = true divisor_override = 3 channels_last = true : (tensor<4x8x8x3xf32>) -> tensor<4x4x4x3xf32>
+  %1 = nn.avg_pool %x kernel_size = [2, 2] stride = [2, 2] padding = [0, 0] ceil_mode = false count_include_pad = true
+      divisor_override = 3 channels_last = true : (tensor<4x8x8x3xf32>) -> tensor<4x4x4x3xf32>
+  // CHECK: nn.adaptive_avg_pool %{{.*}} output_size = [1, 2] channels_last = true : (tensor<4x8x8x3xf32>) -> tensor<4x1x2x3xf32>
+  %2 = nn.adaptive_avg_pool %x output_size = [1, 2] channels_last = true : (tensor<4x8x8x3xf32>) -> tensor<4x1x2x3xf32>
+  return
+}
+
 // CHECK-LABEL: @pooling
 func.func @pooling(%x: tensor<4x3x8x8xf32>, %g: tensor<4x3x4x4xf32>, %h: tensor<4x3x1x2xf32>) {
   // CHECK: nn.max_pool %{{.*}} kernel_size = [2, 2] stride = [2, 2] padding = [0, 0] dilation = [1, 1] ceil_mode = false : (tensor<4x3x8x8xf32>) -> tensor<4x3x4x4xf32>

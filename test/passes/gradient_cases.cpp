@@ -276,6 +276,19 @@ Case conv(Random &random) {
   return result;
 }
 
+/// Some of those with a batch have their channels last.
+void maybeChannelsLast(Random &random, Case &result, size_t spatial) {
+  const Tensor &input = result.operands[0];
+  if (input.dim() != static_cast<int64_t>(spatial) + 2 || !random.coin())
+    return;
+  std::vector<int64_t> dims = {0};
+  for (int64_t dim = 2; dim < input.dim(); ++dim)
+    dims.push_back(dim);
+  dims.push_back(1);
+  result.operands[0] = input.permute(dims).contiguous();
+  result.attributes.set("channels_last", true);
+}
+
 Case maxPool(Random &random) {
   const Window w = window(random);
   Case result{"nn.max_pool",
@@ -294,6 +307,7 @@ Case maxPool(Random &random) {
     std::swap(places[i] = static_cast<int64_t>(i), places[static_cast<size_t>(random.integer(0, static_cast<int64_t>(i)))]);
   for (size_t i = 0; i < places.size(); ++i)
     input.data<double>()[i] = 0.1 * static_cast<double>(places[i]);
+  maybeChannelsLast(random, result, w.sizes.size());
   return result;
 }
 
@@ -310,6 +324,7 @@ Case avgPool(Random &random) {
   if (random.coin())
     result.attributes.set("divisor_override", random.integer(1, 3));
   result.symbolic = false;
+  maybeChannelsLast(random, result, w.sizes.size());
   return result;
 }
 
@@ -319,7 +334,9 @@ Case adaptiveAvgPool(Random &random) {
     in.push_back(random.integer(1, 5));
     out.push_back(random.integer(1, 5));
   }
-  return {"nn.adaptive_avg_pool", {random.values(joined(leading(random), in))}, {{"output_size", sizes(out)}}, {0}};
+  Case result{"nn.adaptive_avg_pool", {random.values(joined(leading(random), in))}, {{"output_size", sizes(out)}}, {0}};
+  maybeChannelsLast(random, result, in.size());
+  return result;
 }
 
 Case crossEntropy(Random &random) {

@@ -10,7 +10,6 @@ module attributes {nn.program = "windows"} {
   // Blocks of 4 of the 6 channels, and rows.
   // CHECK: schedule.launch @f32_conv_6x3x3x3_relu{{.*}} grid [#nn.dim<2 * batch>, #nn.dim<height - 2>]
   // CHECK: schedule.launch @f32_max_pool_2x2{{.*}} grid [#nn.dim<6 * batch * (height floordiv 2) - 6 * batch>]
-  // CHECK: schedule.kernel @f32_conv_6x3x3x3_relu{{.*}} anchor "nn.conv"
   func.func @f(%x: tensor<?x3x?x10xf32, #nn.shape<batch, 3, height, 10>> {nn.name = "x"}, %w: tensor<6x3x3x3xf32> {nn.name = "w"})
       -> tensor<?x6x?x4xf32, #nn.shape<batch, 6, height floordiv 2 - 1, 4>> attributes {nn.entry} {
     %y = nn.conv %x, %w stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0] dilation = [1, 1] groups = 1
@@ -19,5 +18,25 @@ module attributes {nn.program = "windows"} {
     %z = nn.max_pool %r kernel_size = [2, 2] stride = [2, 2] padding = [0, 0] dilation = [1, 1] ceil_mode = false
       : (tensor<?x6x?x8xf32, #nn.shape<batch, 6, height - 2, 8>>) -> tensor<?x6x?x4xf32, #nn.shape<batch, 6, height floordiv 2 - 1, 4>>
     return %z : tensor<?x6x?x4xf32, #nn.shape<batch, 6, height floordiv 2 - 1, 4>>
+  }
+
+  // With the channels last, units are output positions and panels; what is said of sizes is the same.
+  // CHECK-LABEL: schedule.func @last symbols ["batch", "height"]
+  // CHECK-SAME:    conditions [#nn.dim<height - 3>, #nn.dim<height floordiv 2 - 2>]
+  // CHECK-SAME:    messages ["Calculated padded input size per channel: (height x 10). Kernel size: (3 x 3). Kernel size can't be greater than actual input size\0A  ({{.*}})",
+  // CHECK-SAME:              "Given input size: (6xheight - 2x8). Calculated output size: (6xheight floordiv 2 - 1x4). Output size is too small\0A  ({{.*}})"]
+  // CHECK: schedule.launch @f32_packed_conv_3x3_3x6_relu{{.*}} grid [#nn.dim<8 * batch * height - 16 * batch>, #nn.dim<1>]
+  // CHECK: schedule.launch @f32_max_pool_2x2{{.*}} grid [#nn.dim<4 * batch * (height floordiv 2) - 4 * batch>]
+  // CHECK: schedule.kernel @f32_conv_6x3x3x3_relu{{.*}} anchor "nn.conv"
+  // CHECK: schedule.kernel @f32_packed_conv_3x3_3x6_relu{{.*}} anchor "nn.packed_conv"
+  func.func @last(%x: tensor<?x?x10x3xf32, #nn.shape<batch, height, 10, 3>> {nn.name = "x"}, %w: tensor<1x1x27x32xf32> {nn.name = "w"})
+      -> tensor<?x?x4x6xf32, #nn.shape<batch, height floordiv 2 - 1, 4, 6>> attributes {nn.entry} {
+    %y = nn.packed_conv %x, %w out_channels = 6 kernel_size = [3, 3] stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0]
+      dilation = [1, 1] groups = 1 : (tensor<?x?x10x3xf32, #nn.shape<batch, height, 10, 3>>, tensor<1x1x27x32xf32>)
+      -> tensor<?x?x8x6xf32, #nn.shape<batch, height - 2, 8, 6>>
+    %r = nn.relu %y : tensor<?x?x8x6xf32, #nn.shape<batch, height - 2, 8, 6>>
+    %z = nn.max_pool %r kernel_size = [2, 2] stride = [2, 2] padding = [0, 0] dilation = [1, 1] ceil_mode = false channels_last = true
+      : (tensor<?x?x8x6xf32, #nn.shape<batch, height - 2, 8, 6>>) -> tensor<?x?x4x6xf32, #nn.shape<batch, height floordiv 2 - 1, 4, 6>>
+    return %z : tensor<?x?x4x6xf32, #nn.shape<batch, height floordiv 2 - 1, 4, 6>>
   }
 }

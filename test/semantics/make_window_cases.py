@@ -247,4 +247,59 @@ for x, size in (
 ):
     adaptive_case(x, size)
 
+# ---- channels last -------------------------------------------------------------------------------
+def last(x):
+    return x.movedim(1, -1)
+
+
+def panels(matrices, panel):
+    """[M, rows, depth] -> [M, ceil(rows / panel), depth, panel]."""
+    count, rows, depth = matrices.shape
+    padded = F.pad(matrices, (0, 0, 0, -rows % panel))
+    return padded.reshape(count, -1, panel, depth).transpose(2, 3).contiguous()
+
+
+def packed_conv_cases(x, w, stride, padding, dilation, groups, panel):
+    rank = w.dim() - 2
+    stride, padding, dilation = tuples(rank, stride, padding, dilation)
+    kernel = list(w.shape[2:])
+    attributes = dict(
+        kernel_size=kernel, stride=stride, padding_low=padding, padding_high=padding, dilation=dilation, groups=groups
+    )
+    compute = lambda x, w: CONV[rank](x, w, None, stride, padding, dilation, groups)
+    matrices = 1 if w.shape[1] == 1 and groups == w.shape[0] else groups
+    packed = panels(last(w).reshape(matrices, w.shape[0] // matrices, w[0].numel()), panel)
+    case("packed_conv", [last(x), packed], lambda: last(compute(x, w)), "scaled", out_channels=w.shape[0], **attributes)
+
+    grad = normal(*compute(x, w).shape, dtype=x.dtype)
+    by_group = w.reshape(groups, w.shape[0] // groups, w.shape[1], -1)
+    packed = panels(by_group.permute(0, 2, 3, 1).reshape(groups, w.shape[1], -1), panel)
+    case("packed_conv_backward_input", [last(grad), packed], lambda: last(gradients(compute, [x, w], grad)[0]), "scaled",
+         in_channels=x.shape[1], input_size=Dims(x.shape[2:]), **attributes)
+    del attributes["kernel_size"]
+    case("conv_backward_weight", [last(grad), last(x)],
+         lambda: gradients(compute, [x, w], grad)[1].movedim((0, 1), (-1, -2)), "scaled",
+         kernel_size=Dims(kernel), channels_last=True, **attributes)
+
+
+for dtype in (f32, f64):
+    n = lambda *shape: normal(*shape, dtype=dtype)
+    packed_conv_cases(n(2, 3, 7, 6), n(5, 3, 3, 2), 1, 1, 1, 1, 4)
+    packed_conv_cases(n(2, 4, 9, 7), n(6, 2, 3, 3), [2, 1], [0, 2], [1, 2], 2, 2)
+    packed_conv_cases(n(1, 6, 5, 5), n(6, 1, 3, 3), 2, 1, 1, 6, 4)
+    packed_conv_cases(n(1, 2, 5, 5), n(6, 1, 3, 3), 1, 1, 1, 2, 4)
+    packed_conv_cases(n(2, 4, 9), n(3, 4, 3), 2, 1, 1, 1, 8)
+    packed_conv_cases(n(1, 2, 4, 5, 3), n(3, 2, 2, 3, 1), 1, 1, 1, 1, 2)
+
+for dtype in (f32, bf16):
+    x = normal(2, 5, 7, 6, dtype=dtype)
+    case("max_pool", [last(x)], lambda: last(F.max_pool2d(x, 3, 2, 1)), "exact", channels_last=True,
+         kernel_size=[3, 3], stride=[2, 2], padding=[1, 1], dilation=[1, 1], ceil_mode=False)
+    case("avg_pool", [last(x)], lambda: last(F.avg_pool2d(x, 3, 2, 1)), "scaled", channels_last=True,
+         kernel_size=[3, 3], stride=[2, 2], padding=[1, 1], ceil_mode=False, count_include_pad=True)
+    case("adaptive_avg_pool", [last(x)], lambda: last(F.adaptive_avg_pool2d(x, (3, 1))), "scaled", channels_last=True,
+         output_size=Dims([3, 1]))
+    w = normal(3, 5, 4, dtype=dtype)
+    case("pack_panels", [w], lambda: panels(w, 2), panel=2)
+
 write("window_cases")

@@ -6,6 +6,8 @@
 
 #include "Channels.h"
 
+#include "kiln/schedule/GridUnits.h"
+
 using namespace mlir;
 
 namespace kiln::codegen {
@@ -22,13 +24,25 @@ Channels::Channels(KernelContext &context, unsigned operand) : context(context),
 }
 
 void Channels::overGroups(function_ref<void(Group)> body) {
-  int64_t lanes = areNeighbours ? b.lanesOf(b.getF64Type()) : 1;
-  Value middle = context.begin0;
-  if (lanes > 1) {
-    middle = b.add(context.begin0, b.roundDown(b.sub(context.end0, context.begin0), lanes));
-    b.loop(context.begin0, middle, lanes, [&](Value channel) { body({channel, lanes}); });
+  Value begin = context.begin0, last = context.end0;
+  if (areNeighbours) { // units are blocks
+    last = b.minimum(b.mul(last, schedule::kSummedColumns), b.size(channels));
+    begin = b.minimum(b.mul(begin, schedule::kSummedColumns), last);
   }
-  b.loop(middle, context.end0, 1, [&](Value channel) { body({channel, 1}); });
+  auto over = [&](int64_t lanes) {
+    Value end = b.add(begin, b.roundDown(b.sub(last, begin), lanes));
+    b.loop(begin, end, lanes, [&](Value channel) { body({channel, lanes}); });
+    begin = end;
+  };
+  if (areNeighbours) {
+    // Whole cache lines of each row, in several vectors, which also hide the latency of additions.
+    constexpr int64_t kVectors = 4;
+    int64_t lanes = b.lanesOf(b.getF64Type());
+    over(kVectors * lanes);
+    if (lanes > 1)
+      over(lanes);
+  }
+  over(1);
 }
 
 Values Channels::carryOver(Group group, ValueRange wide, ValueRange single,

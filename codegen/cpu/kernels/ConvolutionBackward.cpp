@@ -294,6 +294,10 @@ void WeightGradient::emitTap(Value group, Value firstOutput, int64_t count, Valu
 } // namespace
 
 LogicalResult emitConvBackwardInput(KernelContext &context) { return InputGradient(context).emit(); }
-LogicalResult emitConvBackwardWeight(KernelContext &context) { return WeightGradient(context).emit(); }
+LogicalResult emitConvBackwardWeight(KernelContext &context) {
+  if (isChannelsLast(context))
+    return emitConvBackwardWeightChannelsLast(context);
+  return WeightGradient(context).emit();
+}
 
 } // namespace kiln::codegen

@@ -20,10 +20,14 @@ mlir::LogicalResult emitPackPanels(KernelContext &context);
 mlir::LogicalResult emitLinear(KernelContext &context);
 // Matmul.cpp: matrix products.
 mlir::LogicalResult emitMatmul(KernelContext &context);
+// PackedConvolution.cpp: convolutions of channels-last data with weights in panels, and the gradient of their input.
+mlir::LogicalResult emitPackedConv(KernelContext &context);
 // Convolution.cpp: convolutions. ConvolutionBackward.cpp: their gradients.
 mlir::LogicalResult emitConv(KernelContext &context);
 mlir::LogicalResult emitConvBackwardInput(KernelContext &context);
 mlir::LogicalResult emitConvBackwardWeight(KernelContext &context);
+// WeightGradientChannelsLast.cpp: the gradient of the weight, where the data has its channels last.
+mlir::LogicalResult emitConvBackwardWeightChannelsLast(KernelContext &context);
 // Pooling.cpp: maxima and averages of windows. PoolingBackward.cpp: their gradients.
 mlir::LogicalResult emitMaxPool(KernelContext &context);
 mlir::LogicalResult emitMaxPoolIndices(KernelContext &context);

@@ -1,7 +1,6 @@
 //===- PackedLinear.cpp - rows of the input times panels of weights -------===//
 //
 // input [M, K] times packed [panels, K, panel]: tiles of rows x vectors accumulate over K in registers and go through the body to memory.
-// A tile that is wider than a panel takes its vectors from several.
 //
 // A single row reads each weight once whatever is done, so there the panel is read as it lies, with several accumulators over K, because
 // one would wait for its own additions. All tiles add in the order of k, so a row's bits depend only on whether it is the only one.
@@ -10,6 +9,8 @@
 
 #include "Gemm.h"
 #include "Kernels.h"
+#include "PackedPanels.h"
+#include "Windows.h"
 
 #include "kiln/schedule/GridUnits.h"
 
@@ -21,27 +22,19 @@ namespace kiln::codegen {
 
 namespace {
 
-/// The largest divisor of `value` that is not above `limit`.
-int64_t largestDivisor(int64_t value, int64_t limit) {
-  int64_t divisor = std::min(value, limit);
-  while (value % divisor != 0)
-    --divisor;
-  return divisor;
-}
-
 class PackedLinear {
 public:
   explicit PackedLinear(KernelContext &context)
       : context(context), b(context.b), writer(b, context.kernel, context.extras, context.results.front()),
-        input(context.anchors[0]), packed(context.anchors[1]) {
+        input(context.anchors[0]) {
     std::vector<DimExpr> packedSizes = context.kernel.getAnchorType(1).getSizes();
     element = context.kernel.getAnchorType(0).getElementType();
     compute = KernelBuilder::computeType(element);
     innerSize = packedSizes[1];
     inner = b.size(innerSize);
     panel = *packedSizes[2].constant();
-    features = context.kernel.getResultType().getSizes().back();
     lanes = b.lanesOf(compute);
+    panels = {context.anchors[1], element, panel, lanes, inner, context.kernel.getResultType().getSizes().back()};
     int64_t unit = schedule::panelsOfUnit(panel);
     endPanel = b.minimum(b.mul(context.end1, unit), b.size(packedSizes[0]));
     firstPanel = b.minimum(b.mul(context.begin1, unit), endPanel);
@@ -52,19 +45,16 @@ public:
 private:
   void emitManyRows();
   void emitOneRow();
-  void emitPanels(Value first, int64_t panels, int64_t vectors);
   void emitTiles(Value firstColumn, const Values &weights);
   void write(Value rowNumber, Value column, Value sum);
-  /// Calls `body` unless every column from `first` on is padding.
-  void unlessPadding(Value first, function_ref<void()> body);
-  bool hasPadding() const { return !features.divide_exactly(panel); }
 
   KernelContext &context;
   KernelBuilder &b;
   ResultWriter writer;
-  Value input, packed, inner, firstPanel, endPanel;
+  Value input, inner, firstPanel, endPanel;
   Type element, compute;
-  DimExpr features, innerSize;
+  PackedPanels panels;
+  DimExpr innerSize;
   int64_t panel = 0, lanes = 1;
   LogicalResult result = success();
 };
@@ -86,62 +76,15 @@ LogicalResult PackedLinear::emit() {
   return result;
 }
 
-void PackedLinear::unlessPadding(Value first, function_ref<void()> body) {
-  if (hasPadding())
-    b.when(b.lessThan(first, b.size(features)), body);
-  else
-    body();
-}
-
 void PackedLinear::write(Value rowNumber, Value column, Value sum) {
   Row row(writer.getBox(), rowNumber);
-  Value mask;
-  if (hasPadding() && lanes > 1)
-    mask = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, b.iota(column, lanes), b.broadcast(b.size(features), lanes));
-  if (failed(writer.write(row, column, lanes, b.rounded(sum, element), mask)))
+  if (failed(writer.write(row, column, lanes, b.rounded(sum, element), panels.mask(b, column))))
     result = failure();
 }
 
 void PackedLinear::emitManyRows() {
-  int64_t panelVectors = panel / lanes;
-  if (std::optional<int64_t> count = features.constant(); count && *count <= panel) {
-    // No vectors of padding only.
-    int64_t vectors = std::max<int64_t>(1, llvm::divideCeil(*count, lanes));
-    b.loop(firstPanel, endPanel, 1, [&](Value p) { emitPanels(p, 1, std::min(vectors, panelVectors)); });
-    return;
-  }
-  Value first = firstPanel;
-  if (int64_t together = b.target.tileVectors / panelVectors; together > 1) {
-    Value end = b.add(first, b.roundDown(b.sub(endPanel, first), together));
-    b.loop(first, end, together, [&](Value p) { emitPanels(p, together, panelVectors); });
-    first = end;
-  }
-  b.loop(first, endPanel, 1, [&](Value p) { emitPanels(p, 1, panelVectors); });
-}
-
-/// All rows of the range, of the first `vectors` vectors of each of some panels.
-void PackedLinear::emitPanels(Value first, int64_t panels, int64_t vectors) {
-  Value firstColumn = b.mul(first, panel), begin = b.pointer(packed, element, b.mul(b.mul(first, inner), panel));
-  auto vectorsAt = [&](Value p, Value offset, int64_t count, Values &weights) {
-    for (int64_t j = 0; j < count; ++j)
-      weights.push_back(b.pointer(begin, element, b.add(b.mul(b.mul(p, inner), panel), b.add(offset, j * lanes))));
-  };
-  if (panels > 1 || vectors <= b.target.tileVectors) {
-    Values weights;
-    for (int64_t p = 0; p < panels; ++p)
-      vectorsAt(b.constant(p), b.constant(0), vectors, weights);
-    emitTiles(firstColumn, weights);
-    return;
-  }
-  int64_t tileVectors = largestDivisor(vectors, b.target.tileVectors);
-  b.loop(b.constant(0), b.constant(vectors * lanes), tileVectors * lanes, [&](Value h) {
-    Value column = b.add(firstColumn, h);
-    Values weights;
-    unlessPadding(column, [&] {
-      vectorsAt(b.constant(0), h, tileVectors, weights);
-      emitTiles(column, weights);
-    });
-  });
+  panels.forEachTile(b, firstPanel, b.sub(endPanel, firstPanel),
+                     [&](Value firstColumn, const Values &weights) { emitTiles(firstColumn, weights); });
 }
 
 void PackedLinear::emitTiles(Value firstColumn, const Values &weights) {
@@ -173,8 +116,8 @@ void PackedLinear::emitOneRow() {
     Value panelBegin = b.mul(b.mul(p, inner), panel);
     b.loop(b.constant(0), b.constant(panel), vectors * lanes, [&](Value h) {
       Value firstColumn = b.add(b.mul(p, panel), h);
-      unlessPadding(firstColumn, [&] {
-        Value weights = b.pointer(packed, element, b.add(panelBegin, h));
+      panels.unlessPadding(b, firstColumn, [&] {
+        Value weights = b.pointer(panels.base, element, b.add(panelBegin, h));
         auto step = [&](Value k, int64_t set, Values &sums) {
           Value x = b.broadcast(b.widened(b.load(input, element, k)), lanes);
           for (int64_t j = 0; j < vectors; ++j) {
@@ -218,24 +161,26 @@ LogicalResult emitPackedLinear(KernelContext &context) {
 // Packing
 //===----------------------------------------------------------------------===//
 
-/// weight [N, K] to [panels, K, panel]: element (n, k) at (n / panel, k, n % panel). A unit is a panel: squares of it through
-/// registers, the rest element by element.
+/// Each weight [N, K] of some to [panels, K, panel]: element (n, k) at (n / panel, k, n % panel). A unit is a panel: squares of it
+/// through registers, the rest element by element.
 LogicalResult emitPackPanels(KernelContext &context) {
   KernelBuilder &b = context.b;
-  std::vector<DimExpr> weight = context.kernel.getAnchorType(0).getSizes(), sizes = context.kernel.getResultType().getSizes();
+  std::vector<DimExpr> weight = lastSizes(context.kernel.getAnchorType(0), 2), sizes = lastSizes(context.kernel.getResultType(), 3);
   Type element = context.kernel.getAnchorType(0).getElementType();
   ResultWriter writer(b, context.kernel, context.extras, context.results.front());
-  Value features = b.size(weight[0]), inner = b.size(weight[1]), panel = b.size(sizes[2]);
+  Value features = b.size(weight[0]), inner = b.size(weight[1]), panels = b.size(sizes[0]), panel = b.size(sizes[2]);
   int64_t lanes = b.lanesOf(KernelBuilder::computeType(element));
   LogicalResult result = success();
   b.loop(context.begin0, context.end0, 1, [&](Value p) {
-    Value firstFeature = b.mul(p, panel), valid = b.minimum(panel, b.sub(features, firstFeature));
+    Value matrix = b.div(p, panels), firstFeature = b.mul(b.rem(p, panels), panel);
+    Value valid = b.minimum(panel, b.sub(features, firstFeature));
+    Value firstRow = b.add(b.mul(matrix, features), firstFeature);
     auto write = [&](Value k, Value column, int64_t lanes, Value value) {
       Row row(writer.getBox(), b.add(b.mul(p, inner), k));
       if (failed(writer.write(row, column, lanes, value)))
         result = failure();
     };
-    auto weightAt = [&](Value column, Value k) { return b.add(b.mul(b.add(firstFeature, column), inner), k); };
+    auto weightAt = [&](Value column, Value k) { return b.add(b.mul(b.add(firstRow, column), inner), k); };
     auto single = [&](Value column, Value k) { write(k, column, 1, b.load(context.anchors[0], element, weightAt(column, k))); };
     Value wholeColumns = b.roundDown(valid, lanes), wholeInner = b.roundDown(inner, lanes);
     b.loop(b.constant(0), wholeColumns, lanes, [&](Value column) {

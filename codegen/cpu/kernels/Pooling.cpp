@@ -17,7 +17,12 @@ namespace kiln::codegen {
 Windows poolingWindows(KernelContext &context, schedule::BufferType input, schedule::BufferType output) {
   ArrayRef<int64_t> kernel = listAttribute(context, "kernel_size");
   std::vector<DimExpr> taps(kernel.begin(), kernel.end());
-  return Windows(context, lastSizes(input, kernel.size()), lastSizes(output, kernel.size()), taps, "padding");
+  auto spatial = [&](schedule::BufferType type) {
+    std::vector<DimExpr> sizes = lastSizes(type, kernel.size() + (isChannelsLast(context) ? 1 : 0));
+    sizes.resize(kernel.size());
+    return sizes;
+  };
+  return Windows(context, spatial(input), spatial(output), taps, "padding");
 }
 
 Value lowestOf(KernelBuilder &b, Type element, int64_t lanes) {
@@ -104,6 +109,8 @@ Values Pooling::overInputs(Value plane, Value row, Value column, int64_t lanes, 
 } // namespace
 
 LogicalResult emitMaxPool(KernelContext &context) {
+  if (isChannelsLast(context))
+    return emitMaxPoolChannelsLast(context);
   KernelBuilder &b = context.b;
   Pooling pooling(context);
   return pooling.emit(Windows::widthsOf(b.lanesOf(pooling.compute)),
@@ -163,6 +170,8 @@ Value asElement(KernelBuilder &b, Value integer, Type compute) {
 }
 
 LogicalResult emitAvgPool(KernelContext &context) {
+  if (isChannelsLast(context))
+    return emitAvgPoolChannelsLast(context);
   KernelBuilder &b = context.b;
   Pooling pooling(context);
   return pooling.emit(Windows::widthsOf(b.lanesOf(pooling.compute)),
@@ -202,6 +211,8 @@ Range AdaptiveWindows::outputsOf(int64_t dim, Value input) const { return shared
 
 /// Rows of the window are added up in vectors.
 LogicalResult emitAdaptiveAvgPool(KernelContext &context) {
+  if (isChannelsLast(context))
+    return emitAdaptiveAvgPoolChannelsLast(context);
   KernelBuilder &b = context.b;
   schedule::BufferType input = context.kernel.getAnchorType(0), output = context.kernel.getResultType();
   Type element = input.getElementType(), compute = KernelBuilder::computeType(element);

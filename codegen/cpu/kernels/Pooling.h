@@ -30,6 +30,11 @@ Value averageDivisor(KernelContext &context, const Windows &windows, llvm::Array
 /// An i64 as a number of the type that elements are computed in.
 Value asElement(KernelBuilder &b, Value integer, Type compute);
 
+// PoolingChannelsLast.cpp: the kernels where the channels come last.
+mlir::LogicalResult emitMaxPoolChannelsLast(KernelContext &context);
+mlir::LogicalResult emitAvgPoolChannelsLast(KernelContext &context);
+mlir::LogicalResult emitAdaptiveAvgPoolChannelsLast(KernelContext &context);
+
 /// Which positions an adaptive pooling over up to three dimensions brings together.
 class AdaptiveWindows {
 public:

@@ -8,6 +8,8 @@
 
 #include "Kernels.h"
 
+#include "kiln/schedule/GridUnits.h"
+
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
@@ -154,12 +156,14 @@ void Reduction::emitInnerKept() {
   int64_t lanes = b.lanesOf(accumulator);
   Value inner = b.size(groups.back().size);
   // Results are numbered by the kept groups; a line is all of the last group.
-  Value firstLine = b.div(context.begin0, inner);
-  Value endLine = b.div(b.add(context.end0, b.sub(inner, b.constant(1))), inner);
+  Value endResult = b.minimum(b.mul(context.end0, schedule::kSummedColumns), b.size(kept.rows()));
+  Value firstResult = b.minimum(b.mul(context.begin0, schedule::kSummedColumns), endResult);
+  Value firstLine = b.div(firstResult, inner);
+  Value endLine = b.div(b.add(endResult, b.sub(inner, b.constant(1))), inner);
   b.loop(firstLine, endLine, 1, [&](Value line) {
     Value lineBegin = b.mul(line, inner);
-    Value begin = b.maximum(b.sub(context.begin0, lineBegin), b.constant(0));
-    Value end = b.minimum(b.sub(context.end0, lineBegin), inner);
+    Value begin = b.maximum(b.sub(firstResult, lineBegin), b.constant(0));
+    Value end = b.minimum(b.sub(endResult, lineBegin), inner);
     // A cache line of the operand at a time: several vectors, which also hide the latency of additions.
     auto results = [&](Value column, int64_t width, int64_t vectors) {
       Value number = b.add(lineBegin, column);

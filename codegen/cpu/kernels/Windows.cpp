@@ -14,6 +14,11 @@ ArrayRef<int64_t> listAttribute(KernelContext &context, StringRef name) {
   return cast<DenseI64ArrayAttr>(context.kernel.getAnchorAttribute(name)).asArrayRef();
 }
 
+bool isChannelsLast(KernelContext &context) {
+  auto attribute = dyn_cast_if_present<BoolAttr>(context.kernel.getAnchorAttribute("channels_last"));
+  return attribute && attribute.getValue();
+}
+
 Windows::Windows(KernelContext &context, ArrayRef<DimExpr> input, ArrayRef<DimExpr> output, ArrayRef<DimExpr> kernel,
                  StringRef low)
     : b(context.b) {

@@ -65,6 +65,9 @@ private:
 /// An attribute of the kernel's anchor that is a list of numbers.
 llvm::ArrayRef<int64_t> listAttribute(KernelContext &context, llvm::StringRef name);
 
+/// Whether data is [N, ..., C] and not [..., C, ...].
+bool isChannelsLast(KernelContext &context);
+
 /// The sizes of a buffer from dimension `first` on.
 inline std::vector<DimExpr> sizesFrom(schedule::BufferType type, int64_t first) {
   std::vector<DimExpr> sizes = type.getSizes();

@@ -3,6 +3,7 @@
 // Over one to three dimensions, [N, C, ...] with weight [O, C / groups, ...]. The gradients are
 // convolutions of their own: each is linear in the cotangent, so all three walk over the same
 // products.
+#include "channels_last.h"
 #include "families.h"
 #include "kiln/semantics/window_error.h"
 #include "windows.h"
@@ -327,13 +328,51 @@ std::vector<Tensor> evaluate_conv_backward_weight(std::span<const Tensor> operan
   })};
 }
 
+// With channels_last, gradient and input are [N, ..., C], the result [...kernel_size, C / groups, O].
+bool is_weight_channels_last(const TensorType &input, const Attributes &attributes) {
+  return is_channels_last<std::vector<DimExpr>>(attributes, "kernel_size", input.rank(),
+                                                "nn.conv_backward_weight");
+}
+
+std::vector<TensorType> infer_either_backward_weight(OperandTypes operands,
+                                                     const Attributes &attributes) {
+  if (operands.size() != 2 || !operands[0] || !operands[1] ||
+      !is_weight_channels_last(*operands[0], attributes) ||
+      !is_weight_channels_last(*operands[1], attributes))
+    return infer_conv_backward_weight(operands, attributes);
+  const std::vector<std::optional<TensorType>> first = {channels_first(*operands[0]),
+                                                        channels_first(*operands[1])};
+  TensorType result = infer_conv_backward_weight(first, attributes)[0];
+  std::rotate(result.sizes.begin(), result.sizes.begin() + 2, result.sizes.end());
+  std::swap(result.sizes.back(), result.sizes[result.sizes.size() - 2]);
+  return {result};
+}
+
+std::vector<Tensor> evaluate_either_backward_weight(std::span<const Tensor> operands,
+                                                    const Attributes &attributes) {
+  if (!is_weight_channels_last(type_of(operands[0]), attributes))
+    return evaluate_conv_backward_weight(operands, attributes);
+  const std::vector<Tensor> first = {channels_first(operands[0]), channels_first(operands[1])};
+  const Tensor weight = evaluate_conv_backward_weight(first, attributes)[0];
+  std::vector<int64_t> dims;
+  for (int64_t d = 2; d < weight.dim(); ++d)
+    dims.push_back(d);
+  dims.insert(dims.end(), {1, 0});
+  return {weight.permute(dims).contiguous()};
+}
+
 // As many as the convolution itself, whichever of its tensors is the result.
 DimExpr backward_input_multiply_adds(OperandTypes operands, const Attributes &) {
   return product(operands[0]->sizes) * product(std::span(operands[1]->sizes).subspan(1));
 }
 DimExpr backward_weight_multiply_adds(OperandTypes operands, const Attributes &attributes) {
-  const TensorType weight = infer_conv_backward_weight(operands, attributes)[0];
-  return product(operands[0]->sizes) * product(std::span(weight.sizes).subspan(1));
+  const TensorType weight = infer_either_backward_weight(operands, attributes)[0];
+  const std::size_t output = attributes.get_or("channels_last", false) ? weight.sizes.size() - 1 : 0;
+  DimExpr products = product(operands[0]->sizes);
+  for (std::size_t d = 0; d < weight.sizes.size(); ++d)
+    if (d != output)
+      products = products * weight.sizes[d];
+  return products;
 }
 
 } // namespace
@@ -343,8 +382,8 @@ std::span<const Operation> convolution_operations() {
       {"nn.conv", infer_conv, through_float<evaluate_conv>, conv_multiply_adds},
       without_gradient({"nn.conv_backward_input", infer_conv_backward_input,
                         through_float<evaluate_conv_backward_input>, backward_input_multiply_adds}),
-      without_gradient({"nn.conv_backward_weight", infer_conv_backward_weight,
-                        through_float<evaluate_conv_backward_weight>,
+      without_gradient({"nn.conv_backward_weight", infer_either_backward_weight,
+                        through_float<evaluate_either_backward_weight>,
                         backward_weight_multiply_adds})};
   return operations;
 }

@@ -17,6 +17,7 @@ std::span<const Operation> detach_operations();
 std::span<const Operation> linear_operations();
 std::span<const Operation> matmul_operations();
 std::span<const Operation> convolution_operations();
+std::span<const Operation> packed_convolution_operations();
 std::span<const Operation> pooling_operations();
 std::span<const Operation> pooling_gradient_operations();
 std::span<const Operation> normalization_operations();

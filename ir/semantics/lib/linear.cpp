@@ -125,24 +125,37 @@ std::vector<TensorType> infer_pack_panels(OperandTypes operands, const Attribute
   check_operands(operands, 1, 1, "nn.pack_panels");
   const TensorType &weight = *operands[0];
   const int64_t panel = panel_width(attributes);
-  if (weight.sizes.size() != 2)
-    throw ValueError(
-        "nn.pack_panels needs a weight of two dimensions [out_features, in_features], but got " +
-        weight.shape_text());
-  return {{weight.dtype, {panel_count(weight.sizes[0], panel), weight.sizes[1], panel}}};
+  if (weight.sizes.size() < 2)
+    throw ValueError("nn.pack_panels needs a weight of two or more dimensions [..., out_features, "
+                     "in_features], but got " +
+                     weight.shape_text());
+  TensorType result = weight;
+  DimExpr &features = result.sizes[result.sizes.size() - 2];
+  features = panel_count(features, panel);
+  result.sizes.push_back(panel);
+  return {result};
 }
 
 std::vector<Tensor> evaluate_pack_panels(std::span<const Tensor> operands,
                                          const Attributes &attributes) {
   const Tensor &weight = operands[0];
-  const int64_t panel = panel_width(attributes), features = weight.size(0), depth = weight.size(1);
+  const int64_t panel = panel_width(attributes), features = weight.size(-2), depth = weight.size(-1);
   const int64_t panels = (features + panel - 1) / panel;
-  Tensor result({panels, depth, panel}, weight.dtype());
-  for (int64_t p = 0; p < panels; ++p) {
-    const int64_t first = p * panel, count = std::min(panel, features - first);
-    const Tensor rows = weight.slice(0, first, first + count, 1);
-    result.select(0, p).slice(1, 0, count, 1).copy_(rows.transpose(0, 1));
-  }
+  std::vector<int64_t> sizes = sizes_of(weight);
+  int64_t matrices = 1;
+  for (std::size_t d = 0; d + 2 < sizes.size(); ++d)
+    matrices *= sizes[d];
+  sizes[sizes.size() - 2] = panels;
+  sizes.push_back(panel);
+  Tensor result(sizes, weight.dtype());
+  const Tensor from = weight.contiguous().view({matrices, features, depth}),
+               to = result.view({matrices, panels, depth, panel});
+  for (int64_t m = 0; m < matrices; ++m)
+    for (int64_t p = 0; p < panels; ++p) {
+      const int64_t first = p * panel, count = std::min(panel, features - first);
+      const Tensor rows = from.select(0, m).slice(0, first, first + count, 1);
+      to.select(0, m).select(0, p).slice(1, 0, count, 1).copy_(rows.transpose(0, 1));
+    }
   return {result};
 }
 

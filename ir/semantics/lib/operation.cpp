@@ -17,7 +17,7 @@ const std::vector<Operation> &table() {
     for (auto family :
          {elementwise_unary_operations, elementwise_binary_operations, comparison_operations,
           detach_operations, linear_operations, matmul_operations, convolution_operations,
-          pooling_operations, pooling_gradient_operations, normalization_operations,
+          packed_convolution_operations, pooling_operations, pooling_gradient_operations, normalization_operations,
           normalization_gradient_operations, dropout_operations, embedding_operations,
           shape_operations, cast_operations, creation_operations, reduction_operations,
           log_softmax_operations, cross_entropy_operations, optimizer_operations}) {

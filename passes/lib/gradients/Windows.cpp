@@ -51,17 +51,41 @@ void conv(ir::ConvOp op, Gradient &gradient) {
   }
 }
 
+/// Gradients of poolings are of [N, C, ...]; around them values of a pooling with its channels last are permuted.
+class ChannelsFirst {
+public:
+  template <class OpTy> ChannelsFirst(OpTy op, Gradient &gradient) : gradient(gradient), isLast(op.getChannelsLast().value_or(false)) {}
+
+  Value of(Value value) const { return rotated(value, [](int64_t d, int64_t rank) { return d == 1 ? rank - 1 : d - 1; }); }
+  Value undone(Value value) const { return rotated(value, [](int64_t d, int64_t rank) { return d + 1 < rank ? d + 1 : 1; }); }
+
+private:
+  Value rotated(Value value, int64_t (*from)(int64_t, int64_t)) const {
+    if (!isLast)
+      return value;
+    std::vector<int64_t> dims = {0};
+    for (int64_t rank = gradient.rankOf(value), d = 1; d < rank; ++d)
+      dims.push_back(from(d, rank));
+    return gradient.make<ir::PermuteOp>({value}, {{"dims", dims}});
+  }
+
+  Gradient &gradient;
+  bool isLast;
+};
+
 void maxPool(ir::MaxPoolOp op, Gradient &gradient) {
-  gradient.give(0, gradient.make<ir::MaxPoolBackwardOp>({gradient.cotangent(), op.getInput()},
-                                                        {{"kernel_size", toVector(op.getKernelSize())},
-                                                         {"stride", toVector(op.getStride())},
-                                                         {"padding", toVector(op.getPadding())},
-                                                         {"dilation", toVector(op.getDilation())},
-                                                         {"ceil_mode", op.getCeilMode()}}));
+  ChannelsFirst first(op, gradient);
+  gradient.give(0, first.undone(gradient.make<ir::MaxPoolBackwardOp>({first.of(gradient.cotangent()), first.of(op.getInput())},
+                                                                     {{"kernel_size", toVector(op.getKernelSize())},
+                                                                      {"stride", toVector(op.getStride())},
+                                                                      {"padding", toVector(op.getPadding())},
+                                                                      {"dilation", toVector(op.getDilation())},
+                                                                      {"ceil_mode", op.getCeilMode()}})));
 }
 
 void avgPool(ir::AvgPoolOp op, Gradient &gradient) {
-  semantics::Attributes attributes{{"input_size", spatialSizes(gradient, op.getInput(), op.getKernelSize())},
+  ChannelsFirst first(op, gradient);
+  semantics::Attributes attributes{{"input_size", spatialSizes(gradient, first.of(op.getInput()), op.getKernelSize())},
                                    {"kernel_size", toVector(op.getKernelSize())},
                                    {"stride", toVector(op.getStride())},
                                    {"padding", toVector(op.getPadding())},
@@ -69,13 +93,15 @@ void avgPool(ir::AvgPoolOp op, Gradient &gradient) {
                                    {"count_include_pad", op.getCountIncludePad()}};
   if (std::optional<int64_t> divisor = op.getDivisorOverride())
     attributes.set("divisor_override", *divisor);
-  gradient.give(0, gradient.make<ir::AvgPoolBackwardOp>({gradient.cotangent()}, attributes));
+  gradient.give(0, first.undone(gradient.make<ir::AvgPoolBackwardOp>({first.of(gradient.cotangent())}, attributes)));
 }
 
 void adaptiveAvgPool(ir::AdaptiveAvgPoolOp op, Gradient &gradient) {
-  const int64_t first = gradient.rankOf(op.getInput()) - op.getOutputSize().getRank();
-  gradient.give(0, gradient.make<ir::AdaptiveAvgPoolBackwardOp>({gradient.cotangent()},
-                                                                {{"input_size", sizesFrom(gradient, op.getInput(), first)}}));
+  ChannelsFirst first(op, gradient);
+  Value input = first.of(op.getInput());
+  const int64_t spatial = gradient.rankOf(input) - op.getOutputSize().getRank();
+  gradient.give(0, first.undone(gradient.make<ir::AdaptiveAvgPoolBackwardOp>({first.of(gradient.cotangent())},
+                                                                             {{"input_size", sizesFrom(gradient, input, spatial)}})));
 }
 
 } // namespace

@@ -55,6 +55,13 @@ static Grid packedLinearGrid(KernelOp kernel) {
   return {product(ArrayRef(sizes).drop_back()), ceilDiv(packed.front(), panelsOfUnit(*packed.back().constant()))};
 }
 
+/// Output positions, and units of panels, none of which has those of two matrices.
+static Grid packedConvGrid(KernelOp kernel) {
+  std::vector<DimExpr> sizes = kernel.getResultType().getSizes();
+  std::vector<DimExpr> packed = kernel.getAnchorType(1).getSizes();
+  return {product(ArrayRef(sizes).drop_back()), packed[0] * ceilDiv(packed[1], panelsOfUnit(*packed[3].constant()))};
+}
+
 /// Batches, when there are any, else rows; and columns.
 static Grid matmulGrid(KernelOp kernel) {
   MatmulShape shape(kernel);
@@ -62,8 +69,30 @@ static Grid matmulGrid(KernelOp kernel) {
 }
 
 static Grid elementGrid(KernelOp kernel) { return {kernel.getResultType().getElements()}; }
-static Grid channelGrid(KernelOp kernel) { return {kernel.getAnchorType(0).getSizes()[1]}; }
-/// The outermost dimension: panels, or rows of a table.
+/// Channels, or blocks of them where they are neighbours in memory.
+static Grid channelGrid(KernelOp kernel) {
+  std::vector<DimExpr> sizes = kernel.getAnchorType(0).getSizes();
+  return {sizes.size() == 2 ? ceilDiv(sizes[1], kSummedColumns) : sizes[1]};
+}
+/// Results, or blocks of them where neighbours are summed up over the same rows: where the last dimension is kept.
+static Grid reductionGrid(KernelOp kernel) {
+  std::vector<DimExpr> sizes = kernel.getAnchorType(0).getSizes();
+  ArrayRef<int64_t> dims = cast<DenseI64ArrayAttr>(kernel.getAnchorAttribute("dims")).asArrayRef();
+  int64_t last = static_cast<int64_t>(sizes.size()) - 1;
+  while (last >= 0 && sizes[last] == DimExpr(1))
+    --last;
+  bool isReduced = last >= 0 && (dims.empty() || llvm::any_of(dims, [&](int64_t dim) {
+                                   return semantics::wrap_dim(dim, sizes.size()) == last;
+                                 }));
+  DimExpr results = kernel.getResultType().getElements();
+  return {isReduced ? results : ceilDiv(results, kSummedColumns)};
+}
+/// Panels of all matrices.
+static Grid panelGrid(KernelOp kernel) {
+  std::vector<DimExpr> sizes = kernel.getResultType().getSizes();
+  return {product(ArrayRef(sizes).drop_back(2))};
+}
+/// The outermost dimension: rows of a table.
 static Grid outerGrid(KernelOp kernel) { return {kernel.getResultType().getSizes().front()}; }
 static Grid fractionGrid(KernelOp) { return {DimExpr(kFractions)}; }
 static Grid oneUnit(KernelOp) { return {DimExpr(1)}; }
@@ -103,8 +132,15 @@ static Grid convBackwardInputGrid(KernelOp kernel) {
   return channelBlockGrid(kernel, kernel.getResultType().getSizes()[0], kernel.getAnchorType(1).getSizes()[1],
                           rowsOfPlane(kernel.getResultType()));
 }
+static bool isChannelsLast(KernelOp kernel) {
+  auto attribute = dyn_cast_if_present<BoolAttr>(kernel.getAnchorAttribute("channels_last"));
+  return attribute && attribute.getValue();
+}
 static Grid convBackwardWeightGrid(KernelOp kernel) {
   std::vector<DimExpr> sizes = kernel.getResultType().getSizes();
+  if (isChannelsLast(kernel)) // blocks of rows, and of each group's columns
+    return {ceilDiv(product(ArrayRef(sizes).drop_back()), kGradientRows),
+            groupsOf(kernel) * ceilDiv(sizes.back().floordiv(groupsOf(kernel)), kColumnBlock)};
   return channelBlockGrid(kernel, 1, sizes[0].floordiv(groupsOf(kernel)), sizes[1]);
 }
 /// Planes of a pooling.
@@ -140,11 +176,17 @@ static DimExpr matmulCost(KernelOp kernel) {
 static DimExpr convCost(KernelOp kernel) {
   return DimExpr(2) * kernel.getResultType().getElements() * product(ArrayRef(kernel.getAnchorType(1).getSizes()).drop_front());
 }
+/// Of the gradient of its input too, but for taps that a stride takes out.
+static DimExpr packedConvCost(KernelOp kernel) {
+  return DimExpr(2) * kernel.getResultType().getElements() * kernel.getAnchorType(1).getSizes()[2];
+}
 static DimExpr convBackwardInputCost(KernelOp kernel) {
   return DimExpr(2) * kernel.getAnchorType(0).getElements() * product(ArrayRef(kernel.getAnchorType(1).getSizes()).drop_front());
 }
 static DimExpr convBackwardWeightCost(KernelOp kernel) {
-  return DimExpr(2) * kernel.getAnchorType(0).getElements() * product(ArrayRef(kernel.getResultType().getSizes()).drop_front());
+  std::vector<DimExpr> sizes = kernel.getResultType().getSizes();
+  DimExpr products = product(isChannelsLast(kernel) ? ArrayRef(sizes).drop_back() : ArrayRef(sizes).drop_front());
+  return DimExpr(2) * kernel.getAnchorType(0).getElements() * products;
 }
 
 /// Each tap of a window is a comparison or an addition, on whole vectors at best.
@@ -210,6 +252,11 @@ static std::string windowName(KernelOp kernel) {
   auto window = cast<DenseI64ArrayAttr>(kernel.getAnchorAttribute("kernel_size")).asArrayRef();
   return sizesName(std::vector<DimExpr>(window.begin(), window.end())) + "_" + operandName(kernel);
 }
+/// The window, and the channels before and after: "3x3_64x128".
+static std::string packedConvName(KernelOp kernel) {
+  auto window = cast<DenseI64ArrayAttr>(kernel.getAnchorAttribute("kernel_size")).asArrayRef();
+  return sizesName(std::vector<DimExpr>(window.begin(), window.end())) + "_" + linearName(kernel);
+}
 static std::string tableName(KernelOp kernel) { return sizesName(kernel.getAnchorType(1).getSizes()); }
 
 //===----------------------------------------------------------------------===//
@@ -253,6 +300,8 @@ const AnchorTraits &anchorTraits(StringRef anchor) {
       {"nn.packed_linear", {true, packedLinearGrid, productCost, linearName, nullptr, "out_features"}},
       {"nn.linear", {true, linearGrid, productCost, linearName}},
       {"nn.matmul", {false, matmulGrid, matmulCost, matmulName, sharesWithExtras}},
+      {"nn.packed_conv", {false, packedConvGrid, packedConvCost, packedConvName, nullptr, nullptr, true}},
+      {"nn.packed_conv_backward_input", {false, packedConvGrid, packedConvCost, packedConvName, nullptr, nullptr, true}},
       {"nn.conv", {false, convGrid, convCost, tableName, nullptr, nullptr, true}},
       {"nn.conv_backward_input", {false, convBackwardInputGrid, convBackwardInputCost, tableName, nullptr, nullptr, true}},
       {"nn.conv_backward_weight", {false, convBackwardWeightGrid, convBackwardWeightCost, resultName, nullptr, nullptr, true}},
@@ -261,12 +310,12 @@ const AnchorTraits &anchorTraits(StringRef anchor) {
       {"nn.max_pool_backward", {false, planeGrid, poolCost, windowName, nullptr, nullptr, true}},
       {"nn.avg_pool", {false, rowGrid, poolCost, windowName, nullptr, nullptr, true}},
       {"nn.avg_pool_backward", {false, rowGrid, poolCost, windowName, nullptr, nullptr, true}},
-      {"nn.adaptive_avg_pool", {false, rowGrid, trafficCost, operandName}},
-      {"nn.adaptive_avg_pool_backward", {false, rowGrid, trafficCost, resultName}},
-      {"nn.sum", {false, elementGrid, trafficCost, operandName}},
-      {"nn.mean", {false, elementGrid, trafficCost, operandName}},
+      {"nn.adaptive_avg_pool", {false, rowGrid, trafficCost, operandName, nullptr, nullptr, true}},
+      {"nn.adaptive_avg_pool_backward", {false, rowGrid, trafficCost, resultName, nullptr, nullptr, true}},
+      {"nn.sum", {false, reductionGrid, trafficCost, operandName}},
+      {"nn.mean", {false, reductionGrid, trafficCost, operandName}},
       {"nn.embedding", {false, rowGrid, gatherCost, tableName}},
-      {"nn.pack_panels", {false, outerGrid, trafficCost, operandName}},
+      {"nn.pack_panels", {false, panelGrid, trafficCost, operandName}},
       {"nn.cat", {false, fractionGrid, trafficCost, resultName}},
       {"nn.slice_scatter", {false, oneUnit, trafficCost, resultName}},
       {"nn.batch_norm", {false, channelGrid, batchNormCost, operandName, sharesWithRunningStatistics}},

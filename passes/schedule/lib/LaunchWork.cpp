@@ -43,7 +43,26 @@ static DimExpr convBackwardInputFlops(KernelOp kernel) {
   return convFlops(kernel.getAnchorType(0).getElements(), kernel.getAnchorType(1));
 }
 static DimExpr convBackwardWeightFlops(KernelOp kernel) {
-  return convFlops(kernel.getAnchorType(0).getElements(), kernel.getResultType());
+  auto isLast = dyn_cast_if_present<BoolAttr>(kernel.getAnchorAttribute("channels_last"));
+  if (!isLast || !isLast.getValue())
+    return convFlops(kernel.getAnchorType(0).getElements(), kernel.getResultType());
+  std::vector<DimExpr> sizes = kernel.getResultType().getSizes();
+  DimExpr flops = 2 * kernel.getAnchorType(0).getElements();
+  for (const DimExpr &size : ArrayRef(sizes).drop_back())
+    flops = flops * size;
+  return flops;
+}
+
+static DimExpr packedConvFlops(KernelOp kernel) {
+  return 2 * kernel.getResultType().getElements() * kernel.getAnchorType(1).getSizes()[2];
+}
+
+/// Each element of the gradient is in a product for each tap of each input channel of its group.
+static DimExpr packedConvBackwardInputFlops(KernelOp kernel) {
+  DimExpr flops = 2 * kernel.getAnchorType(0).getElements() * kernel.getResultType().getSizes().back();
+  for (int64_t size : cast<DenseI64ArrayAttr>(kernel.getAnchorAttribute("kernel_size")).asArrayRef())
+    flops = flops * DimExpr(size);
+  return flops.floordiv(cast<IntegerAttr>(kernel.getAnchorAttribute("groups")).getInt());
 }
 
 /// So many operations for each element of an operand.
@@ -64,6 +83,8 @@ static DimExpr anchorFlops(KernelOp kernel) {
       {"nn.packed_linear", linearFlops},
       {"nn.linear", linearFlops},
       {"nn.matmul", matmulFlops},
+      {"nn.packed_conv", packedConvFlops},
+      {"nn.packed_conv_backward_input", packedConvBackwardInputFlops},
       {"nn.conv", convForwardFlops},
       {"nn.conv_backward_input", convBackwardInputFlops},
       {"nn.conv_backward_weight", convBackwardWeightFlops},

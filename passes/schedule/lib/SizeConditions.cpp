@@ -13,6 +13,8 @@
 
 #include "llvm/ADT/STLExtras.h"
 
+#include <algorithm>
+
 using namespace mlir;
 using namespace kiln;
 using semantics::DimExpr;
@@ -69,8 +71,19 @@ struct WindowOp {
     operands = fused.getAnchorOperands();
   }
   ArrayRef<int64_t> list(StringRef attribute) const { return attributes.getAs<DenseI64ArrayAttr>(attribute).asArrayRef(); }
-  bool isConv() const { return name == ir::ConvOp::getOperationName(); }
-  /// How many of the last dimensions of the result count windows; 0 where none does.
+  bool isPackedConv() const { return name == ir::PackedConvOp::getOperationName(); }
+  bool isConv() const { return name == ir::ConvOp::getOperationName() || isPackedConv(); }
+  bool isChannelsLast() const {
+    auto attribute = attributes ? attributes.getAs<BoolAttr>("channels_last") : BoolAttr();
+    return isPackedConv() || (attribute && attribute.getValue());
+  }
+  /// As PyTorch has them: [..., C, ...].
+  std::vector<DimExpr> channelsFirst(std::vector<DimExpr> sizes) const {
+    if (isChannelsLast())
+      std::rotate(sizes.begin() + 1, sizes.end() - 1, sizes.end());
+    return sizes;
+  }
+  /// How many dimensions of the result count windows, the last ones if the channels are not; 0 where none does.
   size_t rank() const {
     if (isConv())
       return list("stride").size();
@@ -85,14 +98,20 @@ struct WindowOp {
 
 /// What PyTorch says where not one window fits: sizes by their names.
 std::string WindowOp::tooSmallText(ArrayRef<DimExpr> output) const {
-  std::vector<DimExpr> input = sizesOf(operands[0]);
+  std::vector<DimExpr> input = channelsFirst(sizesOf(operands[0]));
   if (!isConv()) // sizes with the number of planes before
     return "Given input size: " + productText(ArrayRef(input).take_back(rank() + 1), "x") + ". Calculated output size: " +
            productText(output.take_back(rank() + 1), "x") + ". Output size is too small";
-  std::vector<DimExpr> padded, extents, weight = sizesOf(operands[1]);
+  std::vector<DimExpr> padded, extents, kernel;
+  if (isPackedConv()) {
+    kernel.assign(list("kernel_size").begin(), list("kernel_size").end());
+  } else {
+    kernel = sizesOf(operands[1]);
+    kernel.erase(kernel.begin(), kernel.begin() + 2);
+  }
   for (size_t d = 0; d < rank(); ++d) {
     padded.push_back(input[d + 2] + list("padding_low")[d] + list("padding_high")[d]);
-    extents.push_back((weight[d + 2] - 1) * list("dilation")[d] + 1);
+    extents.push_back((kernel[d] - 1) * list("dilation")[d] + 1);
   }
   return "Calculated padded input size per channel: " + productText(padded, " x ") + ". Kernel size: " +
          productText(extents, " x ") + ". Kernel size can't be greater than actual input size";
@@ -129,7 +148,7 @@ std::vector<kiln::schedule::SizeCondition> kiln::schedule::sizeConditions(func::
                                                                       " without overflow\nthe value is " + size.getText() +
                                                                       lineOf(op->getLoc()));
     if (WindowOp window(op); size_t rank = window.rank()) { // the other sizes are those of operands
-      std::vector<DimExpr> sizes = sizesOf(op->getResult(0));
+      std::vector<DimExpr> sizes = window.channelsFirst(sizesOf(op->getResult(0)));
       for (const DimExpr &size : ArrayRef(sizes).take_back(rank))
         require(size - 1, window.tooSmallText(sizes) + lineOf(op->getLoc()));
       return;

@@ -120,15 +120,16 @@ def NN_EmbeddingOp : NN_SemanticOp<"embedding"> {
 def NN_PackPanelsOp : NN_SemanticOp<"pack_panels"> {
   let summary = "a weight matrix regrouped in panels of rows, for the matrix kernels";
   let description = [{
-    `[N, K]` becomes `[ceil(N / panel), K, panel]`: element (n, k) moves to (n / panel, k, n % panel); rows past N are zero.
+    `[..., N, K]` becomes `[..., ceil(N / panel), K, panel]`, matrix by matrix: element (n, k) moves to (n / panel, k, n % panel); rows
+    past N are zero.
 
     ```mlir
     %p = nn.pack_panels %w panel = 32 : (tensor<48x8xf32>) -> tensor<2x8x32xf32>
     ```
 
     Constraints:
-    - pack_panels_c1: the weight has two dimensions of constant size; panel > 0.
-    - pack_panels_c2: the output is `[ceil(N / panel), K, panel]`.
+    - pack_panels_c1: the weight has at least two dimensions; panel > 0.
+    - pack_panels_c2: the output is `[..., ceil(N / panel), K, panel]`.
   }];
   let arguments = (ins NN_Tensor:$weight, I64Attr:$panel);
   let results = (outs NN_Tensor:$output);

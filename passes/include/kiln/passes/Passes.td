@@ -153,6 +153,39 @@ def FoldBatchNormPass : Pass<"nn-fold-batch-norm", "::mlir::func::FuncOp"> {
   }];
 }
 
+def ChannelsLastPass : Pass<"nn-channels-last", "::mlir::func::FuncOp"> {
+  let summary = "Convolutions and what follows them compute on data with its channels last";
+  let description = [{
+    In entry functions, rewrites `conv(x, W, b)` to `packed_conv(last(x), pack_panels(W)) + b`, where last permutes
+    `[N, C, ...]` to `[N, ..., C]` and W's channels come last before it is packed; a window of one tap at each position is
+    `packed_linear`. Its gradients and what depends on it stay in this layout:
+
+    - element-wise ops, whose other operands are permuted or reshaped to fit; `nn.channel_affine` becomes a multiplication
+      and an addition;
+    - `nn.conv_backward_input`, whose weight is packed with input channels as rows; `nn.conv_backward_weight`, whose result is
+      permuted back (unless each output channel is a group of its own);
+    - `nn.batch_norm` and its gradient, on `[positions, C]`, and sums over all but the channels;
+    - pooling, with the attribute `channels_last`;
+    - `nn.linear` after a flattening reshape: the columns of its weight are permuted instead of the data, where the weight
+      depends on states alone and the function writes none of them, so that `nn-hoist-prepare` does it once.
+
+    Whatever else reads such a value reads a permutation of it, made once; a function's inputs and results and its states
+    keep the layout that they have. A chain of the ops above has no permutation inside. Where at most one of channels and
+    positions is more than one, a reshape takes the permutation's place.
+
+    A weight that is not fixed is packed in each call, unlike that of a linear layer: each of its elements is used at every
+    position of the output. Convolutions of integers stay as they are, and so do those of 16-bit floats with a bias, whose sum
+    is rounded once, after the bias, each with a missed remark.
+
+    Results are the same but for the order of additions. The pass does not weigh whether permutations at the border cost
+    more than is won.
+  }];
+  let options = [
+    Option<"panel", "panel", "int64_t", /*default=*/"32",
+           "Output channels a panel; the kernels' register tile divides it">,
+  ];
+}
+
 def LayoutPass : Pass<"nn-layout", "::mlir::func::FuncOp"> {
   let summary = "Gives the weights of matrix products the layout that the kernels read";
   let description = [{

@@ -21,6 +21,9 @@ struct OptimizationOptions : public mlir::PassPipelineOptions<OptimizationOption
   Option<bool> foldBatchNorm{*this, "fold-batch-norm",
                              llvm::cl::desc("Multiply batch norms of evaluation mode into the weights before them"),
                              llvm::cl::init(true)};
+  Option<bool> channelsLast{*this, "channels-last",
+                            llvm::cl::desc("Compute convolutions and what follows them with the channels last"),
+                            llvm::cl::init(true)};
   Option<bool> layout{*this, "layout", llvm::cl::desc("Pack the weights of matrix products into panels"), llvm::cl::init(true)};
   Option<int64_t> panel{*this, "panel", llvm::cl::desc("Output features a panel of packed weights"), llvm::cl::init(32)};
   Option<bool> hoist{*this, "hoist", llvm::cl::desc("Compute what depends on state alone once, in prepare functions"),
@@ -47,7 +50,8 @@ struct OptimizationOptions : public mlir::PassPipelineOptions<OptimizationOption
 ///                            PyTorch's, not that of the map it becomes
 ///   specialise mode          then canonicalise and CSE: a dropout gone may join its neighbours, a read twice is read once,
 ///                            gradients and forward computation share what is equal
-///   fold batch norm, layout  still on whole functions, where linear and affine map are neighbours; CSE after
+///   fold batch norm, channels last, layout
+///                            still on whole functions, where a product and its affine map are neighbours; CSE after
 ///   hoist                    before fusion, so that fusion never puts what should be hoisted into one region with what
 ///                            can't be
 ///   rematerialise            directly before fusion: copies are meant to join their users, and CSE would undo them

@@ -1,0 +1,480 @@
+//===- ChannelsLast.cpp - convolutions and what follows, channels last ----===//
+//
+// Defines nn-channels-last. Ops are rewritten in program order; each has its result with the channels last beside the one that the
+// user's program has, which is made, by a permutation, only if somebody is left who reads it.
+//
+//===----------------------------------------------------------------------===//
+
+#include "FusionRegion.h"
+#include "PassRemarks.h"
+#include "StateDependence.h"
+#include "kiln/ir/Build.h"
+#include "kiln/ir/Statistics.h"
+#include "kiln/passes/Interfaces.h"
+#include "kiln/passes/Passes.h"
+#include "mlir/IR/IRMapping.h"
+
+using namespace mlir;
+
+namespace kiln::passes {
+
+static ir::Statistic numConvolutions("nn-channels-last", "Number of convolutions whose channels come last");
+static ir::Statistic numGradients("nn-channels-last", "Number of gradients of convolutions whose channels come last");
+static ir::Statistic numFollowers("nn-channels-last", "Number of other ops whose channels come last");
+static ir::Statistic numPermutations("nn-channels-last", "Number of permutations between the two layouts");
+static ir::Statistic numMissed("nn-channels-last", "Number of convolutions and their gradients that stay as they are");
+
+#define GEN_PASS_DEF_CHANNELSLASTPASS
+#include "kiln/passes/Passes.h.inc"
+
+namespace {
+
+constexpr llvm::StringLiteral kPass = "nn-channels-last";
+
+using semantics::DimExpr;
+using Sizes = std::vector<DimExpr>;
+
+RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+Sizes sizesOf(Value value) { return ir::sizesOf(typeOf(value)); }
+std::vector<int64_t> toVector(ArrayRef<int64_t> values) { return {values.begin(), values.end()}; }
+Sizes toVector(ir::ShapeAttr sizes) { return sizes.getSizes(); }
+
+/// Whether all but the channels, dimension 1, are single; N does not count.
+bool hasOnePosition(const Sizes &sizes) {
+  return llvm::all_of(ArrayRef(sizes).drop_front(2), [](const DimExpr &size) { return size == DimExpr(1); });
+}
+
+/// The pooling of one form in the other: [N, C, ...] with as many dimensions as windows have behind.
+template <class OpTy> bool mayComeLast(OpTy op, size_t spatial) {
+  return !op.getChannelsLast() && typeOf(op.getInput()).getRank() == static_cast<int64_t>(spatial) + 2;
+}
+
+struct ChannelsLast : impl::ChannelsLastPassBase<ChannelsLast> {
+  using ChannelsLastPassBase::ChannelsLastPassBase;
+
+  void getDependentDialects(DialectRegistry &registry) const override { registerInterfaceModels(registry); }
+
+  LogicalResult initialize(MLIRContext *context) override {
+    if (panel > 0)
+      return success();
+    return emitError(UnknownLoc::get(context)) << "nn-channels-last: panel must be at least 1, and is " << panel.getValue();
+  }
+
+  void runOnOperation() override {
+    func::FuncOp function = getOperation();
+    if (!function->hasAttr(ir::NNDialect::kEntryAttrName))
+      return;
+    last.clear();
+    native.clear();
+    StateDependence states(function);
+    dependence = &states;
+    SmallVector<Operation *> ops, replaced;
+    function.walk([&](Operation *op) { ops.push_back(op); });
+    for (Operation *op : ops)
+      if (Value result = rewritten(op)) {
+        last[op->getResult(0)] = result;
+        native.insert(op->getResult(0));
+        replaced.push_back(op);
+      }
+    for (Operation *op : ops)
+      if (auto reshape = dyn_cast<ir::ReshapeOp>(op))
+        rewriteFlatten(reshape);
+      else if (auto gradient = dyn_cast<ir::ConvBackwardWeightOp>(op))
+        rewriteWeightGradient(gradient);
+      else if (auto sum = dyn_cast<ir::SumOp>(op))
+        rewriteChannelSum(sum);
+    for (Operation *op : llvm::reverse(replaced)) { // users first
+      Value result = op->getResult(0);
+      if (!result.use_empty())
+        result.replaceAllUsesWith(channelsFirst(last.lookup(result)));
+      op->erase();
+    }
+  }
+
+private:
+  //===--------------------------------------------------------------------===//
+  // Between the layouts
+  //===--------------------------------------------------------------------===//
+
+  /// Where only the order of single dimensions changes, memory stays as it is.
+  Value permuted(OpBuilder &builder, Location location, Value value, const std::vector<int64_t> &dims, bool moves) {
+    if (moves) {
+      ++numPermutations;
+      return ir::createOp<ir::PermuteOp>(builder, location, {value}, {{"dims", dims}});
+    }
+    Sizes sizes = sizesOf(value), shape;
+    for (int64_t dim : dims)
+      shape.push_back(sizes[dim]);
+    return ir::createOp<ir::ReshapeOp>(builder, location, {value}, {{"shape", shape}});
+  }
+
+  Value rotatedLast(OpBuilder &builder, Location location, Value value) {
+    int64_t rank = typeOf(value).getRank();
+    std::vector<int64_t> dims = {0};
+    for (int64_t dim = 2; dim < rank; ++dim)
+      dims.push_back(dim);
+    dims.push_back(1);
+    Sizes sizes = sizesOf(value);
+    return permuted(builder, location, value, dims, !hasOnePosition(sizes) && !(sizes[1] == DimExpr(1)));
+  }
+
+  /// The value with its channels last; permuted where it is made, if need be, so that all uses can read it.
+  Value channelsLast(Value value) {
+    Value &entry = last[value];
+    if (!entry) {
+      OpBuilder builder(value.getContext());
+      builder.setInsertionPointAfterValue(value);
+      entry = rotatedLast(builder, value.getLoc(), value);
+    }
+    return entry;
+  }
+
+  Value channelsFirst(Value value) {
+    OpBuilder builder(value.getContext());
+    builder.setInsertionPointAfterValue(value);
+    int64_t rank = typeOf(value).getRank();
+    std::vector<int64_t> dims = {0, rank - 1};
+    for (int64_t dim = 1; dim + 1 < rank; ++dim)
+      dims.push_back(dim);
+    Sizes sizes = sizesOf(value);
+    bool onePosition = llvm::all_of(ArrayRef(sizes).drop_front().drop_back(), [](const DimExpr &size) { return size == DimExpr(1); });
+    return permuted(builder, value.getLoc(), value, dims, !onePosition && !(sizes.back() == DimExpr(1)));
+  }
+
+  bool isNative(Value value) const { return native.contains(value); }
+
+  //===--------------------------------------------------------------------===//
+  // Ops
+  //===--------------------------------------------------------------------===//
+
+  /// The op's result with its channels last, made of new ops; null where it stays as it is.
+  Value rewritten(Operation *op) {
+    if (auto conv = dyn_cast<ir::ConvOp>(op))
+      return rewrittenConv(conv);
+    if (auto gradient = dyn_cast<ir::ConvBackwardInputOp>(op))
+      return rewrittenInputGradient(gradient);
+    Value result = rewrittenFollower(op);
+    numFollowers += result ? 1 : 0;
+    return result;
+  }
+
+  Value rewrittenFollower(Operation *op) {
+    OpBuilder builder(op);
+    if (auto pool = dyn_cast<ir::MaxPoolOp>(op))
+      return rewrittenPool(builder, pool, pool.getKernelSize().size());
+    if (auto pool = dyn_cast<ir::AvgPoolOp>(op))
+      return rewrittenPool(builder, pool, pool.getKernelSize().size());
+    if (auto pool = dyn_cast<ir::AdaptiveAvgPoolOp>(op))
+      return rewrittenPool(builder, pool, pool.getOutputSize().getRank());
+    if (auto affine = dyn_cast<ir::ChannelAffineOp>(op))
+      return rewrittenAffine(builder, affine);
+    if (isa<ir::BatchNormOp, ir::BatchNormBackwardOp>(op))
+      return rewrittenBatchNorm(builder, cast<ir::SemanticOpInterface>(op));
+    if (isElementwise(op) && !isa<OperandMapInterface>(op))
+      return rewrittenElementwise(builder, op);
+    return {};
+  }
+
+  static std::string obstacle(RankedTensorType weight) {
+    Type element = weight.getElementType();
+    if (!isa<FloatType>(element))
+      return "the weight holds integers, which have no kernel for panels";
+    if (!weight.hasStaticShape())
+      return "the weight's sizes are not known";
+    if (weight.getNumElements() == 0)
+      return "the weight has no elements";
+    return {};
+  }
+  static std::string obstacle(ir::ConvOp conv) {
+    RankedTensorType weight = typeOf(conv.getWeight());
+    if (std::string reason = obstacle(weight); !reason.empty())
+      return reason;
+    // Sums of 16-bit floats are f32; an add of its own would see them rounded.
+    if (conv.getBias() && isa<Float16Type, BFloat16Type>(weight.getElementType()))
+      return "the bias is added before the sum is rounded to 16 bits";
+    return {};
+  }
+  /// Of a gradient, by the weight or the weight's gradient.
+  static std::string gradientObstacle(RankedTensorType weight, int64_t groups) {
+    if (std::string reason = obstacle(weight); !reason.empty())
+      return reason;
+    if (groups > 1 && weight.getDimSize(0) == groups)
+      return "each output channel is a group of its own, for which its gradients have no kernel";
+    return {};
+  }
+  void missed(Operation *op, const std::string &reason) {
+    ++numMissed;
+    missedRemark(op, kPass, "channels-last") << remark::reason("{0}", reason);
+  }
+
+  Value rewrittenConv(ir::ConvOp conv) {
+    RankedTensorType weight = typeOf(conv.getWeight());
+    if (std::string reason = obstacle(conv); !reason.empty()) {
+      missed(conv, reason);
+      return {};
+    }
+    ++numConvolutions;
+    passedRemark(conv, kPass, "channels-last") << remark::add(
+        "weight {0} packed in panels of {1}{2}", ir::shapeText(weight), panel.getValue(),
+        dependence->onStateAlone(conv.getWeight()) ? "" : ", in each call: " + dependence->reason(conv.getWeight()));
+    OpBuilder builder(conv);
+    Value input = channelsLast(conv.getInput());
+    Value product = isPointwise(conv) ? pointwise(builder, conv, input) : packedConv(builder, conv, input);
+    if (conv.getBias())
+      product = ir::AddOp::create(builder, conv.getLoc(), product, conv.getBias());
+    return product;
+  }
+
+  /// A window of one tap at each position: a linear layer over the channels.
+  static bool isPointwise(ir::ConvOp conv) {
+    auto all = [](ArrayRef<int64_t> values, int64_t number) {
+      return llvm::all_of(values, [&](int64_t value) { return value == number; });
+    };
+    return conv.getGroups() == 1 && all(typeOf(conv.getWeight()).getShape().drop_front(2), 1) && all(conv.getStride(), 1) &&
+           all(conv.getPaddingLow(), 0) && all(conv.getPaddingHigh(), 0);
+  }
+
+  Value packed(OpBuilder &builder, Location location, Value weight, const Sizes &matrices) {
+    Value matrix = ir::createOp<ir::ReshapeOp>(builder, location, {weight}, {{"shape", matrices}});
+    return ir::createOp<ir::PackPanelsOp>(builder, location, {matrix}, {{"panel", panel.getValue()}});
+  }
+
+  Value pointwise(OpBuilder &builder, ir::ConvOp conv, Value input) {
+    ArrayRef<int64_t> sizes = typeOf(conv.getWeight()).getShape();
+    Value weight = packed(builder, conv.getLoc(), conv.getWeight(), {sizes[0], sizes[1]});
+    return ir::createOp<ir::PackedLinearOp>(builder, conv.getLoc(), {input, weight}, {{"out_features", sizes[0]}});
+  }
+
+  Value packedConv(OpBuilder &builder, ir::ConvOp conv, Value input) {
+    ArrayRef<int64_t> sizes = typeOf(conv.getWeight()).getShape();
+    auto groups = static_cast<int64_t>(conv.getGroups());
+    // Where each channel is a group of its own, lanes are channels, and all are the rows of one matrix.
+    int64_t matrices = groups == sizes[0] && sizes[1] == 1 ? 1 : groups;
+    int64_t depth = typeOf(conv.getWeight()).getNumElements() / sizes[0];
+    Value weight = rotatedLast(builder, conv.getLoc(), conv.getWeight());
+    weight = packed(builder, conv.getLoc(), weight, {matrices, sizes[0] / matrices, depth});
+    return ir::createOp<ir::PackedConvOp>(builder, conv.getLoc(), {input, weight},
+                                          {{"out_channels", sizes[0]},
+                                           {"kernel_size", toVector(sizes.drop_front(2))},
+                                           {"stride", toVector(conv.getStride())},
+                                           {"padding_low", toVector(conv.getPaddingLow())},
+                                           {"padding_high", toVector(conv.getPaddingHigh())},
+                                           {"dilation", toVector(conv.getDilation())},
+                                           {"groups", groups}});
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Gradients of convolutions
+  //===--------------------------------------------------------------------===//
+
+  /// The attributes that a convolution shares with its gradients.
+  template <class OpTy> static semantics::Attributes windowAttributes(OpTy op) {
+    return {{"stride", toVector(op.getStride())},
+            {"padding_low", toVector(op.getPaddingLow())},
+            {"padding_high", toVector(op.getPaddingHigh())},
+            {"dilation", toVector(op.getDilation())},
+            {"groups", static_cast<int64_t>(op.getGroups())}};
+  }
+
+  /// A weight [O, C / groups, ...] as nn.packed_conv_backward_input reads it.
+  Value packedByInputs(OpBuilder &builder, Location location, Value weight, int64_t groups) {
+    RankedTensorType type = typeOf(weight);
+    ArrayRef<int64_t> sizes = type.getShape();
+    int64_t outputs = sizes[0] / groups, inputs = sizes[1], taps = type.getNumElements() / (sizes[0] * inputs);
+    auto reshaped = [&](Value value, const Sizes &shape) {
+      return Value(ir::createOp<ir::ReshapeOp>(builder, location, {value}, {{"shape", shape}}));
+    };
+    auto permuted = [&](Value value, const std::vector<int64_t> &dims) {
+      return Value(ir::createOp<ir::PermuteOp>(builder, location, {value}, {{"dims", dims}}));
+    };
+    if (inputs % panel == 0) { // with the channels last, which the convolution packs too, panels are moved as they are
+      Value last = rotatedLast(builder, location, weight);
+      Value moved = permuted(reshaped(last, {groups, outputs, taps, inputs / panel, panel.getValue()}), {0, 3, 2, 1, 4});
+      return reshaped(moved, {groups, inputs / panel, taps * outputs, panel.getValue()});
+    }
+    Value rows = permuted(reshaped(weight, {groups, outputs, inputs, taps}), {0, 2, 3, 1});
+    return packed(builder, location, rows, {groups, inputs, taps * outputs});
+  }
+
+  Value rewrittenInputGradient(ir::ConvBackwardInputOp gradient) {
+    RankedTensorType type = typeOf(gradient.getWeight());
+    auto groups = static_cast<int64_t>(gradient.getGroups());
+    if (std::string reason = gradientObstacle(type, groups); !reason.empty()) {
+      missed(gradient, reason);
+      return {};
+    }
+    ++numGradients;
+    OpBuilder builder(gradient);
+    Location location = gradient.getLoc();
+    ArrayRef<int64_t> sizes = type.getShape();
+    Value weight = packedByInputs(builder, location, gradient.getWeight(), groups);
+    semantics::Attributes attributes = windowAttributes(gradient);
+    attributes.set("in_channels", sizes[1] * groups);
+    attributes.set("input_size", toVector(gradient.getInputSize()));
+    attributes.set("kernel_size", toVector(sizes.drop_front(2)));
+    return ir::createOp<ir::PackedConvBackwardInputOp>(builder, location, {channelsLast(gradient.getGrad()), weight}, attributes);
+  }
+
+  /// The result is [...kernel, C / groups, O], which is permuted: it is small beside what it is computed from.
+  void rewriteWeightGradient(ir::ConvBackwardWeightOp gradient) {
+    RankedTensorType type = typeOf(gradient.getOutput());
+    std::string reason = gradientObstacle(type, static_cast<int64_t>(gradient.getGroups()));
+    if (reason.empty() && isa<Float16Type, BFloat16Type>(type.getElementType()))
+      reason = "sums of 16-bit floats are f32, and can't wait in the result";
+    if (!reason.empty()) {
+      missed(gradient, reason);
+      return;
+    }
+    ++numGradients;
+    OpBuilder builder(gradient);
+    semantics::Attributes attributes = windowAttributes(gradient);
+    attributes.set("kernel_size", toVector(gradient.getKernelSize()));
+    attributes.set("channels_last", true);
+    Value result = ir::createOp<ir::ConvBackwardWeightOp>(
+        builder, gradient.getLoc(), {channelsLast(gradient.getGrad()), channelsLast(gradient.getInput())}, attributes);
+    int64_t rank = type.getRank();
+    std::vector<int64_t> dims = {rank - 1, rank - 2};
+    for (int64_t dim = 0; dim + 2 < rank; ++dim)
+      dims.push_back(dim);
+    gradient.getOutput().replaceAllUsesWith(
+        ir::createOp<ir::PermuteOp>(builder, gradient.getLoc(), {result}, {{"dims", dims}}).getOutput());
+    gradient.erase();
+  }
+
+  //===--------------------------------------------------------------------===//
+  // What follows
+  //===--------------------------------------------------------------------===//
+
+  template <class OpTy> Value rewrittenPool(OpBuilder &builder, OpTy pool, size_t spatial) {
+    if (!isNative(pool.getInput()) || !mayComeLast(pool, spatial))
+      return {};
+    semantics::Attributes attributes = pool.getSemanticAttributes();
+    attributes.set("channels_last", true);
+    return ir::createOp<OpTy>(builder, pool.getLoc(), {channelsLast(pool.getInput())}, attributes);
+  }
+
+  /// Vectors of channels are aligned with the last dimension. The product is rounded before the sum, as it is in the op itself unless
+  /// elements have 16 bits.
+  Value rewrittenAffine(OpBuilder &builder, ir::ChannelAffineOp affine) {
+    Type element = typeOf(affine.getOutput()).getElementType();
+    if (!isNative(affine.getInput()) || isa<Float16Type, BFloat16Type>(element) ||
+        typeOf(affine.getScale()).getElementType() != element)
+      return {};
+    Value product = ir::MulOp::create(builder, affine.getLoc(), channelsLast(affine.getInput()), affine.getScale());
+    return ir::AddOp::create(builder, affine.getLoc(), product, affine.getShift());
+  }
+
+  /// Statistics of channels are the same of [positions, C], two dimensions of which the second is the channels.
+  Value rewrittenBatchNorm(OpBuilder &builder, ir::SemanticOpInterface op) {
+    RankedTensorType type = typeOf(op->getResult(0));
+    Sizes sizes = ir::sizesOf(type);
+    // The forward op has its data first, the gradient has its cotangent before it.
+    size_t count = isa<ir::BatchNormOp>(op) ? 1 : 2;
+    // With one position, an error tells the shape.
+    if (type.getRank() < 3 || !llvm::any_of(ArrayRef(sizes).drop_front(2), [](const DimExpr &size) {
+          return size.constant() && *size.constant() > 1;
+        }))
+      return {};
+    SmallVector<Value> operands = op.getSemanticOperands();
+    if (llvm::none_of(ArrayRef(operands).take_front(count), [&](Value value) { return isNative(value); }))
+      return {};
+    DimExpr positions = 1;
+    for (size_t dim = 0; dim < sizes.size(); ++dim)
+      positions = dim == 1 ? positions : positions * sizes[dim];
+    for (Value &operand : MutableArrayRef(operands).take_front(count))
+      operand = ir::createOp<ir::ReshapeOp>(builder, op->getLoc(), {channelsLast(operand)},
+                                            {{"shape", Sizes{positions, sizes[1]}}});
+    Operation *flat = ir::createOperation(builder, op->getLoc(), op->getName().getStringRef(), operands,
+                                          op.getSemanticAttributes());
+    for (unsigned result = 1; result < op->getNumResults(); ++result)
+      op->getResult(result).replaceAllUsesWith(flat->getResult(result));
+    std::rotate(sizes.begin() + 1, sizes.begin() + 2, sizes.end());
+    return ir::createOp<ir::ReshapeOp>(builder, op->getLoc(), {flat->getResult(0)}, {{"shape", sizes}});
+  }
+
+  Value rewrittenElementwise(OpBuilder &builder, Operation *op) {
+    RankedTensorType type = typeOf(op->getResult(0));
+    if (llvm::none_of(op->getOperands(), [&](Value operand) { return isNative(operand) && sizesOf(operand) == ir::sizesOf(type); }))
+      return {};
+    IRMapping mapping;
+    for (Value operand : op->getOperands())
+      mapping.map(operand, aligned(builder, op->getLoc(), operand, type.getRank()));
+    Operation *copy = builder.clone(*op, mapping);
+    Sizes sizes = ir::sizesOf(type);
+    std::rotate(sizes.begin() + 1, sizes.begin() + 2, sizes.end());
+    copy->getResult(0).setType(ir::toTensorType(sizes, type.getElementType()));
+    return copy->getResult(0);
+  }
+
+  /// An operand that is broadcast to a result of this rank, for a result with its channels last.
+  Value aligned(OpBuilder &builder, Location location, Value operand, int64_t rank) {
+    Sizes sizes = sizesOf(operand);
+    if (llvm::all_of(sizes, [](const DimExpr &size) { return size == DimExpr(1); }))
+      return operand;
+    if (typeOf(operand).getRank() == rank)
+      return channelsLast(operand);
+    sizes.insert(sizes.begin(), static_cast<size_t>(rank) - sizes.size(), DimExpr(1));
+    Value whole = ir::createOp<ir::ReshapeOp>(builder, location, {operand}, {{"shape", sizes}});
+    return rotatedLast(builder, location, whole);
+  }
+
+  //===--------------------------------------------------------------------===//
+  // The way out
+  //===--------------------------------------------------------------------===//
+
+  /// A linear layer reads [N, C, ...] as one dimension of features: with the channels last it is the same layer, the columns of its
+  /// weight in another order, if that order need not be made in each call.
+  void rewriteFlatten(ir::ReshapeOp reshape) {
+    Value input = reshape.getInput();
+    if (!isNative(input))
+      return;
+    Sizes from = sizesOf(input), to = sizesOf(reshape.getOutput());
+    if (to.size() != 2 || !(to[0] == from[0]) || hasOnePosition(from) ||
+        !llvm::all_of(ArrayRef(from).drop_front(), [](const DimExpr &size) { return size.is_constant(); }))
+      return;
+    for (OpOperand &use : reshape.getOutput().getUses()) {
+      auto linear = dyn_cast<ir::LinearOp>(use.getOwner());
+      if (!linear || use.getOperandNumber() != 0 || !dependence->onStateAlone(linear.getWeight()))
+        return;
+    }
+    OpBuilder builder(reshape);
+    Value flat = ir::createOp<ir::ReshapeOp>(builder, reshape.getLoc(), {channelsLast(input)}, {{"shape", to}});
+    for (OpOperand &use : llvm::make_early_inc_range(reshape.getOutput().getUses())) {
+      auto linear = cast<ir::LinearOp>(use.getOwner());
+      OpBuilder before(linear);
+      Sizes matrix = sizesOf(linear.getWeight()), columns = from;
+      columns[0] = matrix[0];
+      Value weight = ir::createOp<ir::ReshapeOp>(before, linear.getLoc(), {linear.getWeight()}, {{"shape", columns}});
+      weight = rotatedLast(before, linear.getLoc(), weight);
+      weight = ir::createOp<ir::ReshapeOp>(before, linear.getLoc(), {weight}, {{"shape", matrix}});
+      use.set(flat);
+      linear.getWeightMutable().assign(weight);
+    }
+    reshape.erase();
+  }
+
+  /// A sum for each channel, as the gradient of a bias is.
+  void rewriteChannelSum(ir::SumOp sum) {
+    Value input = sum.getInput();
+    int64_t rank = typeOf(input).getRank();
+    if (!isNative(input) || sum.getKeepdim() || static_cast<int64_t>(sum.getDims().size()) != rank - 1 ||
+        llvm::is_contained(sum.getDims(), 1) || llvm::is_contained(sum.getDims(), 1 - rank))
+      return;
+    OpBuilder builder(sum);
+    std::vector<int64_t> dims;
+    for (int64_t dim = 0; dim + 1 < rank; ++dim)
+      dims.push_back(dim);
+    Value result =
+        ir::createOp<ir::SumOp>(builder, sum.getLoc(), {channelsLast(input)}, {{"dims", dims}, {"keepdim", false}});
+    sum.getOutput().replaceAllUsesWith(result);
+    sum.erase();
+  }
+
+  /// Values by what the user's program calls them, and which of them are computed with their channels last.
+  llvm::DenseMap<Value, Value> last;
+  llvm::DenseSet<Value> native;
+  const StateDependence *dependence = nullptr;
+};
+
+} // namespace
+} // namespace kiln::passes
