@@ -67,8 +67,10 @@ void CudaRunBuilder::emitBeforeLaunch(int64_t number) {
 void CudaRunBuilder::emitForm(const CudaForm &form, Value arguments) {
   auto type = LLVM::LLVMFunctionType::get(nothing, {pointer, b.getI32Type(), b.getI64Type(), pointer});
   Value blocks = b.minimum(b.size(form.blocks), b.constant(kMaxBlocks));
-  Value kernel = b.integerConstant(b.getI32Type(), form.kernel);
-  LLVM::CallOp::create(b, type, ValueRange{launchService, executor, kernel, blocks, arguments});
+  b.when(b.lessThan(b.constant(0), blocks), [&] {
+    Value kernel = b.integerConstant(b.getI32Type(), form.kernel);
+    LLVM::CallOp::create(b, type, ValueRange{launchService, executor, kernel, blocks, arguments});
+  });
 }
 
 void CudaRunBuilder::emitLaunch(LaunchOp launch) {
@@ -91,7 +93,7 @@ void CudaRunBuilder::emitLaunch(LaunchOp launch) {
 
   auto kernel = SymbolTable::lookupNearestSymbolFrom<schedule::KernelOp>(launch, launch.getKernelAttr());
   const std::vector<CudaForm> &forms = cuda.forms.find(launch.getKernel())->second;
-  // A launch without work is none.
+  // A launch without work is none; what the grid counts may be there and have no elements.
   b.when(b.lessThan(b.constant(0), units), [&] {
     for (auto [i, slot] : llvm::enumerate(slots))
       LLVM::StoreOp::create(b, slot, b.pointer(memory, b.getI64Type(), b.constant(i)));
