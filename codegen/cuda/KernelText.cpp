@@ -43,9 +43,13 @@ std::string sizeText(const DimExpr &expression) {
       factors.push_back(atomText(atom));
     terms.push_back(llvm::join(factors, " * "));
   }
-  std::string text = llvm::join(terms, " + ");
-  bool isSimple = terms.size() == 1 && text.find(' ') == std::string::npos;
-  return isSimple ? text : "(" + text + ")";
+  return llvm::join(terms, " + ");
+}
+
+/// The same as an operand of a product.
+static std::string factorText(const DimExpr &expression) {
+  std::string text = sizeText(expression);
+  return text.find(' ') == std::string::npos ? text : "(" + text + ")";
 }
 
 DimExpr productOf(ArrayRef<DimExpr> sizes) {
@@ -99,8 +103,8 @@ std::string KernelWriter::extraElement(unsigned number, bool hasRow) {
     std::string whole = hasRow ? "row" : "index";
     DimExpr inner = productOf(ArrayRef(box).slice(dim + 1, last - dim - 1));
     if (!(inner == DimExpr(1)))
-      whole += " / " + sizeText(inner);
-    return dim == 0 ? whole : whole + " % " + sizeText(box[dim]);
+      whole += " / " + factorText(inner);
+    return dim == 0 ? whole : whole + " % " + factorText(box[dim]);
   };
   std::vector<std::string> terms;
   DimExpr stride = 1;
@@ -108,7 +112,7 @@ std::string KernelWriter::extraElement(unsigned number, bool hasRow) {
     if (auto dim = dyn_cast<AffineDimExpr>(map.getResult(i))) {
       std::string index = indexAlong(dim.getPosition());
       bool isUnit = stride == DimExpr(1);
-      terms.insert(terms.begin(), isUnit ? index : "(" + index + ") * " + sizeText(stride));
+      terms.insert(terms.begin(), isUnit ? index : "(" + index + ") * " + factorText(stride));
     }
     stride = stride * sizes[i];
   }

@@ -20,7 +20,7 @@
 !x = tensor<2x4xf32>
 module attributes {nn.program = "none"} {
   func.func @f(%x: !x) -> !x attributes {nn.entry} {
-    %y = nn.log_softmax %x {dim = 1 : i64} : !x
+    %y = nn.log_softmax %x dim = 1 : !x
     return %y : !x
   }
   func.func @g(%x: tensor<4xf16>) -> tensor<4xf16> attributes {nn.entry} {

@@ -23,7 +23,7 @@ module attributes {nn.program = "layer"} {
     return %1 : !p
   }
   func.func @probabilities(%x: !p {nn.name = "x"}) -> (!p {nn.name = "y"}) attributes {nn.entry} {
-    %0 = nn.log_softmax %x {dim = 1 : i64} : !p
+    %0 = nn.log_softmax %x dim = 1 : !p
     return %0 : !p
   }
 }

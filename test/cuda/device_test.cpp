@@ -5,8 +5,11 @@
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
-#include <cstring>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <limits>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -160,6 +163,23 @@ TEST_F(DeviceTest, IntegersWrap) {
   std::vector<long long> b(9);
   EXPECT_EQ(launch("integers", 1, 0, b.data()), "");
   EXPECT_EQ(b, (std::vector<long long>{-4, 3, -4, 0, -2147483648, 24464, -1, 0, -128}));
+}
+
+// Fibers under AddressSanitizer are told of, and memory ends where the matrices do.
+TEST(SanitizedDeviceTest, ProductsOfManySizes) {
+  std::string pattern = std::filesystem::temp_directory_path() / "kiln-sanitized-XXXXXX";
+  const std::string folder = mkdtemp(pattern.data()), device = KILN_TEST_DEVICE_FOLDER;
+  const std::string command = std::string(KILN_TEST_CXX) + " -std=c++20 -O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -I " +
+                              device + " -x c++ " + KILN_TEST_FOLDER + "/sanitized_products.cu " + device + "/device_host.cpp -o " + folder +
+                              "/products >" + folder + "/log 2>&1";
+  const bool compiles = std::system(command.c_str()) == 0;
+  const bool runs = compiles && std::system((folder + "/products >" + folder + "/log 2>&1").c_str()) == 0;
+  std::stringstream log;
+  log << std::ifstream(folder + "/log").rdbuf();
+  std::filesystem::remove_all(folder);
+  if (!compiles && log.str().find("cannot find") != std::string::npos)
+    GTEST_SKIP() << "the compiler has no sanitizers: " << log.str();
+  EXPECT_TRUE(runs) << command << "\n" << log.str();
 }
 
 } // namespace

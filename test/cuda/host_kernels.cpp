@@ -40,10 +40,11 @@ std::string compileForHost(const std::string &source) {
   const std::string base = folder.path + "/kernels" + std::to_string(next++), library = base + ".so", log = base + ".log";
   std::ofstream(base + ".cu") << source;
   // As for a GPU: what is written apart is rounded apart. Its multiply-add is an instruction, and where this processor has it, here too.
+  // What is undefined in C++ ends the test.
   const std::string fma = __builtin_cpu_supports("fma") ? " -mfma" : "";
   const std::string command = std::string(KILN_TEST_CXX) +
                               " -std=c++20 -O1 -g1 -Wall -Wextra -Werror -shared -fPIC -fvisibility=hidden "
-                              "-fvisibility-inlines-hidden -ffp-contract=off" +
+                              "-fvisibility-inlines-hidden -ffp-contract=off -fsanitize=undefined -fsanitize-undefined-trap-on-error" +
                               fma + " " + KILN_TEST_CXX_FLAGS + " -I " + KILN_TEST_DEVICE_FOLDER + " -x c++ " + base + ".cu -o " + library +
                               " >" + log + " 2>&1";
   if (std::system(command.c_str()) != 0)

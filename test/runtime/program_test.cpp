@@ -172,7 +172,7 @@ constexpr kiln_dim kUnknownSymbol[] = {{0, 4, 0}, {2, -1, 0}}, kNoSymbol[] = {{3
 
 const Damage kDamages[] = {
     {"major", [](TestProgram &t) { t.descriptor.abi_major = 2; },
-     "was built for version 2.2 of the program interface, and this runtime has version 1.3: build it again with a Kiln of "
+     "was built for version 2.3 of the program interface, and this runtime has version 1.3: build it again with a Kiln of "
      "this runtime's version"},
     {"minor", [](TestProgram &t) { t.descriptor.abi_minor = 4; },
      "was built for version 1.4 of the program interface, and this runtime has version 1.3: build it again with a Kiln of "
@@ -463,7 +463,7 @@ TEST(ProgramLoad, WrongArtifacts) {
     const std::string path = artifact(name);
     return text_of<FileError>([&] { Program::load(path); }).substr(path.size() + 2);
   };
-  EXPECT_EQ(error("later_major"), "was built for version 2.2 of the program interface, and this runtime has version 1.3: "
+  EXPECT_EQ(error("later_major"), "was built for version 2.3 of the program interface, and this runtime has version 1.3: "
                                   "build it again with a Kiln of this runtime's version");
   EXPECT_EQ(error("later_minor"), "was built for version 1.4 of the program interface, and this runtime has version 1.3: "
                                   "build it again with a Kiln of this runtime's version");

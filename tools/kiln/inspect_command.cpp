@@ -72,7 +72,7 @@ static void printHead(const runtime::Program &program, StringRef path) {
 static void printFunctions(const runtime::Program &program) {
   outs() << "\n" << counted(program.functions().size(), "function") << "\n";
   for (const runtime::Function &function : program.functions())
-    outs() << "  " << function.declaration() << (program.cuda() ? function.has_cuda() ? "  [cuda]" : "  [x86_64 only]" : "") << "\n"
+    outs() << "  " << function.declaration() << (function.has_cuda() ? "  [cuda]" : "") << "\n"
            << "      reads " << counted(function.reads.size(), "state") << ", writes " << counted(function.writes.size(), "state")
            << ", uses " << counted(function.prepared.size(), "prepared value") << "\n";
 }

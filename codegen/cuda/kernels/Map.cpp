@@ -31,7 +31,7 @@ llvm::Error writeFull(KernelWriter &writer) {
   schedule::KernelOp kernel = writer.getKernel();
   std::string type = *scalarTypeText(kernel.getResultType().getElementType());
   std::string size = sizeText(cast<ir::DimAttr>(kernel.getAnchorAttribute("value")).getExpression());
-  std::string value = type == "bool" ? size + " != 0" : "static_cast<" + type + ">(" + size + ")";
+  std::string value = type == "bool" ? "(" + size + ") != 0" : "static_cast<" + type + ">(" + size + ")";
   return writeElements(writer, "value", "  const " + type + " value = " + value + ";\n");
 }
 
