@@ -46,8 +46,7 @@ std::string sizeText(const DimExpr &expression) {
   return llvm::join(terms, " + ");
 }
 
-/// The same as an operand of a product.
-static std::string factorText(const DimExpr &expression) {
+std::string factorText(const DimExpr &expression) {
   std::string text = sizeText(expression);
   return text.find(' ') == std::string::npos ? text : "(" + text + ")";
 }
@@ -86,7 +85,7 @@ void KernelWriter::begin(StringRef suffix, StringRef threads, unsigned threadCou
 }
 
 /// Where an extra's element lies: its own strides, over the dimensions that its map names.
-std::string KernelWriter::extraElement(unsigned number, bool hasRow) {
+std::string KernelWriter::extraElement(unsigned number, Place place) {
   BufferType operand = kernel.getExtraType(number), result = kernel.getResultType();
   AffineMap map = kernel.getExtraMap(number);
   std::vector<DimExpr> sizes = operand.getSizes(), box = result.getSizes();
@@ -95,6 +94,7 @@ std::string KernelWriter::extraElement(unsigned number, bool hasRow) {
     return base + "[index]";
 
   // The number of the result's element along a dimension.
+  bool hasRow = place == Place::RowAndColumn;
   auto indexAlong = [&](unsigned dim) {
     bool isLast = dim + 1 == box.size();
     if (hasRow && isLast)
@@ -119,14 +119,14 @@ std::string KernelWriter::extraElement(unsigned number, bool hasRow) {
   return base + "[" + (terms.empty() ? "0" : llvm::join(terms, " + ")) + "]";
 }
 
-llvm::Error KernelWriter::writeElement(StringRef indent, StringRef anchor) {
+llvm::Error KernelWriter::writeElement(StringRef indent, StringRef anchor, Place place) {
   std::vector<std::string> arguments;
   if (!anchor.empty())
     arguments.push_back(anchor.str());
   for (unsigned i = 0; i < kernel.getNumExtras(); ++i) {
     std::string name = "x" + std::to_string(i);
     stream << indent << "const " << elementText(kernel.getExtraType(i)) << " " << name << " = "
-           << extraElement(i, !anchor.empty()) << ";\n";
+           << extraElement(i, place) << ";\n";
     arguments.push_back(name);
   }
   llvm::Expected<std::string> value = writeBody(kernel, arguments, indent, stream);
@@ -152,7 +152,9 @@ static WriteKernel findWriter(StringRef anchor) {
       {"nn.full", writeFull},
       {"nn.linear", writeProduct},
       {"nn.matmul", writeProduct},
+      {"nn.mean", writeReduction},
       {"nn.packed_linear", writeProduct},
+      {"nn.sum", writeReduction},
   };
   return table.lookup(anchor);
 }

@@ -20,6 +20,8 @@ using semantics::DimExpr;
 
 /// A size expression in C++; names are those of the kernel's parameters.
 std::string sizeText(const DimExpr &expression);
+/// The same as an operand of a product.
+std::string factorText(const DimExpr &expression);
 /// The product of sizes, and one divided, rounded up.
 DimExpr productOf(llvm::ArrayRef<DimExpr> sizes);
 DimExpr ceilDiv(const DimExpr &value, int64_t divisor);
@@ -36,15 +38,17 @@ public:
   void begin(llvm::StringRef suffix, llvm::StringRef threads, unsigned threadCount, CudaForm form);
   void end() { stream << "}\n\n"; }
 
-  /// The statements that compute and store one element, indented. `index` is its place in the result, row-major. With `anchor`, the
-  /// name of the anchor's element, `row` and `column` are known too.
-  llvm::Error writeElement(llvm::StringRef indent, llvm::StringRef anchor = "");
+  /// What the statements around an element know of it: its place in the result, row-major, as `index`; and of products `row` and
+  /// `column` too.
+  enum class Place { Index, RowAndColumn };
+  /// The statements that compute and store one element, indented; `anchor` is the name of the anchor's element, none in a map.
+  llvm::Error writeElement(llvm::StringRef indent, llvm::StringRef anchor, Place place = Place::Index);
 
   /// Adds what was written to the program.
   void commit();
 
 private:
-  std::string extraElement(unsigned number, bool hasRow);
+  std::string extraElement(unsigned number, Place place);
 
   schedule::KernelOp kernel;
   CudaProgram &program;
@@ -59,6 +63,7 @@ using WriteKernel = llvm::Error (*)(KernelWriter &);
 llvm::Error writeFull(KernelWriter &writer);
 llvm::Error writeMap(KernelWriter &writer);
 llvm::Error writeProduct(KernelWriter &writer);
+llvm::Error writeReduction(KernelWriter &writer);
 
 /// Writes all forms of a kernel. An error says what has no CUDA code, and nothing is written.
 llvm::Error writeKernel(schedule::KernelOp kernel, CudaProgram &program);

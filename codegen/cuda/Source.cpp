@@ -20,11 +20,13 @@ using schedule::LaunchOp;
 static constexpr StringLiteral kPrologue = R"(// The kernels of program '{name}' for CUDA, written by Kiln.
 #include "device.h"
 #include "product.h"
+#include "reduction.h"
 
 using namespace kiln::device;
 
 static_assert(kProductThreads == 256 && Tile::kSide == 64, "what launches count on");
 static_assert(kColumnsOfFewRows<Matrix<f32>> == 8 && kColumnsOfFewRows<Transposed<f32>> == 32);
+static_assert(kReductionThreads == 256 && kReductionWarps == 8);
 
 )";
 

@@ -62,14 +62,11 @@ static llvm::Expected<ProductShape> shapeOf(KernelOp kernel) {
 
 static llvm::Error writeForm(KernelWriter &writer, const ProductShape &shape, StringRef suffix, StringRef function, CudaForm form) {
   std::string type = *scalarTypeText(writer.getKernel().getResultType().getElementType());
-  std::string columns = sizeText(shape.columns);
-  if (!shape.columns.constant())
-    columns = "(" + columns + ")";
   writer.begin(suffix, "kProductThreads", kThreads, std::move(form));
   writer.os() << "  " << function << "<" << type << ">(" << sizeText(shape.rows) << ", " << sizeText(shape.columns) << ", "
               << sizeText(shape.inner) << ",\n      " << shape.left.text << ", " << shape.right.text << ",\n      [=](i64 row, i64 column, "
-              << type << " product) {\n        const i64 index = row * " << columns << " + column;\n";
-  if (llvm::Error error = writer.writeElement("        ", "product"))
+              << type << " product) {\n        const i64 index = row * " << factorText(shape.columns) << " + column;\n";
+  if (llvm::Error error = writer.writeElement("        ", "product", KernelWriter::Place::RowAndColumn))
     return error;
   writer.os() << "      });\n";
   writer.end();
