@@ -24,13 +24,18 @@ constexpr int kWarpThreads = 32;
 
 #ifdef __CUDACC__
 
-/// KILN_KERNEL(name, threads of a block, (parameters)) { body }. A parameter is a pointer or an i64; blocks have one dimension.
-#define KILN_KERNEL(name, threads, parameters) extern "C" __global__ void __launch_bounds__(threads) name parameters
+/// KILN_KERNEL(name, threads of a block, (parameters)) { body }. A parameter is a pointer or an i64; blocks have one dimension. With the
+/// second bound, one block on a multiprocessor, ptxas spills no register to make room for a second.
+#define KILN_KERNEL(name, threads, parameters) extern "C" __global__ void __launch_bounds__(threads, 1) name parameters
 #define KILN_FUNCTION __device__ __forceinline__
 /// An array of the block, before a declaration. Not initialised.
 #define KILN_SHARED __shared__
 #define KILN_RESTRICT __restrict__
 #define KILN_UNROLL _Pragma("unroll")
+#define KILN_PRAGMA(text) _Pragma(#text)
+#define KILN_UNROLL_BY(count) KILN_PRAGMA(unroll count)
+/// Before a loop whose iterations are worth nothing side by side: they would take registers from one another.
+#define KILN_NO_UNROLL KILN_UNROLL_BY(1)
 
 namespace kiln::device {
 
@@ -118,6 +123,7 @@ KILN_FUNCTION i64 at_least_zero(i64 x) { return x > 0 ? x : 0; }
 /// Calls body(i) for each i in [0, count), spread over all threads of all blocks. A kernel is right with any number of blocks.
 template <int Threads, class Body> KILN_FUNCTION void for_each(i64 count, Body body) {
   const i64 step = block_count() * Threads;
+  KILN_NO_UNROLL
   for (i64 i = block_index() * Threads + thread_index(); i < count; i += step)
     body(i);
 }

@@ -22,6 +22,8 @@
 #define KILN_SHARED static
 #define KILN_RESTRICT __restrict__
 #define KILN_UNROLL
+#define KILN_UNROLL_BY(count)
+#define KILN_NO_UNROLL
 #define KILN_KERNEL(name, threads, parameters)                                                                                       \
   static void name parameters;                                                                                                       \
   static const ::kiln::device::host::Kernel kernel_##name(#name, threads, ::kiln::device::host::Call<&name>::kParameters,            \

@@ -95,6 +95,7 @@ KILN_FUNCTION void product_in_tiles(i64 rows, i64 columns, i64 inner, Left left,
   const int first_column = thread_index() % Tile::kThreadsAcross * Tile::kRun;
   const i64 across = (columns + Tile::kSide - 1) / Tile::kSide, down = (rows + Tile::kSide - 1) / Tile::kSide;
 
+  KILN_NO_UNROLL
   for (i64 block = block_index(); block < across * down; block += block_count()) {
     const i64 row = block / across * Tile::kSide, column = block % across * Tile::kSide;
     TileCopy<T, Left> left_copy;
@@ -102,6 +103,7 @@ KILN_FUNCTION void product_in_tiles(i64 rows, i64 columns, i64 inner, Left left,
     left_copy.load(left, row, rows, 0, inner);
     right_copy.load(right, column, columns, 0, inner);
     T sums[Tile::kRun][Tile::kRun] = {};
+    KILN_NO_UNROLL
     for (i64 k = 0; k < inner; k += Tile::kDepth) {
       barrier(); // all have read the tiles before
       left_copy.store(left_tile);
@@ -111,7 +113,7 @@ KILN_FUNCTION void product_in_tiles(i64 rows, i64 columns, i64 inner, Left left,
         left_copy.load(left, row, rows, k + Tile::kDepth, inner);
         right_copy.load(right, column, columns, k + Tile::kDepth, inner);
       }
-      KILN_UNROLL
+      KILN_UNROLL_BY(4) // more would keep more of the tiles in registers than there are
       for (int depth = 0; depth < Tile::kDepth; ++depth) {
         T a[Tile::kRun], b[Tile::kRun];
         KILN_UNROLL
@@ -159,7 +161,9 @@ template <class T, class Left, class Right, class Store>
 KILN_FUNCTION void product_of_few_rows(i64 rows, i64 columns, i64 inner, Left left, Right right, Store store) {
   const int lane = thread_index() % kWarpThreads, warp = thread_index() / kWarpThreads;
   constexpr int kColumns = kColumnsOfFewRows<Right>;
+  KILN_NO_UNROLL
   for (i64 block = block_index(); block < (columns + kColumns - 1) / kColumns; block += block_count())
+    KILN_NO_UNROLL
     for (i64 row = 0; row < rows; row += kRowsAtOnce) {
       T sums[kRowsAtOnce] = {};
       if constexpr (Right::kIsInnerContiguous) {
