@@ -23,5 +23,5 @@ config.substitutions.append(("%source", config.kiln_source_dir))
 config.substitutions.append(("%binary", config.kiln_binary_dir))
 config.substitutions.append(("%cxx", config.kiln_cxx))
 # Kiln's own switches must come from the test alone.
-for variable in ("KILN_ISA", "KILN_NUM_THREADS"):
+for variable in ("KILN_ISA", "KILN_NUM_THREADS", "KILN_DEVICE"):
     config.environment.pop(variable, None)

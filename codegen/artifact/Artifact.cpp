@@ -42,13 +42,29 @@ std::optional<Artifact> Artifact::compile(mlir::ModuleOp schedule, const Artifac
   artifact.options = options;
   artifact.programName = program.name;
   artifact.context = std::make_unique<llvm::LLVMContext>();
-  mlir::FailureOr<CpuModule> code = lowerToLLVM(schedule, options.cpu);
+  CudaProgram cuda;
+  CudaImages images;
+  if (!options.cuda.empty()) {
+    mlir::FailureOr<CudaProgram> generated = generateCuda(schedule);
+    if (failed(generated))
+      return std::nullopt;
+    cuda = std::move(*generated);
+    llvm::Expected<CudaImages> compiled = options.compileCuda(cuda.source, options.cuda);
+    if (!compiled) {
+      schedule.emitError(llvm::toString(compiled.takeError()));
+      return std::nullopt;
+    }
+    images = std::move(*compiled);
+    artifact.cudaResources = std::move(images.resources);
+  }
+  mlir::FailureOr<CpuModule> code = lowerToLLVM(schedule, options.cpu, options.cuda.empty() ? nullptr : &cuda);
   if (failed(code))
     return std::nullopt;
   artifact.module = translateToLLVMIR(*code, *artifact.context);
   if (!artifact.module)
     return std::nullopt;
-  addDescriptor(program, code->sites, options.embedWeights, computeFingerprint(schedule), *artifact.module);
+  addDescriptor(program, {code->sites, code->constants, cuda, images.images}, options.embedWeights, computeFingerprint(schedule),
+                *artifact.module);
   if (llvm::Error error = verify(*artifact.module)) {
     schedule.emitError(llvm::toString(std::move(error)));
     return std::nullopt;
@@ -195,6 +211,15 @@ llvm::Error Artifact::writeLLVM(llvm::StringRef path) {
     (*copy)->print(stream, nullptr);
     return llvm::Error::success();
   });
+}
+
+mlir::LogicalResult kiln::codegen::writeCuda(mlir::ModuleOp schedule, llvm::StringRef path) {
+  mlir::FailureOr<CudaProgram> cuda = generateCuda(schedule);
+  if (failed(cuda))
+    return mlir::failure();
+  if (llvm::Error error = writeBytes(path, cuda->source))
+    return schedule.emitError(llvm::toString(std::move(error)));
+  return mlir::success();
 }
 
 llvm::Error Artifact::writeSharedLibrary(llvm::StringRef path) {

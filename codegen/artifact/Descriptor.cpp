@@ -31,8 +31,8 @@ constexpr llvm::StringRef isaSuffixes[KILN_ISA_COUNT] = {"v2", "v3", "v4"};
 /// Builds the constants of one module's descriptor.
 class DescriptorBuilder {
 public:
-  DescriptorBuilder(const ProgramView &program, llvm::ArrayRef<CodeSite> sites, bool embedWeights, llvm::Module &module)
-      : program(program), codeSites(sites), embedWeights(embedWeights), module(module), context(module.getContext()),
+  DescriptorBuilder(const ProgramView &program, const CodeView &code, bool embedWeights, llvm::Module &module)
+      : program(program), code(code), embedWeights(embedWeights), module(module), context(module.getContext()),
         pointerType(llvm::PointerType::getUnqual(context)) {}
 
   llvm::Constant *build(llvm::StringRef fingerprint);
@@ -72,6 +72,7 @@ private:
   llvm::Constant *optimizerEntry(ir::OptimizerOp optimizer);
   llvm::Constant *groupEntry(ir::ParameterGroupAttr group);
   llvm::Constant *optionEntry(ir::OptionAttr option);
+  llvm::Constant *cudaEntry();
   template <class Range, class Entry> llvm::Constant *table(llvm::StringRef name, Range &&range, Entry entry) {
     llvm::SmallVector<llvm::Constant *> entries;
     for (const auto &item : range)
@@ -80,7 +81,7 @@ private:
   }
 
   const ProgramView &program;
-  llvm::ArrayRef<CodeSite> codeSites;
+  const CodeView &code;
   bool embedWeights;
   llvm::Module &module;
   llvm::LLVMContext &context;
@@ -170,7 +171,8 @@ llvm::Constant *DescriptorBuilder::functionEntry(const FunctionView &view) {
                  u32(view.prepared.size()), indices("reads", view.reads.getArrayRef()),
                  indices("writes", view.writes.getArrayRef()), indices("prepared", view.prepared.getArrayRef()),
                  function(name + ".measure"), runTable(name), u32(view.conditions.size()),
-                 strings("conditions", view.conditions), u32(view.launches.size()), launches});
+                 strings("conditions", view.conditions), u32(view.launches.size()), launches,
+                 function(name + ".run.cuda")});
 }
 
 /// Whether the ABI takes the missing initial value of the state for zeros, as it does for gradients and what optimizers keep: as
@@ -272,6 +274,32 @@ llvm::Constant *DescriptorBuilder::optimizerEntry(ir::OptimizerOp optimizer) {
                                          u32(0), string(optimizer.getName()), string(optimizer.getType()), groups});
 }
 
+/// The CUDA code; null where there is none.
+llvm::Constant *DescriptorBuilder::cudaEntry() {
+  if (code.cudaImages.empty())
+    return null();
+  auto images = table("cuda_images", code.cudaImages, [&](const CudaImage &image) {
+    llvm::StringRef name = image.isPtx ? "cuda_ptx" : "cuda_machine_code";
+    return record(sizeof(kiln_cuda_image), {u32(image.architecture), u32(image.isPtx), u32(0), addBytes(module, name, image.bytes),
+                                            u64(image.bytes.size())});
+  });
+  auto kernels = table("cuda_kernels", code.cuda.kernels, [&](const CudaKernel &kernel) {
+    return record(sizeof(kiln_cuda_kernel), {u32(kernel.threads), u32(kernel.arguments), u32(0), string(kernel.name)});
+  });
+  auto constants = table("cuda_constants", code.cuda.constants, [&](mlir::ElementsAttr constant) {
+    runtime::Tensor value = ir::toTensor(constant).contiguous();
+    // The processor's code reads the same bytes, unless all its uses were folded away.
+    auto *same = llvm::find_if(code.constants, [&](const ConstantData &data) { return data.value == constant; });
+    llvm::Constant *data = same != code.constants.end() ? module.getGlobalVariable(same->symbol, /*AllowInternal=*/true) : nullptr;
+    if (!data)
+      data = addBytes(module, "constant", {static_cast<const char *>(value.data()), value.nbytes()});
+    return record(sizeof(kiln_cuda_constant), {u32(0), data, u64(value.nbytes())});
+  });
+  auto *entry = record(sizeof(kiln_cuda), {u32(code.cudaImages.size()), u32(code.cuda.kernels.size()),
+                                           u32(code.cuda.constants.size()), images, kernels, constants});
+  return array("cuda", entry);
+}
+
 llvm::Constant *DescriptorBuilder::build(llvm::StringRef fingerprint) {
   llvm::StringMap<int32_t> moduleOfPath;
   for (auto [index, entry] : llvm::enumerate(program.modules))
@@ -295,7 +323,7 @@ llvm::Constant *DescriptorBuilder::build(llvm::StringRef fingerprint) {
   });
   auto prepares = table("prepares", program.prepares, [&](const PrepareView &view) { return prepareEntry(view); });
   auto modules = table("modules", program.modules, [&](ir::ModuleEntryOp entry) { return moduleEntry(entry, moduleOfPath); });
-  auto sites = table("sites", codeSites, [&](const CodeSite &site) { return siteEntry(site); });
+  auto sites = table("sites", code.sites, [&](const CodeSite &site) { return siteEntry(site); });
   auto gradients = table("gradients", program.gradients, [&](ir::GradientOp gradient) {
     return record(sizeof(kiln_gradient), {u32(program.indexOf(gradient.getParameterAttr())),
                                           u32(program.indexOf(gradient.getStateAttr())), u32(gradient.getFlag())});
@@ -306,21 +334,21 @@ llvm::Constant *DescriptorBuilder::build(llvm::StringRef fingerprint) {
                 {u16(KILN_ABI_MAJOR), u16(KILN_ABI_MINOR), string(program.name), string(fingerprint), string("x86_64"),
                  u32(program.functions.size()), u32(program.states.size()), u32(program.stateNames.size()),
                  u32(program.prepared.size()), u32(program.prepares.size()), u32(program.modules.size()),
-                 u32(codeSites.size()), functions, states, stateNames, prepared, prepares, modules, sites,
+                 u32(code.sites.size()), functions, states, stateNames, prepared, prepares, modules, sites,
                  u32(program.gradients.size()), u32(program.optimizers.size()), i32(program.gradientFlags),
-                 i32(program.generator), gradients, optimizers});
+                 i32(program.generator), gradients, optimizers, cudaEntry()});
 }
 
 } // namespace
 
 std::string kiln::codegen::descriptorSymbol(llvm::StringRef programName) { return ("kiln_program_" + programName).str(); }
 
-void kiln::codegen::addDescriptor(const ProgramView &program, llvm::ArrayRef<CodeSite> sites, bool embedWeights,
-                                  llvm::StringRef fingerprint, llvm::Module &module) {
+void kiln::codegen::addDescriptor(const ProgramView &program, const CodeView &code, bool embedWeights, llvm::StringRef fingerprint,
+                                  llvm::Module &module) {
   for (llvm::Function &function : module)
     if (!function.isDeclaration())
       function.setLinkage(llvm::GlobalValue::InternalLinkage);
-  llvm::Constant *descriptor = DescriptorBuilder(program, sites, embedWeights, module).build(fingerprint);
+  llvm::Constant *descriptor = DescriptorBuilder(program, code, embedWeights, module).build(fingerprint);
   new llvm::GlobalVariable(module, descriptor->getType(), /*isConstant=*/true, llvm::GlobalValue::ExternalLinkage, descriptor,
                            descriptorSymbol(program.name));
 }

@@ -25,20 +25,7 @@ static constexpr int64_t kTaskNanoseconds = 20000;
 /// More tasks than this don't balance better.
 static constexpr int64_t kMaxTasks = 64;
 
-ProgramIndex::ProgramIndex(ModuleOp module) {
-  for (auto state : module.getOps<ir::StateOp>())
-    states.try_emplace(state.getSymName(), states.size());
-  for (auto slot : module.getOps<ir::PreparedOp>())
-    prepared.try_emplace(slot.getSymName(), prepared.size());
-}
-
 namespace {
-
-/// Reads function symbols from an array of i64.
-void bindSymbols(KernelBuilder &b, FuncOp function, Value array) {
-  for (auto [i, name] : llvm::enumerate(function.getSymbols()))
-    b.symbols[cast<StringAttr>(name).getValue().str()] = b.load(array, b.getI64Type(), b.constant(i));
-}
 
 class RunBuilder {
 public:
@@ -50,9 +37,6 @@ public:
   LogicalResult emit();
 
 private:
-  Value loadField(size_t offset);
-  Value elementOf(Value array, int64_t index);
-  FailureOr<Value> addressOf(Operation &op);
   std::string constantSymbol(schedule::ConstantOp op);
   void emitLaunch(LaunchOp launch);
   void emitBeforeLaunch(int64_t number);
@@ -67,21 +51,9 @@ private:
   ProgramContext &program;
   Type pointer;
   LLVM::LLVMFuncOp run;
-  Value call, inputs, outputs, states, prepared, arena;
+  std::optional<BufferPlaces> places;
   Value beforeLaunch; // the service of that name
-  llvm::StringMap<unsigned> targets; // of a prepare function: output number by slot
-  DenseMap<Value, Value> addresses;
 };
-
-Value RunBuilder::loadField(size_t offset) {
-  Value address = b.pointer(call, b.getI8Type(), b.constant(static_cast<int64_t>(offset)));
-  return LLVM::LoadOp::create(b, pointer, address);
-}
-
-Value RunBuilder::elementOf(Value array, int64_t index) {
-  Value address = b.pointer(array, b.getI64Type(), b.constant(index));
-  return LLVM::LoadOp::create(b, pointer, address);
-}
 
 std::string RunBuilder::constantSymbol(schedule::ConstantOp op) {
   auto [entry, isNew] = program.constants.try_emplace(op.getValueAttr());
@@ -94,28 +66,6 @@ std::string RunBuilder::constantSymbol(schedule::ConstantOp op) {
                            LLVM::Linkage::External, entry->second, Attribute(), /*alignment=*/64);
   }
   return entry->second;
-}
-
-FailureOr<Value> RunBuilder::addressOf(Operation &op) {
-  if (auto input = dyn_cast<schedule::InputOp>(op))
-    return elementOf(inputs, input.getIndex());
-  if (auto output = dyn_cast<schedule::OutputOp>(op))
-    return elementOf(outputs, output.getIndex());
-  if (auto state = dyn_cast<schedule::StateOp>(op))
-    return elementOf(states, program.index.states.lookup(state.getState()));
-  if (auto slot = dyn_cast<schedule::PreparedOp>(op)) {
-    if (auto target = targets.find(slot.getSlot()); target != targets.end())
-      return elementOf(outputs, target->second);
-    return elementOf(prepared, program.index.prepared.lookup(slot.getSlot()));
-  }
-  if (auto constant = dyn_cast<schedule::ConstantOp>(op))
-    return Value(LLVM::AddressOfOp::create(b, pointer, constantSymbol(constant)));
-  if (auto temporary = dyn_cast<schedule::ArenaOp>(op)) {
-    if (!temporary.getOffset())
-      return op.emitOpError() << "has no place; run schedule-plan-memory first";
-    return b.pointer(arena, b.getI8Type(), b.size(temporary.getOffset()->getExpression()));
-  }
-  return addresses.lookup(cast<schedule::ViewOp>(op).getSource());
 }
 
 //===----------------------------------------------------------------------===//
@@ -134,7 +84,7 @@ unsigned RunBuilder::siteOf(LaunchOp launch) {
 /// Returns from the call when an operand is wrong.
 void RunBuilder::emitCheck(LaunchOp launch, const KernelFunctions &functions, ArrayRef<Value> arguments) {
   Values all(arguments.begin(), arguments.end());
-  all.push_back(b.pointer(call, b.getI8Type(), b.constant(offsetof(kiln_call, error_values))));
+  all.push_back(places->addressOfField(offsetof(kiln_call, error_values)));
   KernelFunctions copy = functions; // operations are handles
   Value code = LLVM::CallOp::create(b, copy.check, all).getResult();
   Value isWrong = LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne, code, b.integerConstant(b.getI32Type(), 0));
@@ -144,7 +94,7 @@ void RunBuilder::emitCheck(LaunchOp launch, const KernelFunctions &functions, Ar
   LLVM::CondBrOp::create(b, isWrong, fail, next);
   b.setInsertionPointToStart(fail);
   Value site = b.integerConstant(b.getI32Type(), siteOf(launch));
-  LLVM::StoreOp::create(b, site, b.pointer(call, b.getI8Type(), b.constant(offsetof(kiln_call, error_site))));
+  LLVM::StoreOp::create(b, site, places->addressOfField(offsetof(kiln_call, error_site)));
   LLVM::ReturnOp::create(b, code);
   b.setInsertionPointToStart(next);
 }
@@ -178,7 +128,7 @@ void RunBuilder::emitParallel(const KernelFunctions &functions, ArrayRef<Value> 
         }
         for (auto [i, value] : llvm::enumerate(slots))
           LLVM::StoreOp::create(b, value, b.pointer(memory, b.getI64Type(), b.constant(i)));
-        Value services = loadField(offsetof(kiln_call, services)), executor = loadField(offsetof(kiln_call, executor));
+        Value services = places->loadField(offsetof(kiln_call, services)), executor = places->loadField(offsetof(kiln_call, executor));
         Value parallelFor = LLVM::LoadOp::create(
             b, pointer, b.pointer(services, b.getI8Type(), b.constant(offsetof(kiln_services, parallel_for))));
         Value task = LLVM::AddressOfOp::create(b, copy.task);
@@ -194,7 +144,7 @@ void RunBuilder::emitBeforeLaunch(int64_t number) {
   Value isMeasured = LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne, beforeLaunch, LLVM::ZeroOp::create(b, pointer));
   b.when(isMeasured, [&] {
     auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), {pointer, b.getI64Type()});
-    LLVM::CallOp::create(b, type, ValueRange{beforeLaunch, loadField(offsetof(kiln_call, executor)), b.constant(number)});
+    LLVM::CallOp::create(b, type, ValueRange{beforeLaunch, places->loadField(offsetof(kiln_call, executor)), b.constant(number)});
   });
 }
 
@@ -202,9 +152,9 @@ void RunBuilder::emitLaunch(LaunchOp launch) {
   const KernelFunctions &functions = kernels.find(launch.getKernel())->second;
   Values arguments;
   for (Value value : launch.getReads())
-    arguments.push_back(addresses.lookup(value));
+    arguments.push_back((*places)[value]);
   for (Value value : launch.getWrites())
-    arguments.push_back(addresses.lookup(value));
+    arguments.push_back((*places)[value]);
   auto sizeOf = [&](Attribute dim) { return b.size(cast<ir::DimAttr>(dim).getExpression()); };
   for (Attribute dim : launch.getSizes())
     arguments.push_back(sizeOf(dim));
@@ -236,22 +186,15 @@ LogicalResult RunBuilder::emit() {
                        b.target);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(&run.getBody().front());
-  call = run.getArgument(0);
-  bindSymbols(b, function, loadField(offsetof(kiln_call, symbols)));
-  inputs = loadField(offsetof(kiln_call, inputs));
-  outputs = loadField(offsetof(kiln_call, outputs));
-  states = loadField(offsetof(kiln_call, state));
-  prepared = loadField(offsetof(kiln_call, prepared));
-  arena = loadField(offsetof(kiln_call, arena));
-  if (function.isPrepare())
-    for (Attribute target : function.getTargetsAttr())
-      targets.try_emplace(cast<FlatSymbolRefAttr>(target).getValue(), targets.size());
+  places.emplace(b, function, run.getArgument(0), program.index, [this](schedule::ConstantOp constant) -> Value {
+    return LLVM::AddressOfOp::create(b, pointer, constantSymbol(constant));
+  });
 
   // The descriptor lists no launches of prepare functions.
   bool isMeasurable = !function.isPrepare();
   if (isMeasurable)
     beforeLaunch = LLVM::LoadOp::create(b, pointer,
-                                        b.pointer(loadField(offsetof(kiln_call, services)), b.getI8Type(),
+                                        b.pointer(places->loadField(offsetof(kiln_call, services)), b.getI8Type(),
                                                   b.constant(offsetof(kiln_services, before_launch))));
   int64_t launches = 0;
   for (Operation &op : function.getBodyBlock().without_terminator()) {
@@ -261,10 +204,8 @@ LogicalResult RunBuilder::emit() {
       emitLaunch(launch);
       continue;
     }
-    FailureOr<Value> address = addressOf(op);
-    if (failed(address))
+    if (failed(places->add(op)))
       return failure();
-    addresses[op.getResult(0)] = *address;
   }
   if (isMeasurable)
     emitBeforeLaunch(launches);

@@ -8,6 +8,7 @@
 #ifndef KILN_CODEGEN_CPU_CALLBUILDER_H
 #define KILN_CODEGEN_CPU_CALLBUILDER_H
 
+#include "BufferPlaces.h"
 #include "KernelEmitter.h"
 #include "kiln/codegen/Cpu.h"
 
@@ -28,12 +29,6 @@ mlir::LLVM::LLVMFuncOp createFunction(mlir::OpBuilder &builder, mlir::Location l
 /// Compiles a kernel. Fails with a diagnostic at `location`, the op that needs it.
 mlir::FailureOr<KernelFunctions> emitKernel(mlir::OpBuilder &builder, schedule::KernelOp kernel, mlir::Location location,
                                             const InstructionSet &target);
-
-/// Numbers of states and prepared values in the descriptor's tables.
-struct ProgramIndex {
-  llvm::StringMap<unsigned> states, prepared;
-  explicit ProgramIndex(mlir::ModuleOp module);
-};
 
 /// Shared by all functions of a program.
 struct ProgramContext {

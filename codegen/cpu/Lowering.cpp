@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CallBuilder.h"
+#include "CudaCalls.h"
 
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
@@ -35,7 +36,7 @@ static llvm::StringMap<Location> firstLaunches(ModuleOp module) {
   return locations;
 }
 
-static LogicalResult emitProgram(ModuleOp scheduled, const CpuOptions &options, CpuModule &output) {
+static LogicalResult emitProgram(ModuleOp scheduled, const CpuOptions &options, const CudaProgram *cuda, CpuModule &output) {
   OpBuilder builder = OpBuilder::atBlockEnd(output.module->getBody());
   ProgramContext program(scheduled, output);
   llvm::StringMap<Location> launches = firstLaunches(scheduled);
@@ -59,9 +60,12 @@ static LogicalResult emitProgram(ModuleOp scheduled, const CpuOptions &options, 
       if (failed(emitRun(builder, function, kernels, target, program)))
         return failure();
   }
-  for (FuncOp function : scheduled.getOps<FuncOp>())
+  for (FuncOp function : scheduled.getOps<FuncOp>()) {
     if (!function.isPrepare())
       emitMeasure(builder, function);
+    if (cuda && cuda->functions.contains(function.getSymName()) && failed(emitCudaRun(builder, function, *cuda, program.index)))
+      return failure();
+  }
   return success();
 }
 
@@ -83,13 +87,13 @@ static LogicalResult convertToLLVM(ModuleOp module) {
   return pm.run(module);
 }
 
-FailureOr<CpuModule> lowerToLLVM(ModuleOp scheduled, const CpuOptions &options) {
+FailureOr<CpuModule> lowerToLLVM(ModuleOp scheduled, const CpuOptions &options, const CudaProgram *cuda) {
   MLIRContext *context = scheduled.getContext();
   context->loadDialect<LLVM::LLVMDialect, arith::ArithDialect, math::MathDialect, scf::SCFDialect, vector::VectorDialect,
                        cf::ControlFlowDialect>();
   CpuModule output;
   output.module = ModuleOp::create(UnknownLoc::get(context));
-  if (failed(emitProgram(scheduled, options, output)))
+  if (failed(emitProgram(scheduled, options, cuda, output)))
     return failure();
   if (failed(convertToLLVM(*output.module))) {
     scheduled.emitError() << "internal error: the kernels do not lower to LLVM";

@@ -184,7 +184,7 @@ void ContextParts::run(ModelParts &model, std::size_t index, std::span<const Ten
     const StateLock::Hold hold(model.lock, function.writes.empty() ? StateLock::Kind::Shared : StateLock::Kind::Exclusive);
     stage(model, function, inputs, outputs);
     model.make_ready(index, preparing);
-    execute(model, index, executor, options);
+    execute(model, index, inputs, outputs, executor, options);
     for (std::size_t i = 0; i < outputs.size(); ++i)
       if (output_pointers_[i] != outputs[i].data)
         scatter(outputs[i].data, outputs[i].sizes, outputs[i].strides, output_pointers_[i],
@@ -242,12 +242,32 @@ void ContextParts::stage(const ModelParts &model, const Function &function, std:
   }
 }
 
-void ContextParts::execute(ModelParts &model, std::size_t index, Executor &executor, const CallOptions &options) {
+int32_t ContextParts::execute_on_cuda(ModelParts &model, std::size_t index, kiln_call &call, std::span<const TensorView> inputs,
+                                      std::span<const TensorView> outputs, CallServices &services) {
+  if (cuda_ == nullptr)
+    cuda_ = std::make_unique<CudaCall>(*model.cuda);
+  model.cuda->refresh(model, index);
+  cuda_inputs_.clear();
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    cuda_inputs_.push_back({const_cast<void *>(input_pointers_[i]), bytes_of(inputs[i])});
+  cuda_outputs_.clear();
+  for (std::size_t i = 0; i < outputs.size(); ++i)
+    cuda_outputs_.push_back({output_pointers_[i], bytes_of(outputs[i])});
+  return cuda_->run(index, call, cuda_inputs_, cuda_outputs_, static_cast<std::size_t>(arena_bytes_), services);
+}
+
+void ContextParts::execute(ModelParts &model, std::size_t index, std::span<const TensorView> inputs,
+                           std::span<const TensorView> outputs, Executor &executor, const CallOptions &options) {
   const Function &function = model.program.functions()[index];
   CallServices services(executor);
   services.measure_launches(options.launch_nanoseconds);
   kiln_call call = services.make_call();
   call.symbols = symbols_.data();
+  if (model.cuda != nullptr && function.has_cuda()) { // which writes no state
+    if (const int32_t status = execute_on_cuda(model, index, call, inputs, outputs, services); status != KILN_OK)
+      throw_status(model.program, std::string(function.name), status, call);
+    return;
+  }
   call.inputs = input_pointers_.data();
   call.outputs = output_pointers_.data();
   call.state = model.state_pointers.data();

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "aligned_block.h"
+#include "cuda_model.h"
 #include "kiln/runtime/model.h"
 
 namespace kiln::runtime {
@@ -39,7 +40,10 @@ private:
            std::span<const TensorView> outputs, const CallOptions &options);
   void stage(const ModelParts &model, const Function &function, std::span<const TensorView> inputs,
              std::span<const TensorView> outputs);
-  void execute(ModelParts &model, std::size_t index, Executor &executor, const CallOptions &options);
+  void execute(ModelParts &model, std::size_t index, std::span<const TensorView> inputs, std::span<const TensorView> outputs,
+               Executor &executor, const CallOptions &options);
+  int32_t execute_on_cuda(ModelParts &model, std::size_t index, kiln_call &call, std::span<const TensorView> inputs,
+                          std::span<const TensorView> outputs, CallServices &services);
 
   std::vector<int64_t> symbols_;
   std::vector<int64_t> output_sizes_;
@@ -48,6 +52,8 @@ private:
   std::vector<void *> output_pointers_;
   std::vector<TensorView> input_views_, output_views_; // of the tensors of a call
   AlignedBlock arena_, staging_;
+  std::unique_ptr<CudaCall> cuda_; // made by the first call on CUDA
+  std::vector<CudaCall::Buffer> cuda_inputs_, cuda_outputs_;
 };
 
 } // namespace kiln::runtime

@@ -9,6 +9,7 @@
 
 #include "aligned_block.h"
 #include "context_parts.h"
+#include "cuda_model.h"
 #include "kiln/runtime/model.h"
 #include "state_lock.h"
 
@@ -32,6 +33,8 @@ struct ModelParts {
   }
   /// Records that states changed, and with `complete` that they have values now. The caller holds `lock` exclusively.
   void mark_changed(std::span<const uint32_t> changed, bool complete = true);
+  /// The version at which a prepare function last ran. The caller holds `lock`, and a function that needs it is ready.
+  uint64_t prepared_version(uint32_t prepare) const { return prepared_versions_[prepare]; }
 
   std::unique_ptr<ContextParts> take_context();
   void give_back(std::unique_ptr<ContextParts> context);
@@ -52,6 +55,7 @@ struct ModelParts {
   std::vector<Tensor> states;
   std::vector<void *> state_pointers, prepared_pointers;
   std::vector<FunctionPlan> plans;
+  std::unique_ptr<CudaModel> cuda; // null when the model runs on the processor
 
   /// Shared for calls that read state, exclusive for those that write it.
   StateLock lock{"program '" + std::string(program.name()) + "'"};

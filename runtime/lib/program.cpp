@@ -78,6 +78,7 @@ std::span<const Gradient> Program::gradients() const { return parts_->gradients;
 std::optional<uint32_t> Program::gradient_flags() const { return parts_->gradient_flags; }
 std::span<const OptimizerDescription> Program::optimizers() const { return parts_->optimizers; }
 std::optional<uint32_t> Program::generator() const { return parts_->generator; }
+const CudaCode *Program::cuda() const { return parts_->cuda ? &*parts_->cuda : nullptr; }
 std::vector<InstructionSet> Program::instruction_sets() const { return parts_->instruction_sets; }
 
 std::size_t Program::function_index(std::string_view name) const {

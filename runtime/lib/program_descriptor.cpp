@@ -17,6 +17,7 @@ namespace {
 
 constexpr uint32_t kMaxStructSize = 4096; // far above any version's; a larger one is garbage
 constexpr uint32_t kMaxRank = 64;         // as many dimensions as PyTorch's tensors have
+constexpr uint32_t kMaxCudaArguments = 512; // 4 KiB of parameters, which every driver takes
 constexpr uint64_t kMaxOptionNumbers = 64; // of a tuple among an optimizer's options; PyTorch's have two
 
 /// Sizes in the first version that had the struct. Members that a later minor version appends leave these numbers as they are.
@@ -36,6 +37,10 @@ template <> constexpr uint32_t kFirstSize<kiln_option> = sizeof(kiln_option);
 template <> constexpr uint32_t kFirstSize<kiln_slot> = sizeof(kiln_slot);
 template <> constexpr uint32_t kFirstSize<kiln_parameter_group> = sizeof(kiln_parameter_group);
 template <> constexpr uint32_t kFirstSize<kiln_optimizer> = sizeof(kiln_optimizer);
+template <> constexpr uint32_t kFirstSize<kiln_cuda> = sizeof(kiln_cuda);
+template <> constexpr uint32_t kFirstSize<kiln_cuda_image> = sizeof(kiln_cuda_image);
+template <> constexpr uint32_t kFirstSize<kiln_cuda_kernel> = sizeof(kiln_cuda_kernel);
+template <> constexpr uint32_t kFirstSize<kiln_cuda_constant> = sizeof(kiln_cuda_constant);
 
 /// A total of sizes that a descriptor tells, in bytes that one block can have.
 class Total {
@@ -77,6 +82,7 @@ public:
     read_sites();
     read_training();
     read_instruction_sets();
+    read_cuda();
   }
 
 private:
@@ -494,6 +500,52 @@ private:
     }
     if (parts_.instruction_sets.empty())
       fail("functions", "have no instruction set that all of them hold code for");
+  }
+
+  //===--------------------------------------------------------------------===//
+  // CUDA
+  //===--------------------------------------------------------------------===//
+
+  void read_cuda() {
+    if (program_.cuda == nullptr) {
+      for (std::size_t i = 0; i < parts_.functions.size(); ++i)
+        if (parts_.functions[i].has_cuda())
+          fail(at("functions", i) + ".run_cuda", "is set, and the program has no code for CUDA");
+      return;
+    }
+    check_struct_size<kiln_cuda>(program_.cuda->struct_size, "cuda");
+    const auto code = read_struct<kiln_cuda>(program_.cuda);
+    CudaCode result;
+    auto bytes = [&](const void *data, uint64_t count, const std::string &where) {
+      if (data == nullptr || count > LLONG_MAX)
+        fail(where + ".data", "is null, or more bytes than there can be");
+      return std::span(static_cast<const std::byte *>(data), static_cast<std::size_t>(count));
+    };
+    for_each(code.images, code.image_count, "cuda.images", [&](const kiln_cuda_image &image, const std::string &where) {
+      const auto data = bytes(image.data, image.bytes, where);
+      // PTX is text, which the driver reads up to its end.
+      if (data.empty() || (image.is_ptx != 0 && data.back() != std::byte{0}))
+        fail(where + ".data", "is empty, or text without an end");
+      result.images.push_back({image.architecture, image.is_ptx != 0, data});
+    });
+    if (result.images.empty())
+      fail("cuda.images", "are none: expected at least one");
+    std::set<std::string_view> names;
+    for_each(code.kernels, code.kernel_count, "cuda.kernels", [&](const kiln_cuda_kernel &kernel, const std::string &where) {
+      if (kernel.threads == 0 || kernel.threads > 1024)
+        fail(where + ".threads", "is " + std::to_string(kernel.threads) + ": expected 1 to 1024");
+      if (kernel.argument_count > kMaxCudaArguments)
+        fail(where + ".argument_count",
+             "is " + std::to_string(kernel.argument_count) + ": expected at most " + std::to_string(kMaxCudaArguments));
+      result.kernels.push_back({unique_name(kernel.name, where + ".name", names), kernel.threads, kernel.argument_count});
+    });
+    for_each(code.constants, code.constant_count, "cuda.constants", [&](const kiln_cuda_constant &constant, const std::string &where) {
+      result.constants.push_back(bytes(constant.data, constant.bytes, where));
+    });
+    for (std::size_t i = 0; i < parts_.functions.size(); ++i)
+      if (parts_.functions[i].has_cuda() && !parts_.functions[i].writes.empty())
+        fail(at("functions", i) + ".run_cuda", "is set, and the function writes state");
+    parts_.cuda = std::move(result);
   }
 
   static constexpr int64_t kPair[] = {2};

@@ -40,6 +40,7 @@ struct ProgramParts {
   std::vector<OptimizerDescription> optimizers;
   std::optional<uint32_t> gradient_flags, generator;
   std::vector<InstructionSet> instruction_sets;
+  std::optional<CudaCode> cuda;
 };
 
 /// Fills `parts`, whose origin is known, from `descriptor`. Throws FileError on the first rule of abi.h that the descriptor breaks.

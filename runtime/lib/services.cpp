@@ -11,8 +11,8 @@ void parallel_for(void *executor, void (*task)(void *argument, int64_t index), v
 
 void before_launch(void *executor, int64_t launch) { static_cast<CallServices *>(executor)->before_launch(launch); }
 
-constexpr kiln_services kServices = {sizeof(kiln_services), parallel_for, nullptr};
-constexpr kiln_services kMeasuringServices = {sizeof(kiln_services), parallel_for, before_launch};
+constexpr kiln_services kServices = {sizeof(kiln_services), parallel_for, nullptr, nullptr};
+constexpr kiln_services kMeasuringServices = {sizeof(kiln_services), parallel_for, before_launch, nullptr};
 
 /// The place that compiled code reports, a line for each thing that is known of it.
 std::string site_text(const Program &program, uint32_t index) {

@@ -35,6 +35,7 @@ public:
   /// The calls made from now on add to each entry the nanoseconds that the launch of the same number takes. Empty: they are not
   /// measured.
   void measure_launches(std::span<int64_t> nanoseconds) { nanoseconds_ = nanoseconds; }
+  bool is_measuring() const { return !nanoseconds_.empty(); }
 
   /// Runs task(i) for i in [0, count). After the first exception, tasks of this and of later ranges do nothing.
   void parallel_for(int64_t count, TaskRef task) noexcept;

@@ -1,7 +1,6 @@
 // Implements CompiledProgram: the whole compiler behind the recorder, in process.
 #include "compiled_program.h"
 
-#include "kiln/codegen/Artifact.h"
 #include "kiln/ir/Interpreter.h"
 #include "kiln/ir/Ops.h"
 #include "kiln/ir/Registration.h"
@@ -26,7 +25,10 @@ namespace kiln::test {
 using runtime::DType;
 using runtime::Tensor;
 
-CompiledProgram::CompiledProgram(const std::string &text, Optimize optimize, bool embedWeights) {
+CompiledProgram::CompiledProgram(const std::string &text, Optimize optimize, bool embedWeights,
+                                 const codegen::ArtifactOptions &givenOptions) {
+  codegen::ArtifactOptions options = givenOptions;
+  options.embedWeights = embedWeights;
   mlir::DialectRegistry registry;
   ir::registerDialects(registry);
   passes::registerInterfaceModels(registry);
@@ -38,7 +40,7 @@ CompiledProgram::CompiledProgram(const std::string &text, Optimize optimize, boo
     return mlir::success();
   });
   original = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
-  if (!original || !compile(optimize, embedWeights))
+  if (!original || !compile(optimize, std::move(options)))
     error += "the program does not compile";
   else
     error.clear(); // remarks and warnings
@@ -50,7 +52,7 @@ CompiledProgram::~CompiledProgram() {
     std::filesystem::remove_all(folder, ignored);
 }
 
-bool CompiledProgram::compile(Optimize optimize, bool embedWeights) {
+bool CompiledProgram::compile(Optimize optimize, codegen::ArtifactOptions options) {
   lowered = original->clone();
   mlir::PassManager manager(&context);
   if (optimize == Optimize::Yes)
@@ -58,8 +60,6 @@ bool CompiledProgram::compile(Optimize optimize, bool embedWeights) {
   schedule::buildSchedulePipeline(manager);
   if (failed(manager.run(*lowered)))
     return false;
-  codegen::ArtifactOptions options;
-  options.embedWeights = embedWeights;
   std::optional<codegen::Artifact> artifact = codegen::Artifact::compile(*lowered, options);
   if (!artifact)
     return false;

@@ -1,6 +1,7 @@
 // A program compiled from text, with the interpreter beside it: what the tests of code generation compare.
 #pragma once
 
+#include "kiln/codegen/Artifact.h"
 #include "kiln/runtime/model.h"
 #include "kiln/runtime/tensor.h"
 
@@ -22,7 +23,7 @@ enum class Optimize { No, Yes };
 class CompiledProgram {
 public:
   /// Parses, optimises, schedules, compiles and links. `ok()` is false after an error, with `message()`.
-  CompiledProgram(const std::string &text, Optimize optimize, bool embedWeights = true);
+  CompiledProgram(const std::string &text, Optimize optimize, bool embedWeights = true, const codegen::ArtifactOptions &options = {});
   ~CompiledProgram();
 
   bool ok() const { return error.empty(); }
@@ -44,7 +45,7 @@ public:
   runtime::Model model(const std::string &instructionSet, int threads);
 
 private:
-  bool compile(Optimize optimize, bool embedWeights);
+  bool compile(Optimize optimize, codegen::ArtifactOptions options);
 
   mlir::MLIRContext context;
   mlir::OwningOpRef<mlir::ModuleOp> original, lowered;

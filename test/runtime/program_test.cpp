@@ -73,6 +73,43 @@ TEST(Program, TreeOfModulesCountsParametersOnce) {
             "TestNet(\n  (head): Linear(in_features=2, out_features=3, bias=True)\n)");
 }
 
+TEST(Program, CodeForCuda) {
+  TestProgram test;
+  EXPECT_EQ(test.program().cuda(), nullptr);
+  test.add_cuda();
+  const Program program = test.program();
+  ASSERT_NE(program.cuda(), nullptr);
+  EXPECT_EQ(program.cuda()->images.size(), 2u);
+  EXPECT_EQ(program.cuda()->images[0].architecture, 80u);
+  EXPECT_TRUE(program.cuda()->images[1].is_ptx);
+  EXPECT_EQ(program.cuda()->kernels[0].name, "kernel");
+  EXPECT_EQ(program.cuda()->constants[0].size(), sizeof test.bias);
+  EXPECT_TRUE(program.functions()[0].has_cuda());
+  EXPECT_FALSE(program.functions()[1].has_cuda());
+}
+
+// What an artifact of minor version 2 lacks: the function's last member, and the program's.
+TEST(Program, FunctionsOfMinorVersion2RunOnTheProcessor) {
+  TestProgram test;
+  test.descriptor.abi_minor = 2;
+  test.descriptor.struct_size = offsetof(kiln_program, cuda);
+  for (kiln_function &function : test.functions)
+    function.run_cuda = function.run[0]; // behind the end of the struct of that version: not looked at
+  test.descriptor.cuda = reinterpret_cast<const kiln_cuda *>(~uintptr_t{0});
+  struct Shorter {
+    alignas(kiln_function) char bytes[offsetof(kiln_function, run_cuda)];
+  };
+  std::array<Shorter, 6> shorter;
+  for (std::size_t i = 0; i < shorter.size(); ++i) {
+    test.functions[i].struct_size = sizeof(Shorter);
+    std::memcpy(shorter[i].bytes, &test.functions[i], sizeof(Shorter));
+  }
+  test.descriptor.functions = reinterpret_cast<const kiln_function *>(shorter.data());
+  const Program program = test.program();
+  EXPECT_EQ(program.cuda(), nullptr);
+  EXPECT_FALSE(program.functions()[0].has_cuda());
+}
+
 TEST(Program, UnknownFunction) {
   TestProgram test;
   EXPECT_EQ(text_of<KeyError>([&] { test.program().function_index("predict"); }),
@@ -135,12 +172,12 @@ constexpr kiln_dim kUnknownSymbol[] = {{0, 4, 0}, {2, -1, 0}}, kNoSymbol[] = {{3
 
 const Damage kDamages[] = {
     {"major", [](TestProgram &t) { t.descriptor.abi_major = 2; },
-     "was built for version 2.2 of the program interface, and this runtime has version 1.2: build it again with a Kiln of "
+     "was built for version 2.3 of the program interface, and this runtime has version 1.3: build it again with a Kiln of "
      "this runtime's version"},
-    {"minor", [](TestProgram &t) { t.descriptor.abi_minor = 3; },
-     "was built for version 1.3 of the program interface, and this runtime has version 1.2: build it again with a Kiln of "
+    {"minor", [](TestProgram &t) { t.descriptor.abi_minor = 4; },
+     "was built for version 1.4 of the program interface, and this runtime has version 1.3: build it again with a Kiln of "
      "this runtime's version"},
-    {"program_size", [](TestProgram &t) { t.descriptor.struct_size = 8; }, "program: has struct_size 8: expected at least 152"},
+    {"program_size", [](TestProgram &t) { t.descriptor.struct_size = 8; }, "program: has struct_size 8: expected at least 160"},
     {"program_size_of_minor_0", [](TestProgram &t) { t.descriptor.abi_minor = 0; t.descriptor.struct_size = 112; },
      "program: has struct_size 112: expected at least 120"},
     {"target", [](TestProgram &t) { t.descriptor.target = "aarch64"; }, "target: is 'aarch64': expected 'x86_64'"},
@@ -151,6 +188,27 @@ const Damage kDamages[] = {
      "functions[0].launches: is null: expected 2 entries"},
     {"launch_flops", [](TestProgram &t) { t.launches[1].flops = nullptr; },
      "functions[0].launches[1].flops: is null: expected text"},
+    {"cuda_function_without_code", [](TestProgram &t) { t.functions[0].run_cuda = t.functions[0].run[0]; },
+     "functions[0].run_cuda: is set, and the program has no code for CUDA"},
+    {"cuda_images", [](TestProgram &t) { t.add_cuda(); t.cuda.image_count = 0; }, "cuda.images: are none: expected at least one"},
+    {"cuda_image_data", [](TestProgram &t) { t.add_cuda(); t.images[0].data = nullptr; },
+     "cuda.images[0].data: is null, or more bytes than there can be"},
+    {"cuda_ptx_without_end", [](TestProgram &t) { t.add_cuda(); t.images[1].bytes = 3; },
+     "cuda.images[1].data: is empty, or text without an end"},
+    {"cuda_threads", [](TestProgram &t) { t.add_cuda(); t.kernels[0].threads = 1025; },
+     "cuda.kernels[0].threads: is 1025: expected 1 to 1024"},
+    {"cuda_arguments", [](TestProgram &t) { t.add_cuda(); t.kernels[0].argument_count = 513; },
+     "cuda.kernels[0].argument_count: is 513: expected at most 512"},
+    {"cuda_kernel_name", [](TestProgram &t) { t.add_cuda(); t.kernels[0].name = nullptr; },
+     "cuda.kernels[0].name: is null: expected text"},
+    {"cuda_constant", [](TestProgram &t) { t.add_cuda(); t.constants[0].data = nullptr; },
+     "cuda.constants[0].data: is null, or more bytes than there can be"},
+    {"cuda_function_that_writes",
+     [](TestProgram &t) {
+       t.add_cuda();
+       t.functions[2].run_cuda = t.functions[2].run[0];
+     },
+     "functions[2].run_cuda: is set, and the function writes state"},
     {"functions", [](TestProgram &t) { t.descriptor.functions = nullptr; }, "functions: is null: expected 6 entries"},
     {"state_size", [](TestProgram &t) { t.states[1].struct_size = 0; }, "states[1]: has struct_size 0: expected at least 48"},
     {"other_state_size", [](TestProgram &t) { t.states[1].struct_size += 8; },
@@ -405,9 +463,9 @@ TEST(ProgramLoad, WrongArtifacts) {
     const std::string path = artifact(name);
     return text_of<FileError>([&] { Program::load(path); }).substr(path.size() + 2);
   };
-  EXPECT_EQ(error("later_major"), "was built for version 2.2 of the program interface, and this runtime has version 1.2: "
+  EXPECT_EQ(error("later_major"), "was built for version 2.3 of the program interface, and this runtime has version 1.3: "
                                   "build it again with a Kiln of this runtime's version");
-  EXPECT_EQ(error("later_minor"), "was built for version 1.3 of the program interface, and this runtime has version 1.2: "
+  EXPECT_EQ(error("later_minor"), "was built for version 1.4 of the program interface, and this runtime has version 1.3: "
                                   "build it again with a Kiln of this runtime's version");
   EXPECT_EQ(error("no_program"), "exports no symbol kiln_program_*: expected a shared library that kiln built");
   EXPECT_TRUE(error("two_programs") ==

@@ -256,4 +256,13 @@ TestProgram::TestProgram() {
   descriptor.gradient_flags = descriptor.generator = -1;
 }
 
+void TestProgram::add_cuda() {
+  images = {{{sizeof(kiln_cuda_image), 80, 0, 0, "code", 4}, {sizeof(kiln_cuda_image), 90, 1, 0, "text", 5}}};
+  kernels = {{{sizeof(kiln_cuda_kernel), 256, 4, 0, "kernel"}}};
+  constants = {{{sizeof(kiln_cuda_constant), 0, bias, sizeof bias}}};
+  cuda = {sizeof(kiln_cuda), 2, 1, 1, images.data(), kernels.data(), constants.data()};
+  descriptor.cuda = &cuda;
+  functions[0].run_cuda = functions[0].run[0];
+}
+
 } // namespace kiln::runtime::test

@@ -23,6 +23,8 @@ struct TestProgram {
   TestProgram();
   TestProgram(const TestProgram &) = delete;
 
+  /// Gives it code for CUDA, of which `affine` has some.
+  void add_cuda();
   Program program() const { return Program::from(&descriptor); }
 
   float weight[6] = {1, 2, 3, 4, 5, 6}; // [3, 2]
@@ -41,6 +43,10 @@ struct TestProgram {
   std::array<kiln_module, 2> modules;
   std::array<kiln_site, 1> sites;
   std::array<kiln_launch, 2> launches;
+  std::array<kiln_cuda_image, 2> images;
+  std::array<kiln_cuda_kernel, 1> kernels;
+  std::array<kiln_cuda_constant, 1> constants;
+  kiln_cuda cuda;
   kiln_program descriptor;
 };
 

@@ -36,8 +36,10 @@ def version : Flag_<"version">, Visibility<[Main]>, HelpText<"Show the version">
 def output_file : JoinedOrSeparate<["-"], "o">, Visibility<[Build]>, MetaVarName<"OUT">,
   HelpText<"Write OUT. One kind writes OUT itself, several write OUT with an ending each">;
 def emit : CommaJoined<["--"], "emit=">, Visibility<[Build]>, MetaVarName<"KIND,...">,
-  HelpText<"What to write: exe, shared, static, object, header, mlir, schedule, llvm, asm. By default OUT's ending decides "
-           "(.so, .a, .o, .h, .mlir, .ll, .s), and none means exe">;
+  HelpText<"What to write: exe, shared, static, object, header, mlir, schedule, cuda, llvm, asm. By default OUT's ending decides "
+           "(.so, .a, .o, .h, .mlir, .cu, .ll, .s), and none means exe">;
+def target : Value<"target">, Visibility<[Build]>, MetaVarName<"TARGET">,
+  HelpText<"What to compile for: x86_64, or cuda:sm_80,sm_90 for these NVIDIA GPUs too (cuda alone: sm_80 and later)">;
 def embed_weights : Value<"embed-weights">, Visibility<[Build]>, MetaVarName<"true|false">,
   HelpText<"Whether the artifact carries the weights (default: true)">;
 def remarks : Flag_<"remarks">, Visibility<[Build]>,

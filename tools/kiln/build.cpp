@@ -32,6 +32,7 @@ ArrayRef<EmitKindInfo> emitKinds() {
       {EmitKind::Header, "header", ".h"},
       {EmitKind::MLIR, "mlir", ".mlir"},
       {EmitKind::Schedule, "schedule", ".schedule.mlir"},
+      {EmitKind::Cuda, "cuda", ".cu"},
       {EmitKind::LLVM, "llvm", ".ll"},
       {EmitKind::Assembly, "asm", ".s"},
   };
@@ -119,12 +120,13 @@ static void writeNative(codegen::Artifact &artifact, const EmitFile &file) {
     return check(artifact.writeExecutable(file.path), file.path);
   case EmitKind::MLIR:
   case EmitKind::Schedule:
+  case EmitKind::Cuda:
   case EmitKind::Header:
     return;
   }
 }
 
-static bool isNative(EmitKind kind) { return kind >= EmitKind::LLVM && kind <= EmitKind::Executable; }
+bool isNative(EmitKind kind) { return kind >= EmitKind::LLVM && kind <= EmitKind::Executable; }
 
 void buildFiles(mlir::ModuleOp module, ArrayRef<EmitFile> files, const BuildOptions &options, mlir::TimingScope &timing) {
   ErrorCounter errors(*module.getContext());
@@ -145,6 +147,8 @@ void buildFiles(mlir::ModuleOp module, ArrayRef<EmitFile> files, const BuildOpti
   for (const EmitFile &file : files) {
     if (file.kind == EmitKind::Schedule)
       writeModule(module, file.path);
+    if (file.kind == EmitKind::Cuda && failed(codegen::writeCuda(module, file.path)))
+      errors.fail("CUDA source");
     if (file.kind == EmitKind::Header)
       check(codegen::writeHeader(module, options.sourceName, file.path), file.path);
   }
@@ -153,6 +157,7 @@ void buildFiles(mlir::ModuleOp module, ArrayRef<EmitFile> files, const BuildOpti
 
   codegen::ArtifactOptions artifactOptions;
   artifactOptions.embedWeights = options.embedWeights;
+  artifactOptions.cuda = options.cuda;
   auto writes = [&](EmitKind kind) { return any_of(files, [&](const EmitFile &file) { return file.kind == kind; }); };
   artifactOptions.hostCompiler = hostCompiler();
   if (writes(EmitKind::Executable))

@@ -18,7 +18,7 @@
 namespace kiln::tools {
 
 /// What can be written of a program, in the order of the stages.
-enum class EmitKind { MLIR, Schedule, LLVM, Assembly, Object, Static, Shared, Executable, Header };
+enum class EmitKind { MLIR, Schedule, Cuda, LLVM, Assembly, Object, Static, Shared, Executable, Header };
 
 /// A name for --emit, and the ending of its files.
 struct EmitKindInfo {
@@ -27,6 +27,8 @@ struct EmitKindInfo {
 };
 /// All kinds. The endings are unique; the executable's is empty.
 llvm::ArrayRef<EmitKindInfo> emitKinds();
+/// Whether the code generator is needed for it, and with a target of CUDA its toolkit.
+bool isNative(EmitKind kind);
 
 /// One file to write.
 struct EmitFile {
@@ -37,6 +39,8 @@ struct EmitFile {
 struct BuildOptions {
   bool embedWeights = true;
   bool remarks = false;
+  /// Architectures of NVIDIA GPUs to compile for too, 80 for sm_80.
+  std::vector<unsigned> cuda;
   /// Whether MLIR's own command-line options have been registered, so that they count.
   bool mlirOptions = false;
   /// What the header's first line names.

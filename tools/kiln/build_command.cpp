@@ -8,6 +8,7 @@
 
 #include "command_line.h"
 #include "crash_guard.h"
+#include "kiln/codegen/Cuda.h"
 #include "kiln/ir/Statistics.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/Pass/PassManager.h"
@@ -98,6 +99,24 @@ static bool embedsWeights(const opt::InputArgList &arguments) {
   return false;
 }
 
+/// The architectures of --target=cuda:...; none for the processor alone.
+static codegen::CudaArchitectures wantedCuda(const opt::InputArgList &arguments) {
+  StringRef target = onlyValue(buildCommand, arguments, OPT_target);
+  auto [name, architectures] = target.split(':');
+  if (name == "cuda") {
+    Expected<codegen::CudaArchitectures> parsed = codegen::parseCudaArchitectures(architectures);
+    if (parsed && (target.contains(':') ? !architectures.empty() : true))
+      return *parsed;
+    failUsage("build", "--target=" + target + ": " +
+                           (parsed ? "expected architectures after the colon, as in cuda:sm_80,sm_90" : toString(parsed.takeError())));
+  }
+  if (target.empty() || target == "x86_64")
+    return {};
+  StringRef nearest = nearestSpelling(name, {"x86_64", "cuda"});
+  failUsage("build", "--target=" + target + ": there is no such target" + (nearest.empty() ? "" : "; did you mean '" + nearest + "'?") +
+                         "\n  targets: x86_64, cuda, cuda:sm_80,sm_90");
+}
+
 static int executeBuild(const opt::InputArgList &arguments) {
   std::vector<std::string> inputs = arguments.getAllArgValues(OPT_INPUT);
   if (inputs.size() != 1)
@@ -110,6 +129,7 @@ static int executeBuild(const opt::InputArgList &arguments) {
   std::vector<EmitFile> files = wantedFiles(arguments, out);
   BuildOptions options;
   options.embedWeights = embedsWeights(arguments);
+  options.cuda = wantedCuda(arguments);
   options.remarks = arguments.hasArg(OPT_remarks);
   options.mlirOptions = true;
   options.sourceName = sys::path::filename(input).str();
@@ -118,6 +138,12 @@ static int executeBuild(const opt::InputArgList &arguments) {
     failUsage("build", "--key needs --weights=FILE, whose state_dict it picks");
 
   requireFolderOf(out);
+  // Before anything is compiled: it is a machine that lacks it, not a model.
+  if (!options.cuda.empty() && any_of(files, [](const EmitFile &file) { return isNative(file.kind); }))
+    if (Error error = codegen::checkCudaToolkit(options.cuda)) {
+      report(Severity::Error, "--target=" + onlyValue(buildCommand, arguments, OPT_target).str() + ": " + toString(std::move(error)));
+      throw CommandFailure{UserError};
+    }
   return runGuarded([&] {
     parseMLIROptions(arguments);
     ir::StatisticsReport statistics;
@@ -143,13 +169,14 @@ const Command buildCommand = {
     "kiln build MODEL.cpp|MODEL.mlir -o OUT [options]",
     "Compiles a model ahead of time. A single kind of output is written to OUT itself; several (--emit=KIND,...) are written to "
     "OUT\n"
-    "with .so, .a, .o, .h, .mlir, .schedule.mlir, .ll or .s behind it, an executable to OUT. Without --emit, OUT's own ending "
+    "with .so, .a, .o, .h, .mlir, .schedule.mlir, .cu, .ll or .s behind it, an executable to OUT. Without --emit, OUT's own ending "
     "decides,\n"
     "and none means an executable.",
     "  kiln build deep_mlp.cpp -o deep_mlp.so\n"
     "  kiln build deep_mlp.cpp -o deep_mlp --emit=static,header --weights=DeepMLP.pt\n"
     "  kiln build deep_mlp.cpp -o deep_mlp && ./deep_mlp --input=x=images.npy --output=logits.npy\n"
     "  kiln build deep_mlp.cpp -o deep_mlp.so --remarks\n"
+    "  kiln build deep_mlp.cpp -o deep_mlp.so --target=cuda:sm_80,sm_90\n"
     "  kiln build deep_mlp.cpp -o deep_mlp.mlir && kiln build deep_mlp.mlir -o deep_mlp.so",
     executeBuild,
 };

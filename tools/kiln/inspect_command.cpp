@@ -58,14 +58,21 @@ static void printHead(const runtime::Program &program, StringRef path) {
   (void)sys::fs::file_size(path, size);
   outs() << "program      " << text(program.name()) << " (" << text(program.model_type()) << ")\n"
          << "file         " << path << ", " << grouped(size) << " bytes\n"
-         << "target       " << text(program.target()) << ": " << sets << "\n"
-         << "fingerprint  " << text(program.fingerprint()) << "\n";
+         << "target       " << text(program.target()) << ": " << sets << "\n";
+  if (const runtime::CudaCode *cuda = program.cuda()) {
+    outs() << "             cuda:";
+    for (const runtime::CudaImage &image : cuda->images)
+      outs() << (&image == &cuda->images.front() ? " " : ", ") << (image.is_ptx ? "PTX for later than sm_" : "sm_") << image.architecture
+             << " (" << grouped(image.bytes.size()) << " bytes)";
+    outs() << "\n";
+  }
+  outs() << "fingerprint  " << text(program.fingerprint()) << "\n";
 }
 
 static void printFunctions(const runtime::Program &program) {
   outs() << "\n" << counted(program.functions().size(), "function") << "\n";
   for (const runtime::Function &function : program.functions())
-    outs() << "  " << function.declaration() << "\n"
+    outs() << "  " << function.declaration() << (function.has_cuda() ? "  [cuda]" : "") << "\n"
            << "      reads " << counted(function.reads.size(), "state") << ", writes " << counted(function.writes.size(), "state")
            << ", uses " << counted(function.prepared.size(), "prepared value") << "\n";
 }

@@ -35,7 +35,7 @@ struct PackedPanels {
   Value mask(KernelBuilder &b, Value first) const;
 
 private:
-  bool hasPadding() const { return !features.constant() || *features.constant() % panel != 0; }
+  bool hasPadding() const { return !features.divide_exactly(panel); }
   void partsOf(KernelBuilder &b, Value first, int64_t panels, int64_t vectors,
                llvm::function_ref<void(Value, const Values &)> tile) const;
 };

@@ -10,6 +10,7 @@
 #define KILN_CODEGEN_ARTIFACT_H
 
 #include "kiln/codegen/Cpu.h"
+#include "kiln/codegen/Cuda.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/SmallVector.h"
@@ -17,6 +18,7 @@
 #include "llvm/IR/Module.h"
 #include "llvm/Support/Error.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +28,11 @@ namespace kiln::codegen {
 
 struct ArtifactOptions {
   CpuOptions cpu;
+  /// Architectures that the artifact holds CUDA code for; none: it holds none.
+  CudaArchitectures cuda;
+  /// How CUDA source becomes images; NVRTC does it. Tests have a device of their own.
+  std::function<llvm::Expected<CudaImages>(llvm::StringRef source, const CudaArchitectures &architectures)> compileCuda =
+      codegen::compileCuda;
   /// Whether the artifact holds the initial values of the states. Without, the host loads them before the first call.
   bool embedWeights = true;
   /// The host compiler's driver, which links: a name on PATH or a path, then arguments that it always gets.
@@ -43,6 +50,9 @@ public:
 
   Artifact(Artifact &&) = default;
   Artifact &operator=(Artifact &&) = default;
+
+  /// What the toolkit tells of each CUDA kernel; empty without CUDA code.
+  llvm::ArrayRef<CudaResources> getCudaResources() const { return cudaResources; }
 
   /// "digits", of `kiln_program_digits`.
   llvm::StringRef getProgramName() const { return programName; }
@@ -66,6 +76,7 @@ private:
 
   ArtifactOptions options;
   std::string programName;
+  std::vector<CudaResources> cudaResources;
   // The module lives in the context: destroyed first, so declared after.
   std::unique_ptr<llvm::LLVMContext> context;
   std::unique_ptr<llvm::Module> module;
@@ -74,6 +85,9 @@ private:
 
 /// The typed C++ header of a module with `schedule.func`s; needs no compilation. `sourceName` is named in its first line.
 llvm::Error writeHeader(mlir::ModuleOp schedule, llvm::StringRef sourceName, llvm::StringRef path);
+
+/// The CUDA source of the functions that can run there; needs no compilation and no toolkit. Fails after a diagnostic.
+mlir::LogicalResult writeCuda(mlir::ModuleOp schedule, llvm::StringRef path);
 
 /// 64 hexadecimal digits: SHA-256 over module paths, types and options, state names, shapes, dtypes and ties, and over optimizers with
 /// their parameters. Equal for programs that can exchange checkpoints.

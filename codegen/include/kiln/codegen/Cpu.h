@@ -27,7 +27,9 @@ struct ConstantData {
   mlir::ElementsAttr value;
 };
 
-/// A program as LLVM functions. Names: `<function>.run.<set>`, `<function>.measure`, `<kernel>.<set>`.
+struct CudaProgram;
+
+/// A program as LLVM functions. Names: `<function>.run.<set>`, `<function>.run.cuda`, `<function>.measure`, `<kernel>.<set>`.
 struct CpuModule {
   mlir::OwningOpRef<mlir::ModuleOp> module;
   std::vector<ConstantData> constants;
@@ -35,8 +37,9 @@ struct CpuModule {
   std::vector<std::pair<mlir::Location, std::string>> sites;
 };
 
-/// Compiles a scheduled module. Reports an error at the op's location for what has no kernel.
-mlir::FailureOr<CpuModule> lowerToLLVM(mlir::ModuleOp scheduled, const CpuOptions &options);
+/// Compiles a scheduled module. Reports an error at the op's location for what has no kernel. With `cuda`, what launches its kernels
+/// is part of the module too.
+mlir::FailureOr<CpuModule> lowerToLLVM(mlir::ModuleOp scheduled, const CpuOptions &options, const CudaProgram *cuda = nullptr);
 
 } // namespace kiln::codegen
 

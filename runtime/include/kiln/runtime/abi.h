@@ -16,7 +16,7 @@ extern "C" {
 #endif
 
 #define KILN_ABI_MAJOR 1
-#define KILN_ABI_MINOR 2
+#define KILN_ABI_MINOR 3
 
 /* Instruction sets of one artifact, in the order of `kiln_function::run`; the runtime picks the best that the CPU has, or the one
  * that the environment variable KILN_ISA (v2, v3, v4) names. */
@@ -39,6 +39,10 @@ typedef struct kiln_services {
   /* Minor 2. Null but in calls that are measured: called on the call's own thread before each launch, with its place in
    * kiln_function::launches, and with launch_count after the last. */
   void (*before_launch)(void *executor, int64_t launch);
+  /* Minor 3. Null but in calls of kiln_function::run_cuda: queues a kernel, by its place in kiln_cuda::kernels, over so many blocks
+   * (at least 1). `arguments` has kiln_cuda_kernel::argument_count values, device addresses and sizes, and is read before this
+   * returns. What fails is the runtime's to remember; what is queued after a failure does nothing. */
+  void (*launch)(void *executor, uint32_t kernel, int64_t blocks, const int64_t *arguments);
 } kiln_services;
 
 /* One call of one function. The pointers are to contiguous row-major data; inputs, outputs, state and prepared values never overlap,
@@ -55,6 +59,7 @@ typedef struct kiln_call {
   const kiln_services *services;
   void *executor;                 /* first argument of every service */
   int64_t error_values[4];        /* out */
+  void *const *constants;         /* minor 3, of run_cuda: copies on the device of kiln_cuda::constants */
 } kiln_call;
 
 /* A size: a constant (symbol < 0) or the value of kiln_function::symbols[symbol]. */
@@ -103,6 +108,10 @@ typedef struct kiln_function {
   /* Minor 2: the steps in their order. None: the artifact tells nothing of them, and calls no before_launch. */
   uint32_t launch_count;
   const kiln_launch *launches;
+  /* Minor 3: the same call with a CUDA device. All addresses in kiln_call but those of arrays of addresses, of symbols and of services
+   * are the device's, and are not looked behind: it computes sizes on the processor and queues kernels. Null: the function runs on the
+   * processor. Such a function writes no state. */
+  int32_t (*run_cuda)(kiln_call *call);
 } kiln_function;
 
 enum {
@@ -232,6 +241,42 @@ typedef struct kiln_optimizer {
   const kiln_parameter_group *groups;
 } kiln_optimizer;
 
+/* Minor 3. Code for CUDA devices: machine code of one architecture, or PTX, which a driver compiles for it and later ones. */
+typedef struct kiln_cuda_image {
+  uint32_t struct_size;
+  uint32_t architecture; /* 80 for sm_80. Machine code runs on devices of the same major version and no lower minor one. */
+  uint32_t is_ptx;       /* 0 or 1 */
+  uint32_t reserved;
+  const void *data;
+  uint64_t bytes;
+} kiln_cuda_image;
+
+/* Minor 3. A kernel in every image. Blocks have one dimension, of `threads` threads. */
+typedef struct kiln_cuda_kernel {
+  uint32_t struct_size;
+  uint32_t threads;
+  uint32_t argument_count; /* of 8 bytes each */
+  uint32_t reserved;
+  const char *name;
+} kiln_cuda_kernel;
+
+/* Minor 3. Values that are part of the program and that run_cuda reads. */
+typedef struct kiln_cuda_constant {
+  uint32_t struct_size;
+  uint32_t reserved;
+  const void *data;
+  uint64_t bytes;
+} kiln_cuda_constant;
+
+/* Minor 3. */
+typedef struct kiln_cuda {
+  uint32_t struct_size;
+  uint32_t image_count, kernel_count, constant_count;
+  const kiln_cuda_image *images;
+  const kiln_cuda_kernel *kernels;
+  const kiln_cuda_constant *constants;
+} kiln_cuda;
+
 typedef struct kiln_program {
   uint32_t struct_size;
   uint16_t abi_major, abi_minor;
@@ -252,6 +297,8 @@ typedef struct kiln_program {
   int32_t generator;      /* state of kind generator; -1: none */
   const kiln_gradient *gradients;
   const kiln_optimizer *optimizers;
+  /* Minor 3. Null: no function has run_cuda. */
+  const kiln_cuda *cuda;
 } kiln_program;
 
 #ifdef __cplusplus

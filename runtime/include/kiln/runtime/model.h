@@ -16,6 +16,7 @@
 #include <initializer_list>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -38,6 +39,9 @@ struct ModelOptions {
   /// The host's threads instead of a pool; must outlive the model. Values that are prepared from state (packed weights) are computed
   /// by the calling thread alone then, since other callers may be waiting for them.
   Executor *executor = nullptr;
+  /// "cpu", "cuda" or "cuda:1", as in PyTorch. Empty: what the environment variable KILN_DEVICE says, else CUDA for a program that was
+  /// built for it, and the processor for any other.
+  std::string device = {};
 };
 
 struct CallOptions {
@@ -94,8 +98,8 @@ private:
 
 class KILN_API Model : public Callable<Model> {
 public:
-  /// Copies the program's initial state. Throws Error when the processor lacks every instruction set of the artifact, ValueError for
-  /// a wrong KILN_ISA or KILN_NUM_THREADS.
+  /// Copies the program's initial state. Throws Error when the processor lacks every instruction set of the artifact, or when the model
+  /// is for CUDA and there is no driver, no device or no code for it; ValueError for a wrong KILN_ISA, KILN_NUM_THREADS or device.
   explicit Model(Program program, const ModelOptions &options = {});
   ~Model();
   Model(Model &&) noexcept;
@@ -104,6 +108,8 @@ public:
   const Program &program() const;
   /// The instruction set that calls run with.
   InstructionSet instruction_set() const;
+  /// Where functions with CUDA code run: "cpu" or "cuda:0". State and prepared values are the processor's in any case.
+  std::string device() const;
 
   /// Names of the module tree and their values, persistent ones only, in PyTorch's order; tied names share storage. The tensors are
   /// the live state, not copies: read them while no other thread writes state, and write them inside update_state only.

@@ -70,6 +70,8 @@ struct KILN_API Function {
   const kiln_function *descriptor;
   std::vector<Launch> launches; ///< in order; empty where the artifact tells nothing of them
 
+  /// Whether it can run on CUDA; otherwise it runs on the processor, also when the model is on CUDA.
+  bool has_cuda() const { return descriptor->run_cuda != nullptr; }
   /// "predict(x: float32 [batch, 784]) -> (output: float32 [batch, 10])".
   std::string declaration() const;
 };
@@ -155,6 +157,25 @@ struct Site {
   std::string_view module, source, operation;
 };
 
+/// Code for CUDA devices: machine code for one architecture, or PTX for it and later ones.
+struct CudaImage {
+  uint32_t architecture; ///< 80 for sm_80
+  bool is_ptx;
+  std::span<const std::byte> bytes;
+};
+
+/// A kernel in every image.
+struct CudaKernel {
+  std::string_view name;
+  uint32_t threads, argument_count;
+};
+
+struct CudaCode {
+  std::vector<CudaImage> images;
+  std::vector<CudaKernel> kernels;
+  std::vector<std::span<const std::byte>> constants;
+};
+
 class KILN_API Program {
 public:
   /// Loads an artifact (a shared library). Throws FileError when there is no such file, when it is cut short, no shared library, made
@@ -187,6 +208,8 @@ public:
   std::span<const OptimizerDescription> optimizers() const;
   /// The state that holds seed and offset of random numbers, int64 [2].
   std::optional<uint32_t> generator() const;
+  /// Code for CUDA devices; null where the artifact holds none.
+  const CudaCode *cuda() const;
 
   /// Index of a function. Throws KeyError, listing the functions there are.
   std::size_t function_index(std::string_view name) const;

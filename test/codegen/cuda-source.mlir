@@ -1,0 +1,57 @@
+// RUN: kiln build %s -o %t.cu 2>&1 | FileCheck %s --check-prefix=WARNING
+// RUN: FileCheck %s < %t.cu
+
+// The CUDA source: for each kernel of the schedule what differs from others of its kind. A linear layer has two forms, of which a
+// launch takes one by its rows. Source needs no toolkit.
+
+!x = tensor<?x784xf32, #nn.shape<batch, 784>>
+!y = tensor<?x512xf32, #nn.shape<batch, 512>>
+!p = tensor<?x4xf32, #nn.shape<batch, 4>>
+module attributes {nn.program = "layer"} {
+  nn.state @w parameter trainable : tensor<512x784xf32>
+  nn.state @b parameter trainable : tensor<512xf32>
+  func.func @predict(%x: !x {nn.name = "x"}) -> (!y {nn.name = "y"}) attributes {nn.entry} {
+    %w = nn.read @w : tensor<512x784xf32>
+    %b = nn.read @b : tensor<512xf32>
+    %0 = nn.linear %x, %w, %b : (!x, tensor<512x784xf32>, tensor<512xf32>) -> !y
+    %1 = nn.relu %0 : !y
+    return %1 : !y
+  }
+  func.func @scale(%x: !p {nn.name = "x"}, %s: tensor<4xf32> {nn.name = "s"}) -> (!p {nn.name = "y"}) attributes {nn.entry} {
+    %0 = nn.mul %x, %s : (!p, tensor<4xf32>) -> !p
+    %1 = nn.exp %0 : !p
+    return %1 : !p
+  }
+  func.func @probabilities(%x: !p {nn.name = "x"}) -> (!p {nn.name = "y"}) attributes {nn.entry} {
+    %0 = nn.log_softmax %x dim = 1 : !p
+    return %0 : !p
+  }
+}
+
+// WARNING: cuda-source.mlir:[[#@LINE-5]]:10: warning: function 'probabilities' runs on the processor, not on CUDA: 'nn.log_softmax' has no CUDA kernel
+
+// CHECK: // The kernels of program 'layer' for CUDA, written by Kiln.
+// CHECK: #include "device.h"
+// CHECK: KILN_KERNEL(f32_packed_linear_784x512_bias_relu_few_rows, kProductThreads, (const f32 *KILN_RESTRICT a0, const f32 *KILN_RESTRICT a1, const f32 *e0, f32 *r0, i64 s0)) {
+// CHECK-NEXT:   product_of_few_rows<f32>(s0, 512, 784,
+// CHECK-NEXT:       Matrix<f32>{a0, 784}, Panels<f32, 32>{a1, 784},
+// CHECK: KILN_KERNEL(f32_packed_linear_784x512_bias_relu, kProductThreads, (const f32 *KILN_RESTRICT a0, const f32 *KILN_RESTRICT a1, const f32 *e0, f32 *r0, i64 s0)) {
+// CHECK-NEXT:   product_in_tiles<f32>(s0, 512, 784,
+// CHECK-NEXT:       Matrix<f32>{a0, 784}, Panels<f32, 32>{a1, 784},
+// CHECK-NEXT:       [=](i64 row, i64 column, f32 product) {
+// CHECK-NEXT:         const i64 index = row * 512 + column;
+// CHECK-NEXT:         const f32 x0 = e0[column];
+// CHECK-NEXT:         const f32 v0 = product + x0;
+// CHECK-NEXT:         const bool v1 = v0 < 0.0f;
+// CHECK-NEXT:         const f32 v2 = v1 ? 0.0f : v0;
+// CHECK-NEXT:         r0[index] = v2;
+// CHECK: KILN_KERNEL(f32_mul_exp{{.*}}, 256, (const f32 *e0, const f32 *e1, f32 *r0, i64 s0)) {
+// CHECK-NEXT:   for_each<256>(4 * s0, [=](i64 index) {
+// CHECK-NEXT:     const f32 x0 = e0[index];
+// CHECK-NEXT:     const f32 x1 = e1[index % 4];
+// CHECK-NEXT:     const f32 v0 = x0 * x1;
+// CHECK-NEXT:     const f32 v1 = math_exp(v0);
+// CHECK-NEXT:     r0[index] = v1;
+// No assembly, and no kernel of functions that run elsewhere.
+// CHECK-NOT: asm
+// CHECK-NOT: softmax
