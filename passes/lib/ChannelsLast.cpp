@@ -225,12 +225,14 @@ private:
     return product;
   }
 
-  /// A window of one tap at each position: a linear layer over the channels.
+  /// A window of one tap at each position: a linear layer over the channels. Spatial sizes that a call may give as 0 are refused by
+  /// convolutions, and no linear layer would.
   static bool isPointwise(ir::ConvOp conv) {
     auto all = [](ArrayRef<int64_t> values, int64_t number) {
       return llvm::all_of(values, [&](int64_t value) { return value == number; });
     };
-    return conv.getGroups() == 1 && all(typeOf(conv.getWeight()).getShape().drop_front(2), 1) && all(conv.getStride(), 1) &&
+    return conv.getGroups() == 1 && !llvm::is_contained(typeOf(conv.getInput()).getShape().drop_front(2), ShapedType::kDynamic) &&
+           all(typeOf(conv.getWeight()).getShape().drop_front(2), 1) && all(conv.getStride(), 1) &&
            all(conv.getPaddingLow(), 0) && all(conv.getPaddingHigh(), 0);
   }
 

@@ -97,6 +97,28 @@ std::vector<KernelCase> makeCases() {
                      {{{kBatch, s.in}}, {{s.out, s.in}}, {{s.out}}}});
   }
 
+  // Layers of one kind and different widths, which share a kernel: packed, and not; in the third, columns and K leave a rest.
+  {
+    const int64_t widths[] = {328, 280, 200, 72};
+    std::string states, packed, plain, xs = type("batch, 328");
+    std::vector<std::string> arguments = {xs};
+    std::vector<InputCase> inputs = {{{kBatch, 328}}};
+    for (int i = 0; i < 3; ++i) {
+      std::string w = type(fmt::format("{}, {}", widths[i + 1], widths[i])), x = type(fmt::format("batch, {}", widths[i])),
+                  y = type(fmt::format("batch, {}", widths[i + 1]));
+      states += fmt::format("nn.state @w{} parameter : {}\n", i, w);
+      packed += fmt::format("  %w{0} = nn.read @w{0} : {1}\n  %p{0} = nn.linear {4}, %w{0} : ({2}, {1}) -> {3}\n"
+                            "  %r{0} = nn.relu %p{0} : {3}\n",
+                            i, w, x, y, i == 0 ? "%x0" : fmt::format("%r{}", i - 1));
+      plain += fmt::format("  %u{0} = nn.linear {4}, %x{5} : ({2}, {1}) -> {3}\n", i, w, x, y,
+                           i == 0 ? "%x0" : fmt::format("%u{}", i - 1), i + 1);
+      arguments.push_back(w);
+      inputs.push_back({{widths[i + 1], widths[i]}});
+    }
+    std::string y = type("batch, 72");
+    cases.push_back({"linear_widths", states + function(arguments, packed + plain, y + ", " + y, "%r2, %u2"), inputs});
+  }
+
   // Matrix products.
   auto matmul = [&](const std::string &name, const std::string &a, const std::string &b, const std::string &y,
                     std::vector<InputCase> inputs) {
@@ -107,6 +129,18 @@ std::vector<KernelCase> makeCases() {
   };
   matmul("2d", "batch, 30", "30, 70", "batch, 70", {{{kBatch, 30}}, {{30, 70}}});
   matmul("deep", "batch, 531", "531, 70", "batch, 70", {{{kBatch, 531}}, {{531, 70}}});
+  // A last tile reaches beyond the rows of a block, whose sums wait for the next block of k; also where the left operand is transposed.
+  matmul("last_rows", "263, 531", "531, 70", "263, 70", {{{263, 531}}, {{531, 70}}});
+  {
+    std::string x = type("270, 95"), turned = type("95, 270"), w = type("270, 70"), y = type("95, 70");
+    cases.push_back({"matmul_last_rows_transposed",
+                     function({x, w},
+                              fmt::format("  %t = nn.permute %x0 dims = [1, 0] : ({0}) -> {1}\n"
+                                          "  %y = nn.matmul %t, %x1 : ({1}, {2}) -> {3}",
+                                          x, turned, w, y),
+                              y),
+                     {{{270, 95}}, {{270, 70}}}});
+  }
   matmul("inner_batch", "9, batch", "batch, 33", "9, 33", {{{9, kBatch}}, {{kBatch, 33}}});
   matmul("batched", "batch, 5, 8", "batch, 8, 40", "batch, 5, 40", {{{kBatch, 5, 8}}, {{kBatch, 8, 40}}});
   matmul("broadcast", "batch, 1, 6, 8", "3, 8, 17", "batch, 3, 6, 17", {{{kBatch, 1, 6, 8}}, {{3, 8, 17}}});

@@ -170,6 +170,7 @@ void WindowCases::addConvolutions() {
            {"depthwise_panels", {kBatch, 37, 6, 5}, {37, 1, 3, 3}, {2, 1}, {1, 1}, {1, 2}, 37},
            {"depthwise_twice", {kBatch, 6, 4, 5}, {12, 1, 3, 3}, {1, 1}, {1, 1}, {1, 1}, 6},
            {"blocks", {13, 1400, 3, 3}, {64, 1400, 3, 3}, {1, 1}, {1, 1}, {1, 1}},
+           {"blocks_last_rows", {1, 512, 5, 19}, {64, 512, 3, 3}, {1, 1}, {1, 1}, {1, 1}}, // 95 positions: see kRowsBeyond
            {"deep", {2, 4100, 2, 2}, {5, 4100, 2, 2}, {1, 1}, {1, 1}, {1, 1}},
        })
     for (const Element &element : {kF32, kF64})

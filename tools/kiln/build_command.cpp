@@ -112,8 +112,7 @@ static codegen::CudaArchitectures wantedCuda(const opt::InputArgList &arguments)
   }
   if (target.empty() || target == "x86_64")
     return {};
-  StringRef nearest = nearestSpelling(name, {"x86_64", "cuda"});
-  failUsage("build", "--target=" + target + ": there is no such target" + (nearest.empty() ? "" : "; did you mean '" + nearest + "'?") +
+  failUsage("build", "--target=" + target + ": there is no such target" + suggestion(name, {"x86_64", "cuda"}) +
                          "\n  targets: x86_64, cuda, cuda:sm_80,sm_90");
 }
 

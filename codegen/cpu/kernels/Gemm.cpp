@@ -34,7 +34,7 @@ Gemm::Gemm(KernelBuilder &b, GemmOperand left, GemmOperand right, const DimExpr 
   if (left.isTransposed) // a last tile reads beyond its valid rows
     packedLeft = b.scratch(compute, kBlockDepth * blockRows + lanes, kVectorAlignment);
   if (isSplit())
-    partial = b.scratch(compute, blockRows * width, kVectorAlignment);
+    partial = b.scratch(compute, (blockRows + kRowsBeyond) * width, kVectorAlignment);
   if (!canMask)
     spill = b.scratch(compute, lanes, kVectorAlignment);
 }

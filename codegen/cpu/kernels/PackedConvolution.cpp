@@ -283,7 +283,7 @@ void PackedConvolution::emitByTaps(Value group, const Values &weights, function_
   if (isSplit) { // in equal parts
     tapsTogether = llvm::divideCeil(taps, llvm::divideCeil(taps, tapsTogether));
     if (!waiting)
-      waiting = b.scratch(compute, kWaitingRows * b.target.tileVectors * lanes, kAlignment);
+      waiting = b.scratch(compute, (kWaitingRows + kRowsBeyond) * b.target.tileVectors * lanes, kAlignment);
   }
   auto tilesOf = [&](Value begin, Value end, Value firstTap, Value endTap) {
     forEachTile(b, begin, end, [&](Value firstRow, int64_t rows, Value valid) {

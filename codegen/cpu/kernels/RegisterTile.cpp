@@ -43,9 +43,6 @@ Values RegisterTile::accumulate(KernelBuilder &b, Value begin, Value end, ValueR
   });
 }
 
-/// Rows of the tiles that take what the large ones leave.
-static constexpr int64_t kSmallTile = 4;
-
 void forEachTile(KernelBuilder &b, Value begin, Value end, function_ref<void(Value, int64_t, Value)> tile) {
   int64_t large = b.target.tileRows;
   Value count = b.sub(end, begin), rest = b.rem(count, b.constant(large));

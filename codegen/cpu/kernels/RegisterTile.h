@@ -36,8 +36,13 @@ struct RegisterTile {
   void addRows(KernelBuilder &b, Value base, Value pitch, int64_t count, Value valid = {});
 };
 
+/// Rows of the tiles that take what the large ones leave.
+constexpr int64_t kSmallTile = 4;
+/// Rows that the last tile may reach beyond the range: memory that takes all sums of tiles has that many more.
+constexpr int64_t kRowsBeyond = kSmallTile - 1;
+
 /// Calls `tile(first, rows, valid)` until all rows of [begin, end) had one. A tile has `b.target.tileRows` rows, all of them valid (`valid`
-/// is null), or 4 of which the first `valid` are in the range: two such tiles replace one of 6 where 2 rows would be left.
+/// is null), or kSmallTile of which the first `valid` are in the range: two such tiles replace one of 6 where 2 rows would be left.
 void forEachTile(KernelBuilder &b, Value begin, Value end, llvm::function_ref<void(Value first, int64_t rows, Value valid)> tile);
 
 /// Calls `body(row)` for the valid ones of a tile's rows, counted from 0.

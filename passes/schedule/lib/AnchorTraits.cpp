@@ -297,7 +297,7 @@ static bool sharesWithRunningStatistics(KernelOp kernel, unsigned result, unsign
 const AnchorTraits &anchorTraits(StringRef anchor) {
   static const llvm::StringMap<AnchorTraits> table = {
       {"", {false, rowGrid, trafficCost, resultName, sharesWithExtras}},
-      {"nn.packed_linear", {true, packedLinearGrid, productCost, linearName, nullptr, "out_features"}},
+      {"nn.packed_linear", {true, packedLinearGrid, productCost, linearName, nullptr, "out_features", false, 1}},
       {"nn.linear", {true, linearGrid, productCost, linearName}},
       {"nn.matmul", {false, matmulGrid, matmulCost, matmulName, sharesWithExtras}},
       {"nn.packed_conv", {false, packedConvGrid, packedConvCost, packedConvName, nullptr, nullptr, true}},

@@ -1,8 +1,8 @@
 //===- AnchorTraits.h - what the schedule knows of anchors --------*- C++ -*-===//
 //
-// The schedule treats all anchors alike but for five questions: how they are split, what they cost, how they are called, which results
-// they may compute in the memory of which operands, and whether they are worth code for each of their sizes. The answers are in one table, by the anchor's name; an anchor that is
-// not in it is run as rows of its result.
+// The schedule treats all anchors alike but for a few questions: how they are split, what they cost, how they are called, which results
+// they may compute in the memory of which operands, and for which of their sizes they have code of their own. The answers are in one
+// table, by the anchor's name; an anchor that is not in it is run as rows of its result.
 //
 //===----------------------------------------------------------------------===//
 
@@ -32,6 +32,8 @@ struct AnchorTraits {
   const char *impliedAttribute = nullptr;
   /// Whether its code is worth having for every combination of constant sizes.
   bool hasOwnSizes = false;
+  /// An operand in panels: the width of a panel, its last size, is part of the code. -1: none.
+  int panels = -1;
 };
 
 /// The traits of an anchor, or of a map for an empty name.
@@ -42,6 +44,9 @@ semantics::DimExpr costOf(KernelOp kernel);
 
 /// "f32_packed_linear_784x512_bias_relu". Not unique.
 std::string kernelName(KernelOp kernel);
+
+/// `name`, or with a number behind it where the module has a symbol of that name.
+std::string freeName(mlir::ModuleOp module, const std::string &name);
 
 } // namespace kiln::schedule
 

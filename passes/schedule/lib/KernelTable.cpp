@@ -14,6 +14,13 @@ using namespace mlir;
 
 namespace kiln::schedule {
 
+std::string freeName(ModuleOp module, const std::string &name) {
+  std::string unique = name;
+  for (unsigned next = 2; module.lookupSymbol(unique); ++next)
+    unique = name + "_v" + std::to_string(next);
+  return unique;
+}
+
 KernelOp KernelTable::intern(KernelForm &form) {
   std::string name = kernelName(*form.kernel);
   std::string text;
@@ -24,10 +31,7 @@ KernelOp KernelTable::intern(KernelForm &form) {
     return entry->second;
 
   KernelOp kernel = form.kernel.release();
-  std::string unique = name;
-  for (unsigned next = 2; module.lookupSymbol(unique); ++next)
-    unique = name + "_v" + std::to_string(next);
-  kernel.setSymName(unique);
+  kernel.setSymName(freeName(module, name));
   // A kernel stands for several ops; its launches say where they come from.
   kernel->setLoc(UnknownLoc::get(kernel.getContext()));
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());

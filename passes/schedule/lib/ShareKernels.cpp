@@ -2,7 +2,8 @@
 //
 // Kernels that differ in constant sizes only become one. Every kernel is written in a common form, in which the n-th different size that
 // appears in it is the symbol d<n>; those of one form are a group, and have a value for each symbol. What is the same in the whole group
-// stays a number; what differs becomes a run-time size, which keeps the factor that all its values have.
+// stays a number; what differs becomes a run-time size, which keeps the factor that all its values have. Sizes that differ in how they
+// divide into vectors are not of one form: a single odd width would cost all others their whole tiles.
 //
 //===----------------------------------------------------------------------===//
 
@@ -72,7 +73,13 @@ struct Group {
   SmallVector<Member> members;
 };
 
-DimExpr placeholder(size_t number) { return DimExpr::symbol("d" + std::to_string(number)); }
+/// Elements of a vector, at most: back ends ask what divides a size up to here.
+constexpr int64_t kVector = 16;
+
+/// What stands for a size in the form.
+DimExpr placeholder(size_t number, const DimExpr &size) {
+  return std::gcd(size.constant().value_or(1), kVector) * DimExpr::symbol("d" + std::to_string(number));
+}
 
 struct ShareKernels : impl::ScheduleShareKernelsPassBase<ShareKernels> {
   using ScheduleShareKernelsPassBase::ScheduleShareKernelsPassBase;
@@ -96,10 +103,14 @@ private:
     for (ArrayAttr types : {kernel.getAnchorTypesAttr(), kernel.getExtraTypesAttr(), kernel.getResultTypesAttr()})
       for (Attribute type : types) {
         std::vector<DimExpr> sizes = cast<BufferType>(cast<TypeAttr>(type).getValue()).getSizes();
+        // A size of 1 decides what a unit of the grid is, which launches have counted already.
         for (auto [i, size] : llvm::enumerate(sizes))
-          if (std::optional<int64_t> value = size.constant(); value && *value <= (i + 1 == sizes.size() ? keep : keepAnywhere))
+          if (std::optional<int64_t> value = size.constant();
+              value && *value <= std::max<int64_t>(1, i + 1 == sizes.size() ? keep : keepAnywhere))
             kept.insert(*value);
       }
+    if (int panels = anchorTraits(kernel.getAnchor().value_or("")).panels; panels >= 0)
+      kept.insert(kernel.getAnchorType(panels).getSizes().back().constant().value_or(1));
     return kept;
   }
 
@@ -118,8 +129,11 @@ private:
         sizes.push_back(size);
         known = std::prev(sizes.end());
       }
-      return placeholder(known - sizes.begin());
+      return placeholder(known - sizes.begin(), size);
     });
+    // Only sizes that are the launch's own have a value there.
+    if (!llvm::all_of(sizes, [](const DimExpr &size) { return size.is_constant() || size.as_symbol(); }))
+      return;
     form->setSizesAttr(ArrayAttr::get(&getContext(), {}));
     form->setSymName("form");
     if (DictionaryAttr attributes = form->getAnchorAttributesAttr(); attributes && traits.impliedAttribute) {
@@ -168,30 +182,29 @@ private:
     KernelOp kernel = group.form.release();
     changeSizes(kernel, [&](const DimExpr &size) {
       for (auto [i, other] : llvm::enumerate(shared))
-        if (size == placeholder(i))
+        if (size == placeholder(i, group.members.front().sizes[i]))
           return other.expression;
       return size;
     });
     kernel.setSizesAttr(builder.getArrayAttr(names));
-    KernelOp first = group.members.front().kernel;
-    OpBuilder(first).insert(kernel);
-    kernel.setSymName(freeName(module, kernelName(kernel)));
+    OpBuilder(group.members.front().kernel).insert(kernel);
+    // Named once the members' own names are free.
+    SmallVector<std::pair<LaunchOp, ArrayAttr>> relaunched;
     for (Member &member : group.members) {
       for (LaunchOp launch : launches.lookup(member.kernel.getSymNameAttr()))
-        relaunch(launch, kernel, member, shared);
+        relaunched.emplace_back(launch, sizesOf(launch, member, shared));
       member.kernel.erase();
+    }
+    kernel.setSymName(freeName(module, kernelName(kernel)));
+    for (auto [launch, sizes] : relaunched) {
+      launch.setKernelAttr(FlatSymbolRefAttr::get(kernel.getSymNameAttr()));
+      launch.setSizesAttr(sizes);
     }
     numShared += group.members.size() - 1;
   }
 
-  static std::string freeName(ModuleOp module, const std::string &name) {
-    std::string unique = name;
-    for (unsigned next = 2; module.lookupSymbol(unique); ++next)
-      unique = name + "_v" + std::to_string(next);
-    return unique;
-  }
-
-  static void relaunch(LaunchOp launch, KernelOp kernel, Member &member, ArrayRef<SharedSize> shared) {
+  /// The values of the shared kernel's sizes at a launch of the member.
+  static ArrayAttr sizesOf(LaunchOp launch, Member &member, ArrayRef<SharedSize> shared) {
     SmallVector<Attribute> values;
     for (auto [i, size] : llvm::enumerate(shared)) {
       if (size.factor == 0)
@@ -204,8 +217,7 @@ private:
         if (member.sizes[i].as_symbol() == cast<StringAttr>(name).getValue().str())
           values.push_back(value);
     }
-    launch.setKernelAttr(FlatSymbolRefAttr::get(kernel.getSymNameAttr()));
-    launch.setSizesAttr(ArrayAttr::get(launch.getContext(), values));
+    return ArrayAttr::get(launch.getContext(), values);
   }
 };
 
