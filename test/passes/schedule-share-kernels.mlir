@@ -3,24 +3,24 @@
 
 // Two layers of different widths: one kernel. The sizes keep their common factors, and what both have (batch) is one size.
 // CHECK-LABEL: schedule.func @mlp
-func.func @mlp(%x: tensor<?x784xf32, #nn.shape<batch, 784>>, %w1: tensor<512x784xf32>, %w2: tensor<256x512xf32>, %w3: tensor<10x256xf32>)
-    -> tensor<?x10xf32, #nn.shape<batch, 10>> attributes {nn.entry} {
+func.func @mlp(%x: tensor<?x784xf32, #nn.shape<batch, 784>>, %w1: tensor<512x784xf32>, %w2: tensor<256x512xf32>, %w3: tensor<48x256xf32>)
+    -> tensor<?x48xf32, #nn.shape<batch, 48>> attributes {nn.entry} {
   // CHECK: schedule.launch @[[LINEAR:f32_linear_nxn]]({{.*}} sizes [#nn.dim<batch>, #nn.dim<49>, #nn.dim<2>]
   // CHECK: schedule.launch @[[LINEAR]]({{.*}} sizes [#nn.dim<batch>, #nn.dim<32>, #nn.dim<1>]
   // A few columns have code of their own.
-  // CHECK: schedule.launch @f32_linear_256x10({{.*}} sizes [#nn.dim<batch>]
-  // ALL: schedule.launch @[[LINEAR:f32_linear_nxn]]({{.*}} sizes [#nn.dim<batch>, #nn.dim<49>, #nn.dim<256>]
-  // ALL: schedule.launch @[[LINEAR]]({{.*}} sizes [#nn.dim<batch>, #nn.dim<32>, #nn.dim<128>]
-  // ALL: schedule.launch @[[LINEAR]]({{.*}} sizes [#nn.dim<batch>, #nn.dim<16>, #nn.dim<5>]
+  // CHECK: schedule.launch @f32_linear_256x48({{.*}} sizes [#nn.dim<batch>]
+  // ALL: schedule.launch @[[LINEAR:f32_linear_nxn]]({{.*}} sizes [#nn.dim<batch>, #nn.dim<49>, #nn.dim<32>]
+  // ALL: schedule.launch @[[LINEAR]]({{.*}} sizes [#nn.dim<batch>, #nn.dim<32>, #nn.dim<16>]
+  // ALL: schedule.launch @[[LINEAR]]({{.*}} sizes [#nn.dim<batch>, #nn.dim<16>, #nn.dim<3>]
   %a = nn.linear %x, %w1 : (tensor<?x784xf32, #nn.shape<batch, 784>>, tensor<512x784xf32>) -> tensor<?x512xf32, #nn.shape<batch, 512>>
   %b = nn.linear %a, %w2 : (tensor<?x512xf32, #nn.shape<batch, 512>>, tensor<256x512xf32>) -> tensor<?x256xf32, #nn.shape<batch, 256>>
-  %c = nn.linear %b, %w3 : (tensor<?x256xf32, #nn.shape<batch, 256>>, tensor<10x256xf32>) -> tensor<?x10xf32, #nn.shape<batch, 10>>
-  return %c : tensor<?x10xf32, #nn.shape<batch, 10>>
+  %c = nn.linear %b, %w3 : (tensor<?x256xf32, #nn.shape<batch, 256>>, tensor<48x256xf32>) -> tensor<?x48xf32, #nn.shape<batch, 48>>
+  return %c : tensor<?x48xf32, #nn.shape<batch, 48>>
 }
 // CHECK: schedule.kernel @[[LINEAR]] sizes ["s0", "s1", "s2"] anchor "nn.linear"
 // CHECK-SAME: [!schedule.buffer<f32, <s0, 16 * s1>>, !schedule.buffer<f32, <256 * s2, 16 * s1>>]
 // CHECK-SAME: -> [!schedule.buffer<f32, <s0, 256 * s2>>]
-// CHECK: schedule.kernel @f32_linear_256x10 sizes ["s0"]
+// CHECK: schedule.kernel @f32_linear_256x48 sizes ["s0"]
 // CHECK-NOT: schedule.kernel
 // ALL-COUNT-1: schedule.kernel
 // ALL-NOT: schedule.kernel
@@ -64,4 +64,36 @@ func.func @conv(%x: tensor<1x96x80x80xf32>, %v: tensor<96x96x3x3xf32>, %w: tenso
   %b = nn.conv %x, %w stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0] dilation = [1, 1] groups = 1
       : (tensor<1x96x80x80xf32>, tensor<128x96x3x3xf32>) -> tensor<1x128x78x78xf32>
   return %a, %b : tensor<1x96x78x78xf32>, tensor<1x128x78x78xf32>
+}
+
+// -----
+
+// Packed layers: the panels' width and a layer of another remainder are code of their own; how many panels there are is not. A layer whose
+// sizes are no whole vectors would take whole tiles from the others.
+// CHECK-LABEL: schedule.func @packed
+// CHECK: schedule.launch @[[PACKED:f32_packed_linear_nxn]]({{.*}} sizes [#nn.dim<batch>, #nn.dim<49>, #nn.dim<2>, #nn.dim<2>]
+// CHECK: schedule.launch @[[PACKED]]({{.*}} sizes [#nn.dim<batch>, #nn.dim<32>, #nn.dim<1>, #nn.dim<1>]
+// CHECK: schedule.launch @f32_packed_linear_256x100(
+// CHECK: schedule.kernel @[[PACKED]] {{.*}}[!schedule.buffer<f32, <s0, 16 * s1>>, !schedule.buffer<f32, <8 * s2, 16 * s1, 32>>] {} extra
+func.func @packed(%x: tensor<?x784xf32, #nn.shape<batch, 784>>, %p: tensor<16x784x32xf32>, %q: tensor<8x512x32xf32>,
+                  %r: tensor<4x256x32xf32>) -> tensor<?x100xf32, #nn.shape<batch, 100>> attributes {nn.entry} {
+  %a = nn.packed_linear %x, %p out_features = 512
+      : (tensor<?x784xf32, #nn.shape<batch, 784>>, tensor<16x784x32xf32>) -> tensor<?x512xf32, #nn.shape<batch, 512>>
+  %b = nn.packed_linear %a, %q out_features = 256
+      : (tensor<?x512xf32, #nn.shape<batch, 512>>, tensor<8x512x32xf32>) -> tensor<?x256xf32, #nn.shape<batch, 256>>
+  %c = nn.packed_linear %b, %r out_features = 100
+      : (tensor<?x256xf32, #nn.shape<batch, 256>>, tensor<4x256x32xf32>) -> tensor<?x100xf32, #nn.shape<batch, 100>>
+  return %c : tensor<?x100xf32, #nn.shape<batch, 100>>
+}
+
+// -----
+
+// A dimension of size 1 decides what a unit of the grid is, whatever the options say.
+// ALL-LABEL: schedule.func @units
+// ALL: schedule.launch @f32_sum_128x300x1(
+// ALL: schedule.launch @f32_sum_128x300x100(
+func.func @units(%x: tensor<128x300x1xf32>, %y: tensor<128x300x100xf32>) -> (tensor<128x300xf32>, tensor<128x300xf32>) attributes {nn.entry} {
+  %a = nn.sum %x dims = [2] keepdim = false : (tensor<128x300x1xf32>) -> tensor<128x300xf32>
+  %b = nn.sum %y dims = [2] keepdim = false : (tensor<128x300x100xf32>) -> tensor<128x300xf32>
+  return %a, %b : tensor<128x300xf32>, tensor<128x300xf32>
 }

@@ -62,6 +62,23 @@ bool hasSizesInAttributes(KernelOp kernel) {
   return found;
 }
 
+SmallVector<std::vector<DimExpr>> typesOf(KernelOp kernel) {
+  SmallVector<std::vector<DimExpr>> types;
+  for (ArrayAttr list : {kernel.getAnchorTypesAttr(), kernel.getExtraTypesAttr(), kernel.getResultTypesAttr()})
+    for (Attribute type : list)
+      types.push_back(cast<BufferType>(cast<TypeAttr>(type).getValue()).getSizes());
+  return types;
+}
+
+/// Constants that are the last size of an operand or a result: what lies side by side in memory, and is divided into vectors.
+llvm::DenseSet<int64_t> rowSizesOf(KernelOp kernel) {
+  llvm::DenseSet<int64_t> sizes;
+  for (const std::vector<DimExpr> &type : typesOf(kernel))
+    if (!type.empty() && type.back().constant())
+      sizes.insert(*type.back().constant());
+  return sizes;
+}
+
 struct Member {
   KernelOp kernel;
   Sizes sizes;
@@ -70,15 +87,18 @@ struct Member {
 /// One form, and the kernels that have it.
 struct Group {
   OwningOpRef<KernelOp> form;
+  /// Of each size in the form.
+  SmallVector<DimExpr> placeholders;
   SmallVector<Member> members;
 };
 
 /// Elements of a vector, at most: back ends ask what divides a size up to here.
 constexpr int64_t kVector = 16;
 
-/// What stands for a size in the form.
-DimExpr placeholder(size_t number, const DimExpr &size) {
-  return std::gcd(size.constant().value_or(1), kVector) * DimExpr::symbol("d" + std::to_string(number));
+/// What stands for a size in the form: d<number>, times the factor that its kernel may count on.
+DimExpr placeholder(size_t number, const DimExpr &size, const llvm::DenseSet<int64_t> &rowSizes) {
+  int64_t value = size.constant().value_or(1);
+  return (rowSizes.contains(value) ? std::gcd(value, kVector) : 1) * DimExpr::symbol("d" + std::to_string(number));
 }
 
 struct ShareKernels : impl::ScheduleShareKernelsPassBase<ShareKernels> {
@@ -100,14 +120,12 @@ private:
   /// Constant sizes that stay what they are.
   llvm::DenseSet<int64_t> keptSizes(KernelOp kernel) const {
     llvm::DenseSet<int64_t> kept;
-    for (ArrayAttr types : {kernel.getAnchorTypesAttr(), kernel.getExtraTypesAttr(), kernel.getResultTypesAttr()})
-      for (Attribute type : types) {
-        std::vector<DimExpr> sizes = cast<BufferType>(cast<TypeAttr>(type).getValue()).getSizes();
+    for (const std::vector<DimExpr> &sizes : typesOf(kernel))
+      for (auto [i, size] : llvm::enumerate(sizes)) {
         // A size of 1 decides what a unit of the grid is, which launches have counted already.
-        for (auto [i, size] : llvm::enumerate(sizes))
-          if (std::optional<int64_t> value = size.constant();
-              value && *value <= std::max<int64_t>(1, i + 1 == sizes.size() ? keep : keepAnywhere))
-            kept.insert(*value);
+        int64_t limit = std::max<int64_t>(1, i + 1 == sizes.size() ? keep : keepAnywhere);
+        if (std::optional<int64_t> value = size.constant(); value && *value <= limit)
+          kept.insert(*value);
       }
     if (int panels = anchorTraits(kernel.getAnchor().value_or("")).panels; panels >= 0)
       kept.insert(kernel.getAnchorType(panels).getSizes().back().constant().value_or(1));
@@ -119,17 +137,18 @@ private:
     if (traits.hasOwnSizes || hasSizesInAttributes(kernel))
       return;
     OwningOpRef<KernelOp> form = kernel.clone();
-    llvm::DenseSet<int64_t> kept = keptSizes(kernel);
-    Sizes sizes;
+    llvm::DenseSet<int64_t> kept = keptSizes(kernel), rowSizes = rowSizesOf(kernel);
+    Sizes sizes, placeholders;
     changeSizes(*form, [&](const DimExpr &size) {
       if (size.constant() && kept.contains(*size.constant()))
         return size;
       auto known = llvm::find(sizes, size);
       if (known == sizes.end()) {
+        placeholders.push_back(placeholder(sizes.size(), size, rowSizes));
         sizes.push_back(size);
         known = std::prev(sizes.end());
       }
-      return placeholder(known - sizes.begin(), size);
+      return placeholders[known - sizes.begin()];
     });
     // Only sizes that are the launch's own have a value there.
     if (!llvm::all_of(sizes, [](const DimExpr &size) { return size.is_constant() || size.as_symbol(); }))
@@ -146,8 +165,10 @@ private:
     (*form)->print(stream, OpPrintingFlags().useLocalScope().printGenericOpForm());
     Group &group = groups[StringAttr::get(&getContext(), text)];
     group.members.push_back({kernel, std::move(sizes)});
-    if (!group.form)
-      group.form = std::move(form);
+    if (group.form)
+      return;
+    group.form = std::move(form);
+    group.placeholders = std::move(placeholders);
   }
 
   /// What becomes of one size of a group.
@@ -181,8 +202,8 @@ private:
     }
     KernelOp kernel = group.form.release();
     changeSizes(kernel, [&](const DimExpr &size) {
-      for (auto [i, other] : llvm::enumerate(shared))
-        if (size == placeholder(i, group.members.front().sizes[i]))
+      for (auto [other, known] : llvm::zip_equal(shared, group.placeholders))
+        if (size == known)
           return other.expression;
       return size;
     });
