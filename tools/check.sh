@@ -79,11 +79,16 @@ cmake --build build --target check-lit-report >"$results/lit.log" 2>&1 || true
 expected+=("$results/lit.xml")
 if [ $oracle = 1 ]; then
   echo "check: comparing with PyTorch"
-  "$python" test/oracle/compare.py --report="$results/oracle.xml" >"$results/oracle.log" 2>&1 || true
-  expected+=("$results/oracle.xml")
-  for comparison in gradients compiled_gradients trajectories fine_tuning; do
-    "$python" "test/oracle/$comparison.py" --report="$results/$comparison.xml" >"$results/$comparison.log" 2>&1 || true
-    expected+=("$results/$comparison.xml")
+  compare() { # SCRIPT
+    "$python" "test/oracle/$1.py" --report="$results/oracle.$1.xml" >"$results/oracle.$1.log" 2>&1 || true
+  }
+  export -f compare
+  export python
+  # The longest first. Most of each is one thread: PyTorch, or the compiler of a model's C++.
+  comparisons=(trajectories compare compiled_gradients gradients fine_tuning)
+  printf '%s\0' "${comparisons[@]}" | xargs -0 -n 1 -P "$jobs" bash -c 'compare "$@"' compare
+  for comparison in "${comparisons[@]}"; do
+    expected+=("$results/oracle.$comparison.xml")
   done
 fi
 
