@@ -14,6 +14,7 @@ packages=(
   llvm-22-tools python3                         # lit, FileCheck
   zlib1g-dev                                    # LLVM's CMake package asks for it
   libfmt-dev nlohmann-json3-dev libgtest-dev libgmock-dev
+  libclang-rt-22-dev                            # sanitizers: the tests compile CUDA kernels for the host with them
 )
 for argument in "$@"; do
   case $argument in
