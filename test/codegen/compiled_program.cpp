@@ -57,7 +57,7 @@ bool CompiledProgram::compile(Optimize optimize, codegen::ArtifactOptions option
   mlir::PassManager manager(&context);
   if (optimize == Optimize::Yes)
     passes::buildOptimizationPipeline(manager, passes::OptimizationOptions());
-  schedule::buildSchedulePipeline(manager);
+  schedule::buildSchedulePipeline(manager, {.shareKernels = options.cuda.empty()});
   if (failed(manager.run(*lowered)))
     return false;
   std::optional<codegen::Artifact> artifact = codegen::Artifact::compile(*lowered, options);

@@ -61,7 +61,7 @@ mlir::FailureOr<codegen::CudaProgram> cudaProgramOf(const std::string &text, std
   auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
   mlir::PassManager manager(&context);
   passes::buildOptimizationPipeline(manager, passes::OptimizationOptions());
-  schedule::buildSchedulePipeline(manager);
+  schedule::buildSchedulePipeline(manager, {.shareKernels = false});
   if (!module || failed(manager.run(*module)))
     return mlir::failure();
   mlir::FailureOr<codegen::CudaProgram> program = codegen::generateCuda(*module);

@@ -43,7 +43,7 @@ std::string compileForHost(const std::string &source) {
   // What is undefined in C++ ends the test.
   const std::string fma = __builtin_cpu_supports("fma") ? " -mfma" : "";
   const std::string command = std::string(KILN_TEST_CXX) +
-                              " -std=c++20 -O1 -g1 -Wall -Wextra -Wno-unused-parameter -Werror -shared -fPIC -fvisibility=hidden "
+                              " -std=c++20 -O1 -g1 -Wall -Wextra -Werror -shared -fPIC -fvisibility=hidden "
                               "-fvisibility-inlines-hidden -ffp-contract=off -fsanitize=undefined -fsanitize-undefined-trap-on-error" +
                               fma + " " + KILN_TEST_CXX_FLAGS + " -I " + KILN_TEST_DEVICE_FOLDER + " -x c++ " + base + ".cu -o " + library +
                               " >" + log + " 2>&1";

@@ -143,7 +143,11 @@ void buildFiles(mlir::ModuleOp module, ArrayRef<EmitFile> files, const BuildOpti
       module, "optimise",
       [](mlir::OpPassManager &passes) { passes::buildOptimizationPipeline(passes, passes::OptimizationOptions()); }, options,
       errors, timing);
-  runPasses(module, "schedule", schedule::buildSchedulePipeline, options, errors, timing);
+  bool isForCuda = !options.cuda.empty() || any_of(files, [](const EmitFile &file) { return file.kind == EmitKind::Cuda; });
+  runPasses(
+      module, "schedule",
+      [&](mlir::OpPassManager &passes) { schedule::buildSchedulePipeline(passes, {.shareKernels = !isForCuda}); }, options, errors,
+      timing);
   for (const EmitFile &file : files) {
     if (file.kind == EmitKind::Schedule)
       writeModule(module, file.path);

@@ -13,16 +13,17 @@ namespace kiln::schedule {
 #define GEN_PASS_REGISTRATION
 #include "kiln/schedule/Passes.h.inc"
 
-void buildSchedulePipeline(mlir::OpPassManager &pm) {
+void buildSchedulePipeline(mlir::OpPassManager &pm, const SchedulePipelineOptions &options) {
   pm.addPass(createNnToSchedulePass());
-  pm.addPass(createScheduleShareKernelsPass());
+  if (options.shareKernels)
+    pm.addPass(createScheduleShareKernelsPass());
   pm.addNestedPass<FuncOp>(createSchedulePlanMemoryPass());
 }
 
 void registerSchedulePasses() {
   registerKilnSchedulePasses();
   mlir::PassPipelineRegistration<>("nn-schedule", "Lower an nn program to kernels, launches and planned memory",
-                                   buildSchedulePipeline);
+                                   [](mlir::OpPassManager &pm) { buildSchedulePipeline(pm); });
 }
 
 } // namespace kiln::schedule

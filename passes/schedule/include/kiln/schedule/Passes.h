@@ -16,8 +16,14 @@ namespace kiln::schedule {
 #define GEN_PASS_DECL
 #include "kiln/schedule/Passes.h.inc"
 
+struct SchedulePipelineOptions {
+  /// Whether kernels that differ in constant sizes only become one. Not for CUDA: a kernel takes its compiler a tenth of a second, and
+  /// run-time sizes take registers.
+  bool shareKernels = true;
+};
+
 /// Appends nn-to-schedule, schedule-share-kernels and schedule-plan-memory to `pm`, a pass manager of builtin.module.
-void buildSchedulePipeline(mlir::OpPassManager &pm);
+void buildSchedulePipeline(mlir::OpPassManager &pm, const SchedulePipelineOptions &options = {});
 
 /// Registers the passes, and the pipeline as `nn-schedule`, with MLIR's global registry.
 void registerSchedulePasses();
