@@ -272,6 +272,8 @@ std::vector<GradientAtEnd> Autograd::gradients_at_end() {
   std::vector<GradientAtEnd> result;
   for (GradientSlot *slot : slots) {
     const bool needs_gradient = is_dirty(*slot);
+    if (slot->is_defined()) // assigned by the model's code, if not computed: another function's step may use it
+      program_.training().note_gradient(slot->parameter);
     GradientAtEnd end{slot->parameter, kAbsent, !slot->is_inherited(), needs_gradient, slot->frames};
     if (needs_gradient || (!slot->is_inherited() && (!slot->tensor.defined() || TensorAccess::impl(slot->tensor) != slot->sum)))
       program_.training().note_reset(slot->parameter);

@@ -347,13 +347,13 @@ void ProgramRecorder::warn(const std::string &message, nn::Module *running, sema
   diagnostics_.push_back({std::move(diagnostic), running});
 }
 
-void ProgramRecorder::note_step_without_gradients(const std::string &step) {
+void ProgramRecorder::warn_if_differentiated(const std::string &message, semantics::Frames frames) {
   if (runs_ > 1)
     return;
   recording::Diagnostic diagnostic;
-  diagnostic.message = step + " has no gradients to use: since zero_grad(), no backward() has computed any; call it after backward()";
-  diagnostic.frames = capture_frames();
-  steps_without_gradients_.push_back(std::move(diagnostic));
+  diagnostic.message = message;
+  diagnostic.frames = std::move(frames);
+  if_differentiated_.push_back(std::move(diagnostic));
 }
 
 void ProgramRecorder::report_baked_constant(const TensorImpl &impl, nn::Module *running) {

@@ -82,8 +82,8 @@ public:
   int32_t module_index(nn::Module &module);
   /// Tells the model's author something about the running line, or another one: in a function's first run only.
   void warn(const std::string &message, nn::Module *running, semantics::Frames frames = {});
-  /// A step() that runs now ("step() of SGD") has no gradients to use.
-  void note_step_without_gradients(const std::string &step);
+  /// Likewise, but only where some function of the program computes gradients.
+  void warn_if_differentiated(const std::string &message, semantics::Frames frames);
   /// A tensor made before the recording is used as a constant.
   void report_baked_constant(const TensorImpl &impl, nn::Module *running);
 
@@ -159,7 +159,7 @@ private:
   TrainingStates training_;
   int64_t generator_seed_ = 0; // of compiled random numbers: the default generator's at the end of the block
   std::vector<PendingDiagnostic> diagnostics_;
-  std::vector<recording::Diagnostic> steps_without_gradients_;
+  std::vector<recording::Diagnostic> if_differentiated_;
   std::vector<std::shared_ptr<const Origin>> reported_origins_;
   std::unordered_set<uint64_t> reported_modules_; // by order of construction
 };

@@ -31,6 +31,7 @@ Tensor Recorder::generator() {
 void Recorder::settle_training() {
   grad_mode() = false; // to the function's end: what it leaves in state has no history
   trace_.gradients = autograd_->gradients_at_end();
+  autograd_->order().finish();
   if (!uses_generator_)
     return;
   // Each call draws numbers of its own: its end moves the generator's offset on by one.

@@ -38,8 +38,7 @@ void ProgramRecorder::report_training(Layout &layout) const {
   auto warn = [&](const OptimizerCore &optimizer, const std::string &message) { warn_at(optimizer.frames, message); };
   const bool has_gradients = training_.calls_backward() || training_.any_reached();
   if (has_gradients)
-    layout.recording.diagnostics.insert(layout.recording.diagnostics.end(), steps_without_gradients_.begin(),
-                                        steps_without_gradients_.end());
+    layout.recording.diagnostics.insert(layout.recording.diagnostics.end(), if_differentiated_.begin(), if_differentiated_.end());
   for (const std::shared_ptr<OptimizerCore> &core : training_.optimizers()) {
     if (!core->is_stepped()) {
       warn(*core, std::string("optimizer ") + core->rule->type +

@@ -117,7 +117,7 @@ struct Diagnose : impl::DiagnosePassBase<Diagnose> {
     auto path = ir::modulePathOf(op->getLoc());
     return isa<ir::DropoutOp>(op) && path &&
            llvm::any_of(getOperation().getOps<ir::ModuleEntryOp>(), [&](ir::ModuleEntryOp entry) {
-             return entry.getPath() == *path && !entry.getType().starts_with("Dropout");
+             return entry.getPath() == *path && entry.getType() != "Dropout";
            });
   }
 };

@@ -1,6 +1,10 @@
 // What a checkpoint says of the program that wrote it.
 #include "checkpoint_origin.h"
 
+#include <set>
+
+#include "foreign_text.h"
+
 namespace kiln::runtime {
 
 namespace {
@@ -10,9 +14,17 @@ const Value::Dict *dict_at(const Value::Dict *dict, const char *key) {
   return found ? found->get_if<Value::Dict>() : nullptr;
 }
 
-/// The text under a key; "" where there is none.
-std::string text_at(const Value::Dict *dict, const std::string &key) {
-  const Value *found = dict ? dict->find(key) : nullptr;
+/// An entry that should be text: "missing", "unreadable", or what it says.
+std::string text_at(const Value::Dict &dict, const std::string &key) {
+  const Value *found = dict.find(key);
+  const auto *text = found ? found->get_if<std::string>() : nullptr;
+  return text ? *text : found ? "unreadable" : "missing";
+}
+
+/// What the checkpoint says that the optimizer is; "" where it says nothing, as PyTorch's don't.
+std::string type_at(const Value::Dict *own, std::string_view optimizer) {
+  const Value::Dict *types = dict_at(own, "optimizers");
+  const Value *found = types ? types->find(std::string(optimizer)) : nullptr;
   const auto *text = found ? found->get_if<std::string>() : nullptr;
   return text ? *text : "";
 }
@@ -24,7 +36,7 @@ std::string one_line(const ModuleEntry &module) {
   return text + ")";
 }
 
-/// What the options of the first group are those of; "" where they are nobody's.
+/// What the options of the first group are those of, by one that no other optimizer of PyTorch's has; "" where they are nobody's.
 std::string type_by_options(const Value &source) {
   const Value::Dict *state = source.get_if<Value::Dict>();
   const Value *entry = state ? state->find("param_groups") : nullptr;
@@ -32,7 +44,7 @@ std::string type_by_options(const Value &source) {
   const Value::Dict *group = groups && !groups->empty() ? groups->front().get_if<Value::Dict>() : nullptr;
   if (!group)
     return "";
-  return group->find("betas") ? "Adam" : group->find("momentum") ? "SGD" : "";
+  return group->find("amsgrad") ? "Adam" : group->find("dampening") ? "SGD" : "";
 }
 
 /// Adam and AdamW keep the same values.
@@ -53,45 +65,78 @@ Value::Dict describe_origin(const Program &program) {
   return result;
 }
 
-std::string module_differences(const Program &program, const Value::Dict &own) {
-  const Value::Dict *modules = dict_at(&own, "modules");
-  if (!modules)
-    return "\n  a fingerprint covers modules with their options, names, shapes and dtypes of their state, and the parameters of "
-           "optimizers";
-  std::string result;
-  auto add = [&](const std::string &path, const std::string &found, const std::string &expected) {
-    const std::string what = path.empty() ? "the model" : "module '" + path + "'";
-    result += "\n  " + what + " is " + found + ", expected " + expected;
-  };
+namespace {
+
+/// Lines of differences, of which the first ones are shown.
+class Differences {
+public:
+  void add(const std::string &what, const std::string &found, const std::string &expected) {
+    if (count_++ < kShown)
+      lines_ += "\n  " + what + " is " + shown(found) + ", expected " + expected;
+  }
+  std::string text() const { return count_ > kShown ? lines_ + "\n  and " + std::to_string(count_ - kShown) + " more" : lines_; }
+
+private:
+  static constexpr std::size_t kShown = 3;
+  std::string lines_;
+  std::size_t count_ = 0;
+};
+
+std::string module_named(const std::string &path) { return path.empty() ? "the model" : "module '" + shown(path) + "'"; }
+
+void add_modules(const Program &program, const Value::Dict &modules, Differences &differences) {
+  std::set<std::string> paths;
   for (const ModuleEntry &module : program.modules()) {
-    const std::string found = text_at(modules, module.path), expected = one_line(module);
-    if (found != expected)
-      add(module.path, found.empty() ? "missing" : found, expected);
+    paths.insert(module.path);
+    if (const std::string found = text_at(modules, module.path), expected = one_line(module); found != expected)
+      differences.add(module_named(module.path), found, expected);
   }
-  for (const auto &[key, value] : *modules) {
-    const auto *path = std::get_if<std::string>(&key);
-    bool known = !path;
-    for (const ModuleEntry &module : program.modules())
-      known = known || module.path == *path;
-    if (!known)
-      add(*path, text_at(modules, *path), "none");
+  for (const auto &[key, value] : modules)
+    if (const auto *path = std::get_if<std::string>(&key); path && !paths.contains(*path))
+      differences.add(module_named(*path), text_at(modules, *path), "none");
+}
+
+void add_optimizers(const Program &program, const Value::Dict &checkpoint, const Value::Dict &own, Differences &differences) {
+  std::set<std::string> names;
+  for (const OptimizerDescription &optimizer : program.optimizers()) {
+    const std::string &name = *names.emplace(optimizer.name).first;
+    if (!checkpoint.find(name))
+      differences.add("optimizer '" + name + "'", "missing", std::string(optimizer.type));
   }
-  return result.empty() ? "\n  modules are the same: dtypes or ties of their state differ, or the parameters of optimizers" : result;
+  if (const Value::Dict *types = dict_at(&own, "optimizers"))
+    for (const auto &[key, value] : *types)
+      if (const auto *name = std::get_if<std::string>(&key); name && !names.contains(*name))
+        differences.add("optimizer '" + shown(*name) + "'", text_at(*types, *name), "none");
+}
+
+} // namespace
+
+std::string origin_differences(const Program &program, const Value::Dict &checkpoint, const Value::Dict &own) {
+  Differences differences;
+  const Value::Dict *modules = dict_at(&own, "modules");
+  if (modules)
+    add_modules(program, *modules, differences);
+  add_optimizers(program, checkpoint, own, differences);
+  if (const std::string text = differences.text(); !text.empty())
+    return text;
+  return modules ? "\n  modules are the same: dtypes or ties of their state differ, or the parameters of optimizers"
+                 : "\n  a fingerprint covers modules with their options, names, shapes and dtypes of their state, and the parameters of "
+                   "optimizers";
 }
 
 std::string type_difference(const OptimizerDescription &optimizer, const Value::Dict *own) {
-  const std::string found = text_at(dict_at(own, "optimizers"), std::string(optimizer.name)), expected(optimizer.type);
-  return found.empty() || found == expected ? "" : "\n  type is " + found + ", expected " + expected;
+  const std::string found = type_at(own, optimizer.name), expected(optimizer.type);
+  return found.empty() || found == expected ? "" : "\n  type is " + shown(found) + ", expected " + expected;
 }
 
 void check_optimizer_kind(const OptimizerDescription &optimizer, const Value &source, const Value::Dict *own) {
-  const std::string written = text_at(dict_at(own, "optimizers"), std::string(optimizer.name)), expected(optimizer.type);
+  const std::string written = type_at(own, optimizer.name), expected(optimizer.type);
   const std::string found = written.empty() ? type_by_options(source) : written;
   if (found.empty() || keep_the_same(found, expected))
     return;
-  throw ValueError("the checkpoint is of another optimizer\n  found:    " + found + "\n  expected: " + expected + "\n  optimizer: " +
-                   std::string(optimizer.name) + "\n  what one keeps means nothing to the other: build the program with " + found +
-                   ", or begin with the checkpoint's weights alone (--weights=FILE --key=model)");
+  throw ValueError("the checkpoint is of another optimizer\n  found:    " + shown(found) + "\n  expected: " + expected +
+                   "\n  optimizer: " + std::string(optimizer.name) +
+                   "\n  what one keeps means nothing to the other: build the program with " + shown(found) + ", or begin with the checkpoint's weights alone (--weights=FILE --key=model)");
 }
 
 } // namespace kiln::runtime

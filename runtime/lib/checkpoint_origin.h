@@ -12,9 +12,9 @@ namespace kiln::runtime {
 /// ({"net.3": "Dropout(p=0.5, inplace=False)"}) and its optimizers' types ({"optimizer": "Adam"}).
 Value::Dict describe_origin(const Program &program);
 
-/// A line for each module that is another one in the program, beginning with a line end. Where there is none, or the checkpoint says
-/// nothing of its modules, a line that tells what else a fingerprint covers.
-std::string module_differences(const Program &program, const Value::Dict &own);
+/// Lines that say which modules and optimizers of `checkpoint` and of its "kiln", `own`, are others than the program's, each
+/// beginning with a line end; the first few. Where there is none, a line that tells what else a fingerprint covers.
+std::string origin_differences(const Program &program, const Value::Dict &checkpoint, const Value::Dict &own);
 
 /// Throws ValueError where the state of `optimizer` is of one that keeps other values, such as SGD's for Adam. `own` is "kiln" of the
 /// checkpoint; null where it has none, and then the options tell.

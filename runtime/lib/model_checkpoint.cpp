@@ -3,6 +3,7 @@
 #include <map>
 
 #include "checkpoint_origin.h"
+#include "foreign_text.h"
 #include "model_training.h"
 
 namespace kiln::runtime {
@@ -158,13 +159,15 @@ private:
       throw ValueError("the checkpoint is of optimizers with other options than program '" + std::string(program().name()) +
                        "' was compiled with" + options + "\n  options but lr are constants of a compiled program: build it with " +
                        "those of the checkpoint, or go on with the compiled ones by " + kIgnore);
-    if (is_other)
-      throw StateDictError("the checkpoint is of another architecture than program '" + std::string(program().name()) +
-                           "'\n  fingerprint found:    " + *text + "\n  fingerprint expected: " +
-                           std::string(program().fingerprint()) +
-                           (differences.empty() ? module_differences(program(), *own) + "\n  names and shapes are the same: " + kIgnore +
-                                                      " takes it"
-                                                : differences));
+    if (!is_other)
+      return;
+    const bool has_optimizers = std::ranges::all_of(
+        program().optimizers(), [&](const OptimizerDescription &optimizer) { return dict.contains(std::string(optimizer.name)); });
+    const std::string remedy = has_optimizers ? std::string("\n  names and shapes are the same: ") + kIgnore + " takes it"
+                                              : "\n  begin with the checkpoint's weights alone: --weights=FILE --key=model";
+    throw StateDictError("the checkpoint is of another architecture than program '" + std::string(program().name()) +
+                         "'\n  fingerprint found:    " + shown(*text) + "\n  fingerprint expected: " + std::string(program().fingerprint()) +
+                         (differences.empty() ? origin_differences(program(), dict, *own) + remedy : differences));
   }
 
   /// What a checkpoint of this program has under "kiln"; null where it is of another one, by the caller's leave.

@@ -81,7 +81,7 @@ void throw_status(const Program &program, const std::string &function, int32_t s
   if (status == KILN_ERROR_INDEX_OUT_OF_RANGE)
     throw ValueOutOfRange("index out of range in self" + site_text(program, call.error_site) + "\n  index: " +
                               std::to_string(call.error_values[0]) + "\n  size: " + std::to_string(call.error_values[1]),
-                          call.error_values[0]);
+                          call);
   if (status == KILN_ERROR_ONE_VALUE_PER_CHANNEL) {
     std::string sizes = "1, " + std::to_string(call.error_values[1]);
     for (int64_t dim = 2; dim < call.error_values[0]; ++dim)
@@ -92,7 +92,7 @@ void throw_status(const Program &program, const std::string &function, int32_t s
   if (status == KILN_ERROR_TARGET_OUT_OF_BOUNDS)
     throw ValueOutOfRange("Target " + std::to_string(call.error_values[0]) + " is out of bounds." + site_text(program, call.error_site) +
                               "\n  expected: a class index from 0 to " + std::to_string(call.error_values[1] - 1) + ", or ignore_index",
-                          call.error_values[0]);
+                          call);
   throw Error(function + ": compiled code returned the unknown status " + std::to_string(status) +
               site_text(program, call.error_site));
 }

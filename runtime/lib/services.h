@@ -16,11 +16,13 @@
 
 namespace kiln::runtime {
 
-/// A value in an input is one of which there is no class or row.
+/// There is no class or row of a value: the first such one of a tensor, by its place among the `count` elements. The tensor may be an
+/// input, or computed from one.
 class ValueOutOfRange : public IndexError {
 public:
-  ValueOutOfRange(const std::string &message, int64_t value) : IndexError(message), value(value) {}
-  int64_t value;
+  ValueOutOfRange(const std::string &message, const kiln_call &call)
+      : IndexError(message), value(call.error_values[0]), place(call.error_values[2]), count(call.error_values[3]) {}
+  int64_t value, place, count;
 };
 
 /// What one call's services run on: `kiln_call::executor` of that call.

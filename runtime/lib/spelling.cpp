@@ -28,18 +28,21 @@ std::size_t distance(std::string_view word, std::string_view name) {
   return row.back();
 }
 
-/// Of the parts between '-', '_' and '.': "lr" of "learning-rate".
-std::string initials(std::string_view name) {
-  std::string result;
+/// Whether the letters begin the parts between '-', '_' and '.': "lr" of "learning-rate".
+bool are_initials(std::string_view letters, std::string_view name) {
+  std::size_t found = 0;
   bool begins = true;
   for (char letter : name) {
     const bool separates = letter == '-' || letter == '_' || letter == '.';
-    if (begins && !separates)
-      result += letter;
+    if (begins && !separates && (found == letters.size() || letters[found++] != letter))
+      return false;
     begins = separates;
   }
-  return result;
+  return found == letters.size();
 }
+
+/// Nobody types a longer name, but a file may hold one.
+constexpr std::size_t kLongest = 256;
 
 } // namespace
 
@@ -50,15 +53,19 @@ std::string_view nearest(std::string_view word, const std::vector<std::string_vi
   std::size_t best_distance = letters.size() <= 3 ? 2 : std::max<std::size_t>(letters.size() / 3, 2) + 1;
   for (std::string_view name : names) {
     const std::string_view other = without_dashes(name);
+    const auto [shorter, longer] = std::minmax({letters.size(), other.size()});
+    if (longer > kLongest || longer - shorter >= best_distance) // that many letters are missing at least
+      continue;
     const std::size_t found = distance(letters, other);
-    if (found < best_distance && found < std::min(letters.size(), other.size())) { // else no letter is the same
+    // As many as the shorter has: no letter is the same, unless that is the one letter of "x" in "x1".
+    if (found < best_distance && found < (shorter == 1 ? longer : shorter)) {
       best_distance = found;
       best = name;
     }
   }
-  if (best.empty() && letters.size() > 1)
+  if (best.empty() && letters.size() > 1 && letters.size() <= kLongest)
     for (std::string_view name : names)
-      if (initials(name) == letters)
+      if (name.size() <= kLongest && are_initials(letters, name))
         return name;
   return best;
 }

@@ -36,13 +36,12 @@ std::vector<Tensor> checked(Samples data) {
   return std::move(data.tensors);
 }
 
-/// The first row of an integer tensor that has a value in it; -1 for none.
-int64_t row_with(const Tensor &tensor, int64_t value) {
-  if (!is_integral(tensor.dtype()) || tensor.dtype() == DType::Bool || tensor.numel() == 0)
+/// The row of an integer tensor that has the value in its place; -1 if the value is not of this tensor.
+int64_t row_of(const Tensor &tensor, const ValueOutOfRange &error) {
+  if (!is_integral(tensor.dtype()) || tensor.dtype() == DType::Bool || tensor.numel() != error.count || error.place >= error.count)
     return -1;
-  const Tensor numbers = tensor.to(DType::Int64);
-  const int64_t *begin = numbers.data<int64_t>(), *end = begin + numbers.numel(), *found = std::find(begin, end, value);
-  return found == end ? -1 : (found - begin) / (numbers.numel() / numbers.size(0));
+  const bool is_found = tensor.to(DType::Int64).contiguous().data<int64_t>()[error.place] == error.value;
+  return is_found ? error.place / (tensor.numel() / tensor.size(0)) : -1;
 }
 
 } // namespace
@@ -50,24 +49,13 @@ int64_t row_with(const Tensor &tensor, int64_t value) {
 BatchCalls::BatchCalls(const Model &model, const Function &function, Samples data, const DataLoaderOptions &options)
     : context_(model), function_(function), names_(data.names), loader_(checked(std::move(data)), options) {}
 
-void BatchCalls::begin_epoch() {
-  loader_.begin_epoch();
-  number_ = 0;
-}
-
-std::span<const Tensor> BatchCalls::next() {
-  ++number_;
-  return loader_.next();
-}
-
-// Several inputs may have the value; which of them it was wrong in, the function's code knows.
-std::string BatchCalls::samples_with(int64_t value, std::span<const Tensor> batch) const {
+std::string BatchCalls::sample_of(const ValueOutOfRange &error, std::span<const Tensor> batch) const {
   std::string text;
   for (std::size_t i = 0; i < batch.size(); ++i)
-    if (const int64_t row = row_with(batch[i], value); row >= 0)
+    if (const int64_t row = row_of(batch[i], error); row >= 0) // two inputs may have the same value in the same place
       text += (text.empty() ? "\n  found at sample " : ", or at sample ") + std::to_string(loader_.sample(row)) + " (from 0) of " +
               names_[i];
-  return text + (text.empty() ? "\n  found in" : ", in") + " mini-batch " + std::to_string(number_) + " of the epoch";
+  return text;
 }
 
 std::span<const Tensor> BatchCalls::call(std::span<const Tensor> batch) {
@@ -81,7 +69,7 @@ std::span<const Tensor> BatchCalls::call(std::span<const Tensor> batch) {
   try {
     context_.call(function_.name, inputs, std::span<Tensor>(found->tensors));
   } catch (const ValueOutOfRange &error) {
-    throw IndexError(error.what() + samples_with(error.value, inputs));
+    throw IndexError(error.what() + sample_of(error, inputs));
   }
   return found->tensors;
 }
@@ -130,10 +118,12 @@ Trainer::Trainer(Model &model, const Function &function, Samples inputs, int64_t
                      function.declaration());
 }
 
-std::span<const Tensor> Trainer::call(std::span<const Tensor> batch) {
+std::span<const Tensor> Trainer::call(std::span<const Tensor> batch, int64_t number) {
   const int64_t rows = batch.front().sizes()[0];
   try {
     return calls_.call(batch);
+  } catch (const IndexError &error) {
+    throw IndexError(std::string(error.what()) + "\n  in mini-batch " + std::to_string(number) + " of the epoch");
   } catch (const ValueError &error) {
     if (rows == batch_size_ || loader().samples() <= batch_size_)
       throw;
@@ -151,8 +141,7 @@ double Trainer::run_epoch(const std::function<void(int64_t, double)> &step) {
   calls_.begin_epoch();
   for (auto batch = calls_.next(); !batch.empty(); batch = calls_.next()) {
     const int64_t rows = batch.front().sizes()[0];
-    const double loss = number_of(call(batch).front());
-    ++steps;
+    const double loss = number_of(call(batch, ++steps).front());
     if (!std::isfinite(loss) && !diverged_at_)
       diverged_at_ = steps;
     sum += loss * static_cast<double>(rows);

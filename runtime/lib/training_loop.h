@@ -11,6 +11,8 @@
 
 namespace kiln::runtime {
 
+class ValueOutOfRange;
+
 /// The batch size that a function's inputs are declared with, as a number; none when it is a name.
 std::optional<int64_t> fixed_batch_size(const Function &function);
 
@@ -31,21 +33,20 @@ public:
   /// Throws ValueError for tensors that have different numbers of samples.
   BatchCalls(const Model &model, const Function &function, Samples data, const DataLoaderOptions &options);
   DataLoader &loader() { return loader_; }
-  void begin_epoch();
+  void begin_epoch() { loader_.begin_epoch(); }
   /// The next mini-batch, as DataLoader's.
-  std::span<const Tensor> next();
+  std::span<const Tensor> next() { return loader_.next(); }
   /// Calls the function with as many of the batch's tensors as it has inputs. Where a value in one of them is out of range, the error
   /// says which sample of which file that is.
   std::span<const Tensor> call(std::span<const Tensor> batch);
 
 private:
-  std::string samples_with(int64_t value, std::span<const Tensor> batch) const;
+  std::string sample_of(const ValueOutOfRange &error, std::span<const Tensor> batch) const;
 
   Context context_;
   const Function &function_;
   std::vector<std::string> names_; // of the loader's tensors
   DataLoader loader_;
-  int64_t number_ = 0; // of the mini-batch in the epoch, from 1
   struct Outputs {
     int64_t rows;
     std::vector<Tensor> tensors;
@@ -68,7 +69,8 @@ public:
   std::optional<int64_t> diverged_at() const { return diverged_at_; }
 
 private:
-  std::span<const Tensor> call(std::span<const Tensor> batch);
+  /// `number`: of the mini-batch in the epoch, from 1.
+  std::span<const Tensor> call(std::span<const Tensor> batch, int64_t number);
 
   BatchCalls calls_;
   int64_t batch_size_;

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <type_traits>
 
+#include "foreign_text.h"
+
 namespace kiln::runtime {
 
 struct Value::Content {
@@ -103,7 +105,7 @@ std::string Value::text() const {
   if (const double *value = get_if<double>())
     return float_text(*value);
   if (const std::string *value = get_if<std::string>())
-    return "'" + *value + "'";
+    return "'" + shown(*value) + "'";
   if (const Tensor *value = get_if<Tensor>())
     return "Tensor of shape " + (value->defined() ? value->shape_text() : "undefined");
   if (const Tuple *value = get_if<Tuple>())

@@ -418,6 +418,11 @@ std::vector<KernelCase> makeCases() {
     reduce("first", "0", true, "1, 70, 6");
     reduce("outer_and_inner", "0, 2", false, "70");
     reduce("all", "0, 1, 2", false, "");
+    // A tensor without dimensions counts as having one, which may be named.
+    std::string number = type("");
+    cases.push_back({fmt::format("{}_number", op),
+                     function({number}, fmt::format("  %y = nn.{0} %x0 dims = [0] keepdim = false : ({1}) -> {1}", op, number), number),
+                     {InputCase{}}});
   }
   {
     std::string x = type("batch, 8", "i1"), y = type("batch", "i64");

@@ -43,17 +43,49 @@ KILN_PROGRAM(ordered) {
   });
 }
 
+// Programs that never call backward().
+
+KILN_PROGRAM(assigned_elsewhere) {
+  nn::Linear model(3, 2);
+  optim::SGD optimizer(model->parameters(), 0.1);
+  program.function("assign", {{"x", {"batch", 3}}}, [&](Tensor x) {
+    model->weight.mutable_grad() = kiln::ones({2, 3});
+    model->bias.mutable_grad() = kiln::ones({2});
+    return model(x);
+  });
+  program.function("apply", {{"x", {"batch", 3}}}, [&](Tensor x) {
+    optimizer.step();
+    return x + 1;
+  });
+}
+
+KILN_PROGRAM(assigned_and_thrown_away) {
+  nn::Linear model(3, 2);
+  optim::SGD optimizer(model->parameters(), 0.1);
+  program.function("train_step", {{"x", {"batch", 3}}}, [&](Tensor x) {
+    model->weight.mutable_grad() = kiln::ones({2, 3});
+    model->bias.mutable_grad() = kiln::ones({2});
+    optimizer.step();
+    optimizer.zero_grad();
+    return model(x);
+  });
+}
+
 } // namespace
 
 namespace kiln::test {
 namespace {
 
-std::string warnings(std::vector<Code> codes) {
-  functions() = std::move(codes);
+std::string warnings_of(const std::string &program) {
   std::string text;
-  for (const recording::Diagnostic &diagnostic : recording::record_program("ordered").diagnostics)
+  for (const recording::Diagnostic &diagnostic : recording::record_program(program).diagnostics)
     text += diagnostic.message + "\n";
   return text;
+}
+
+std::string warnings(std::vector<Code> codes) {
+  functions() = std::move(codes);
+  return warnings_of("ordered");
 }
 
 TEST(TrainingOrder, GradientsOfSeveralCallsMayBeClippedAndUsedInAnother) {
@@ -168,6 +200,85 @@ TEST(TrainingOrder, AssignedGradientsNeedNoBackward) {
               s.optimizer.step();
             }}),
             "");
+}
+
+TEST(TrainingOrder, AnotherFunctionMayUseWhatOneAssigns) {
+  EXPECT_EQ(warnings_of("assigned_elsewhere"), "");
+  EXPECT_EQ(warnings_of("assigned_and_thrown_away"), "");
+}
+
+TEST(TrainingOrder, OneUpdateMayServeSeveralModels) {
+  const auto zero = [](Setting &s) { s.optimizer.zero_grad(), s.other_optimizer.zero_grad(); };
+  const auto update = [](Setting &s) {
+    s.clip();
+    nn::utils::clip_grad_norm_(s.other->parameters(), 1);
+    s.optimizer.step(), s.other_optimizer.step();
+  };
+  EXPECT_EQ(warnings({[=](Setting &s, Tensor x) { // a loss of one of them
+              zero(s);
+              s.loss(x).backward();
+              update(s);
+            }}),
+            "");
+  EXPECT_EQ(warnings({[=](Setting &s, Tensor x) { // and of the other
+              zero(s);
+              s.loss(x).backward();
+              update(s);
+              zero(s);
+              s.other(s.model(x).detach()).sum().backward();
+              update(s);
+            }}),
+            "");
+}
+
+TEST(TrainingOrder, ClippedGradientsMayBeScaled) {
+  EXPECT_EQ(warnings({[](Setting &s, Tensor x) { s.loss(x).backward(); },
+                      [](Setting &s, Tensor) {
+                        s.clip();
+                        for (const Tensor &parameter : s.model->parameters())
+                          parameter.mutable_grad().mul_(0.5);
+                        s.optimizer.step();
+                        s.optimizer.zero_grad();
+                      }}),
+            "");
+}
+
+TEST(TrainingOrder, AStepHasNothingToUse) {
+  const std::string used = "step() of SGD has no gradients to use: those that backward() has computed are used or thrown away already; "
+                           "call backward() before it\n";
+  EXPECT_EQ(warnings({[](Setting &s, Tensor x) {
+              s.optimizer.zero_grad();
+              s.loss(x).backward();
+              s.optimizer.step();
+              s.optimizer.zero_grad();
+              s.optimizer.step();
+            }}),
+            used);
+  EXPECT_EQ(warnings({[](Setting &s, Tensor x) {
+              s.optimizer.zero_grad();
+              s.loss(x).backward();
+              for (const Tensor &parameter : s.model->parameters())
+                parameter.mutable_grad() = Tensor();
+              s.optimizer.step();
+            }}),
+            used);
+  EXPECT_EQ(warnings({[](Setting &s, Tensor x) { s.loss(x).backward(); },
+                      [](Setting &s, Tensor) {
+                        s.optimizer.zero_grad();
+                        s.optimizer.step();
+                      }}),
+            "step() of SGD has no gradients to use: zero_grad() has discarded those of earlier calls, and this function calls no "
+            "backward(); call zero_grad() after step()\n");
+}
+
+TEST(TrainingOrder, ClippingComesBeforeTheOnlyBackward) {
+  EXPECT_EQ(warnings({[](Setting &s, Tensor x) {
+                        s.optimizer.zero_grad();
+                        s.clip();
+                        s.loss(x).backward();
+                      },
+                      [](Setting &s, Tensor) { s.optimizer.step(); }}),
+            "clip_grad_norm_() finds no gradients to clip; call it between backward() and step()\n");
 }
 
 } // namespace

@@ -100,6 +100,19 @@ func.func @predict(%x: tensor<4x3xf32>) -> tensor<4x3xf32> attributes {nn.entry}
 
 // -----
 
+// A user's class may be named like a layer: that it draws by itself is said all the same.
+nn.module "" type "DropoutNet"
+// expected-note @+1 {{before using it; that reaches a Dropout that is registered with register_module, and F::dropout whose option training is is_training()}}
+func.func @predict(%x: tensor<4x3xf32>) -> tensor<4x3xf32> attributes {nn.entry} {
+  %generator = nn.constant dense<[1, 0]> : tensor<2xi64>
+  // expected-warning @unknown {{nn.dropout is in training mode in function 'predict'}}
+  %d = nn.dropout %x generator %generator p = 5.000000e-01 training = true site = 1 : (tensor<4x3xf32>, tensor<2xi64>) -> tensor<4x3xf32>
+    loc(fused<"">[unknown])
+  return %d : tensor<4x3xf32>
+}
+
+// -----
+
 //===----------------------------------------------------------------------===//
 // Programs that train
 //===----------------------------------------------------------------------===//

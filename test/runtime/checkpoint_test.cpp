@@ -129,6 +129,14 @@ TEST(Checkpoint, OfModulesWithOtherOptions) {
   own.find("modules")->get_if<Dict>()->set("drop", "Dropout(p=0.5, inplace=False)");
   EXPECT_EQ(text_of<StateDictError>([&] { model.load_checkpoint(checkpoint); }),
             begin + difference + "  module 'drop' is Dropout(p=0.5, inplace=False), expected none\n" + end);
+  // What a file says is text of one line, and not all of it.
+  Dict &modules = *own.find("modules")->get_if<Dict>();
+  modules.set("head", 5);
+  modules.set("drop", "\x1b[2J\n" + std::string(500, 'x'));
+  modules.set("drop1", "Dropout()"), modules.set("drop2", "Dropout()");
+  EXPECT_EQ(text_of<StateDictError>([&] { model.load_checkpoint(checkpoint); }),
+            begin + "  module 'head' is unreadable, expected Linear(in_features=2, out_features=3, bias=False)\n  module 'drop' is \\x1b[2J\\n" +
+                std::string(195, 'x') + "..., expected none\n  module 'drop1' is Dropout(), expected none\n  and 1 more\n" + end);
   own.set("modules", 0); // of earlier versions
   EXPECT_EQ(text_of<StateDictError>([&] { model.load_checkpoint(checkpoint); }),
             begin + "  a fingerprint covers modules with their options, names, shapes and dtypes of their state, and the parameters of "
@@ -156,6 +164,38 @@ TEST(Checkpoint, OfAnotherOptimizer) {
             "the checkpoint is of optimizers with other options than program 'classifier' was compiled with\n  type is Adam, expected AdamW\n"
             "  optimizer: optimizer (AdamW)\n  options but lr are constants of a compiled program: build it with those of the checkpoint, or "
             "go on with the compiled ones by --ignore-fingerprint (ignore_fingerprint = true)");
+}
+
+TEST(Checkpoint, OfOtherOptimizers) {
+  Classifier run(OptimizerKind::Adam);
+  TrainingProgram other(OptimizerKind::Adam);
+  other.descriptor.fingerprint = "bb112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+  Model model(other.program());
+  const std::string begin = "the checkpoint is of another architecture than program 'classifier'\n"
+                            "  fingerprint found:    aa112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n"
+                            "  fingerprint expected: bb112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n";
+  const Value checkpoint = run.model.checkpoint();
+  const Dict &dict = *checkpoint.get_if<Dict>();
+  EXPECT_EQ(text_of<StateDictError>([&] { model.load_checkpoint(Dict{{"model", *dict.find("model")}, {"kiln", *dict.find("kiln")}}); }),
+            begin + "  optimizer 'optimizer' is missing, expected Adam\n  begin with the checkpoint's weights alone: --weights=FILE --key=model");
+  Value more = checkpoint;
+  more.get_if<Dict>()->find("kiln")->get_if<Dict>()->find("optimizers")->get_if<Dict>()->set("optimizer1", "SGD");
+  EXPECT_EQ(text_of<StateDictError>([&] { model.load_checkpoint(more); }),
+            begin + "  optimizer 'optimizer1' is SGD, expected none\n"
+                    "  names and shapes are the same: --ignore-fingerprint (ignore_fingerprint = true) takes it");
+}
+
+// PyTorch's NAdam has Adam's betas, and Muon SGD's momentum: neither is called another optimizer's.
+TEST(Checkpoint, OfAnUnknownOptimizer) {
+  for (const auto &[kind, option] : {std::pair(OptimizerKind::Sgd, "betas"), std::pair(OptimizerKind::Adam, "momentum")}) {
+    Classifier run(kind);
+    const Value checkpoint = run.model.checkpoint();
+    auto group = [&](int64_t number) { return Dict{{"lr", 0.1}, {option, 0.5}, {"params", Value::List{number}}}; };
+    const Dict optimizer{{"state", Dict()}, {"param_groups", Value::List{group(0), group(1)}}};
+    const std::string error = text_of<ValueError>(
+        [&] { run.model.load_checkpoint(Dict{{"model", *checkpoint.get_if<Dict>()->find("model")}, {"optimizer", optimizer}}); });
+    EXPECT_TRUE(error.starts_with("the checkpoint is of optimizers with other options than program 'classifier' was compiled with\n")) << error;
+  }
 }
 
 TEST(Checkpoint, OfAnotherNumberOfGroups) {

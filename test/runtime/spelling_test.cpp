@@ -18,8 +18,18 @@ TEST(Spelling, OnlyWordsThatAreAlike) {
   EXPECT_EQ(nearest("z", {"x", "y"}), "") << "no letter is the same";
   EXPECT_EQ(nearest("image", {"x", "images"}), "images");
   EXPECT_EQ(nearest("", {"a"}), "");
+  EXPECT_EQ(nearest("x", {"y", "x1"}), "x1");
+  EXPECT_EQ(nearest("x1", {"y", "x"}), "x");
+  EXPECT_EQ(nearest("z", {"y", "x1"}), "");
   EXPECT_EQ(suggestion("pedrict", {"predict", "train_step"}), "; did you mean 'predict'?");
   EXPECT_EQ(suggestion("train", {"predict", "train_step"}), "");
+}
+
+// A file's names may have any length; the table of the distance would have as many columns.
+TEST(Spelling, LongNamesCostNothing) {
+  const std::string name = "head." + std::string(10'000'000, 'w'), other = name + "x";
+  EXPECT_EQ(nearest("head.weight", {name, "head.wieght"}), "head.wieght");
+  EXPECT_EQ(nearest(name, {other, "head.weight"}), "");
 }
 
 } // namespace

@@ -285,8 +285,33 @@ TEST_F(TrainCommand, ALabelOutOfRangeIsNamed) {
   EXPECT_EQ(result.code, 1);
   EXPECT_TRUE(result.err.starts_with("error: Target 3 is out of bounds.\n")) << result.err;
   EXPECT_TRUE(result.err.ends_with("\n  expected: a class index from 0 to 2, or ignore_index\n  found at sample 9 (from 0) of input 'y' (" + y +
-                                   "), in mini-batch 2 of the epoch\n"))
+                                   ")\n  in mini-batch 2 of the epoch\n"))
       << result.err;
+}
+
+TEST_F(TrainCommand, ALabelOutOfRangeIsNamedInEvaluationToo) {
+  Tensor labels({12}, DType::Int64);
+  labels.data<int64_t>()[9] = 3;
+  const std::string y = folder.path("y.npy");
+  save_npy(y, labels);
+  const Result result = run(with({"--epochs=1", save(), "--eval=accumulate", "--eval-input=x=zeros:12x2", "--eval-input=y=" + y}));
+  EXPECT_EQ(result.code, 1);
+  EXPECT_TRUE(result.err.ends_with(", or ignore_index\n  found at sample 9 (from 0) of input 'y' (" + y + ")\n")) << result.err;
+}
+
+// A label that the function's code has computed: it is of no input, though an input has the value too.
+int32_t refuse_computed_label(kiln_call *call) {
+  call->error_site = 0;
+  call->error_values[0] = call->error_values[1] = 2;
+  call->error_values[2] = 0;
+  call->error_values[3] = 99;
+  return KILN_ERROR_TARGET_OUT_OF_BOUNDS;
+}
+
+TEST_F(TrainCommand, AnInputThatOnlyHasTheValueTooIsNotNamed) {
+  std::ranges::fill(program.functions[1].run, refuse_computed_label);
+  const Result result = run(with({"--epochs=1", save()}));
+  EXPECT_TRUE(result.err.ends_with("\n  expected: a class index from 0 to 1, or ignore_index\n  in mini-batch 1 of the epoch\n")) << result.err;
 }
 
 TEST_F(TrainCommand, AnOptimizerThatNeverStepsHasNoRate) {

@@ -58,6 +58,8 @@ int32_t backward(kiln_call *call) {
       call->error_site = 0;
       call->error_values[0] = y[i];
       call->error_values[1] = kClasses;
+      call->error_values[2] = i;
+      call->error_values[3] = batch;
       return KILN_ERROR_TARGET_OUT_OF_BOUNDS;
     }
   const float *weight = state<float>(call, kWeight), *bias = state<float>(call, kBias);

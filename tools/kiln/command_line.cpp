@@ -76,13 +76,29 @@ std::string suggestion(StringRef word, ArrayRef<StringRef> names) {
   return runtime::suggestion(std::string_view(word), {names.begin(), names.end()});
 }
 
-/// The options of a command: "--save".
-static std::vector<std::string> spellings(const Command &command) {
-  std::vector<std::string> result;
+/// The options of a command.
+static std::vector<Option> optionsOf(const Command &command) {
+  std::vector<Option> result;
   for (unsigned id = OPT_UNKNOWN + 1; id <= options().getNumOptions(); ++id)
     if (Option option = options().getOption(id); option.getKind() != Option::GroupClass && option.hasVisibilityFlag(command.bit))
-      result.push_back(option.getPrefixedName().rtrim('=').str()); // "--save=" in the table
+      result.push_back(option);
   return result;
+}
+
+/// Says what is wrong with an option that the command does not know: the name, or that a value is there or not.
+[[noreturn]] static void failUnknown(const Command &command, StringRef spelling) {
+  StringRef name = spelling.split('=').first;
+  std::vector<StringRef> names;
+  for (Option option : optionsOf(command)) {
+    names.push_back(option.getPrefixedName().rtrim('=')); // "--save=" in the table
+    if (names.back() != name)
+      continue;
+    if (option.getKind() == Option::FlagClass)
+      failUsage(command.name, Twine("option '") + name + "' takes no value");
+    const char *value = options().getOptionMetaVar(option.getID());
+    failUsage(command.name, Twine("option '") + name + "' needs a value: " + name + "=" + (value ? value : "VALUE"));
+  }
+  failUsage(command.name, Twine("unknown option '") + name + "'" + suggestion(name, names));
 }
 
 //===----------------------------------------------------------------------===//
@@ -98,16 +114,8 @@ InputArgList parseCommandLine(const Command &command, ArrayRef<const char *> arg
   }
   if (missingCount)
     failUsage(command.name, Twine("option '") + parsed.getArgString(missingIndex) + "' needs a value");
-  for (const Arg *unknown : parsed.filtered(OPT_UNKNOWN)) {
-    std::string spelling = unknown->getAsString(parsed);
-    std::vector<std::string> known = spellings(command);
-    auto [name, value] = StringRef(spelling).split('=');
-    std::string_view nearest = runtime::nearest(std::string_view(name), {known.begin(), known.end()});
-    if (nearest.empty())
-      failUsage(command.name, Twine("unknown option '") + spelling + "'");
-    failUsage(command.name, Twine("unknown option '") + spelling + "'; did you mean '" + nearest +
-                                (value.empty() ? "" : "=" + value.str()) + "'?");
-  }
+  for (const Arg *unknown : parsed.filtered(OPT_UNKNOWN))
+    failUnknown(command, unknown->getAsString(parsed));
   return parsed;
 }
 

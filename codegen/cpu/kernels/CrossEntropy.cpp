@@ -239,16 +239,20 @@ FailureOr<Value> checkTargets(KernelContext &context, unsigned scoresOperand, Va
   Value ok = b.integerConstant(b.getI32Type(), KILN_OK);
   Value wrong = b.integerConstant(b.getI32Type(), KILN_ERROR_TARGET_OUT_OF_BOUNDS);
   // From the last to the first, so that the first one remains.
-  Values last = b.loop(b.constant(0), count, 1, {ok, b.constant(0)}, [&](Value i, ValueRange carried) {
-    Value target = b.load(context.anchors[scoresOperand + 1], b.getI64Type(), b.sub(b.sub(count, b.constant(1)), i));
+  Values last = b.loop(b.constant(0), count, 1, {ok, b.constant(0), b.constant(0)}, [&](Value i, ValueRange carried) {
+    Value place = b.sub(b.sub(count, b.constant(1)), i);
+    Value target = b.load(context.anchors[scoresOperand + 1], b.getI64Type(), place);
     Value isOutside = arith::CmpIOp::create(b, arith::CmpIPredicate::uge, target, classes); // a negative one is a huge one
     Value isMeant = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, target, ignoreIndex);
     Value isWrong = arith::AndIOp::create(b, isOutside, isMeant);
     return Values{arith::SelectOp::create(b, isWrong, wrong, carried[0]),
-                  arith::SelectOp::create(b, isWrong, target, carried[1])};
+                  arith::SelectOp::create(b, isWrong, target, carried[1]),
+                  arith::SelectOp::create(b, isWrong, place, carried[2])};
   });
   b.store(last[1], errorValues, b.constant(0));
   b.store(classes, errorValues, b.constant(1));
+  b.store(last[2], errorValues, b.constant(2));
+  b.store(count, errorValues, b.constant(3));
   return last[0];
 }
 

@@ -40,14 +40,17 @@ FailureOr<Value> checkIndices(KernelContext &context, unsigned operand, const Di
   Value rows = b.size(size);
   Value ok = b.integerConstant(b.getI32Type(), KILN_OK), wrong = b.integerConstant(b.getI32Type(), KILN_ERROR_INDEX_OUT_OF_RANGE);
   // From the last to the first, so that the first one remains.
-  Values last = b.loop(b.constant(0), count, 1, {ok, b.constant(0)}, [&](Value i, ValueRange carried) {
-    Value index = loadIndex(context, b.sub(b.sub(count, b.constant(1)), i), operand);
+  Values last = b.loop(b.constant(0), count, 1, {ok, b.constant(0), b.constant(0)}, [&](Value i, ValueRange carried) {
+    Value place = b.sub(b.sub(count, b.constant(1)), i), index = loadIndex(context, place, operand);
     // Unsigned: a negative index is a huge one.
     Value isWrong = arith::CmpIOp::create(b, arith::CmpIPredicate::uge, index, rows);
-    return Values{arith::SelectOp::create(b, isWrong, wrong, carried[0]), arith::SelectOp::create(b, isWrong, index, carried[1])};
+    return Values{arith::SelectOp::create(b, isWrong, wrong, carried[0]), arith::SelectOp::create(b, isWrong, index, carried[1]),
+                  arith::SelectOp::create(b, isWrong, place, carried[2])};
   });
   b.store(last[1], errorValues, b.constant(0));
   b.store(rows, errorValues, b.constant(1));
+  b.store(last[2], errorValues, b.constant(2));
+  b.store(count, errorValues, b.constant(3));
   return last[0];
 }
 

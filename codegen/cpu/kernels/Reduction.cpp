@@ -9,6 +9,7 @@
 #include "Kernels.h"
 
 #include "kiln/schedule/GridUnits.h"
+#include "kiln/semantics/reduced_dims.h"
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -58,12 +59,8 @@ Reduction::Reduction(KernelContext &context)
   schedule::BufferType type = context.kernel.getAnchorType(0);
   element = type.getElementType();
   std::vector<DimExpr> sizes = type.getSizes();
-  ArrayRef<int64_t> dims = cast<DenseI64ArrayAttr>(context.kernel.getAnchorAttribute("dims")).asArrayRef();
-  std::vector<bool> isReduced(sizes.size(), dims.empty()); // none named: all
-  if (sizes.empty()) // the one dimension that a tensor without any counts as having
-    dims = {};
-  for (int64_t dim : dims)
-    isReduced[dim < 0 ? dim + static_cast<int64_t>(sizes.size()) : dim] = true;
+  std::vector<bool> isReduced =
+      semantics::reduced_dims(sizes.size(), cast<DenseI64ArrayAttr>(context.kernel.getAnchorAttribute("dims")).asArrayRef());
   for (size_t d = 0; d < sizes.size(); ++d) {
     if (isReduced[d])
       count = count * sizes[d];

@@ -6,6 +6,8 @@
 
 #include "KernelText.h"
 
+#include "kiln/semantics/reduced_dims.h"
+
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
@@ -28,10 +30,8 @@ struct ReductionShape {
 
 static ReductionShape shapeOf(KernelOp kernel) {
   std::vector<DimExpr> sizes = kernel.getAnchorType(0).getSizes();
-  ArrayRef<int64_t> dims = cast<DenseI64ArrayAttr>(kernel.getAnchorAttribute("dims")).asArrayRef();
-  std::vector<bool> isReduced(sizes.size(), dims.empty()); // none named: all
-  for (int64_t dim : dims)
-    isReduced[semantics::wrap_dim(dim, sizes.size())] = true;
+  std::vector<bool> isReduced =
+      semantics::reduced_dims(sizes.size(), cast<DenseI64ArrayAttr>(kernel.getAnchorAttribute("dims")).asArrayRef());
 
   ReductionShape shape;
   std::vector<std::string> terms;

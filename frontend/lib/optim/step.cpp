@@ -58,7 +58,7 @@ std::vector<OptimizerStep::Member> OptimizerStep::members(const OptimizerParamGr
     if (slot.is_none())
       continue;
     if (slot.is_defined())
-      program.training().note_gradient(member.state); // which the model's code may have assigned
+      program.training().note_gradient(member.state); // which the model's code may have assigned, and throw away after this step
     member.gradient = recorder_.operand_value(recorder_.autograd().read(slot));
     if (slot.is_inherited())
       member.flag = recorder_.training_value(program.training().gradient_flag(member.state));

@@ -5,14 +5,11 @@
 
 #include "families.h"
 #include "kernels.h"
+#include "kiln/semantics/reduced_dims.h"
 
 namespace kiln::semantics {
 
-namespace {
-
-// Which dimensions are reduced.
-std::vector<bool> reduced_dimensions(int64_t rank, const Attributes &attributes) {
-  const auto &dims = attributes.get<std::vector<int64_t>>("dims");
+std::vector<bool> reduced_dims(int64_t rank, std::span<const int64_t> dims) {
   std::vector<bool> reduced(static_cast<std::size_t>(std::max<int64_t>(rank, 1)), dims.empty());
   for (int64_t dim : dims) {
     const int64_t wrapped = wrap_dim(dim, rank);
@@ -24,6 +21,12 @@ std::vector<bool> reduced_dimensions(int64_t rank, const Attributes &attributes)
   reduced.resize(
       static_cast<std::size_t>(rank)); // a tensor without dimensions was treated as having one
   return reduced;
+}
+
+namespace {
+
+std::vector<bool> reduced_dimensions(int64_t rank, const Attributes &attributes) {
+  return reduced_dims(rank, attributes.get<std::vector<int64_t>>("dims"));
 }
 
 template <bool kMean>

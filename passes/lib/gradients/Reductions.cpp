@@ -6,6 +6,8 @@
 
 #include "Gradient.h"
 
+#include "kiln/semantics/reduced_dims.h"
+
 using namespace mlir;
 
 namespace kiln::passes {
@@ -13,17 +15,8 @@ namespace {
 
 using semantics::DimExpr;
 
-/// Which dimensions of the input are reduced; no `dims` means all of them.
-SmallVector<bool> reducedDims(ArrayRef<int64_t> dims, int64_t rank) {
-  SmallVector<bool> reduced(rank, dims.empty());
-  for (int64_t dim : dims)
-    if (rank > 0) // a tensor without dimensions counts as having one
-      reduced[semantics::wrap_dim(dim, rank)] = true;
-  return reduced;
-}
-
 /// `value`, of the result's shape, repeated over the dimensions that were reduced.
-Value spread(Gradient &gradient, Value value, Value input, ArrayRef<bool> reduced) {
+Value spread(Gradient &gradient, Value value, Value input, const std::vector<bool> &reduced) {
   const Gradient::Sizes sizes = gradient.sizesOf(input);
   Gradient::Sizes kept = sizes;
   for (auto [size, isReduced] : llvm::zip_equal(kept, reduced))
@@ -33,12 +26,12 @@ Value spread(Gradient &gradient, Value value, Value input, ArrayRef<bool> reduce
 }
 
 void sum(ir::SumOp op, Gradient &gradient) {
-  SmallVector<bool> reduced = reducedDims(op.getDims(), gradient.rankOf(op.getInput()));
+  std::vector<bool> reduced = semantics::reduced_dims(gradient.rankOf(op.getInput()), op.getDims());
   gradient.give(0, spread(gradient, gradient.cotangent(), op.getInput(), reduced));
 }
 
 void mean(ir::MeanOp op, Gradient &gradient) {
-  SmallVector<bool> reduced = reducedDims(op.getDims(), gradient.rankOf(op.getInput()));
+  std::vector<bool> reduced = semantics::reduced_dims(gradient.rankOf(op.getInput()), op.getDims());
   DimExpr count = 1;
   for (auto [size, isReduced] : llvm::zip_equal(gradient.sizesOf(op.getInput()), reduced))
     if (isReduced)

@@ -11,6 +11,7 @@
 #include "kiln/schedule/GridUnits.h"
 #include "kiln/schedule/InPlace.h"
 #include "kiln/schedule/MatmulShape.h"
+#include "kiln/semantics/reduced_dims.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
 
@@ -77,15 +78,13 @@ static Grid channelGrid(KernelOp kernel) {
 /// Results, or blocks of them where neighbours are summed up over the same rows: where the last dimension is kept.
 static Grid reductionGrid(KernelOp kernel) {
   std::vector<DimExpr> sizes = kernel.getAnchorType(0).getSizes();
-  ArrayRef<int64_t> dims = cast<DenseI64ArrayAttr>(kernel.getAnchorAttribute("dims")).asArrayRef();
+  std::vector<bool> isReduced =
+      semantics::reduced_dims(sizes.size(), cast<DenseI64ArrayAttr>(kernel.getAnchorAttribute("dims")).asArrayRef());
   int64_t last = static_cast<int64_t>(sizes.size()) - 1;
   while (last >= 0 && sizes[last] == DimExpr(1))
     --last;
-  bool isReduced = last >= 0 && (dims.empty() || llvm::any_of(dims, [&](int64_t dim) {
-                                   return semantics::wrap_dim(dim, sizes.size()) == last;
-                                 }));
   DimExpr results = kernel.getResultType().getElements();
-  return {isReduced ? results : ceilDiv(results, kSummedColumns)};
+  return {last >= 0 && isReduced[last] ? results : ceilDiv(results, kSummedColumns)};
 }
 /// Panels of all matrices.
 static Grid panelGrid(KernelOp kernel) {

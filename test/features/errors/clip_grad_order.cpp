@@ -19,7 +19,7 @@ KILN_PROGRAM(before_backward) {
     return loss;
   });
 }
-//      BEFORE:{{.*}}clip_grad_order.cpp:[[#@LINE-7]]:{{[0-9]+}}: warning: clip_grad_norm_() finds no gradients to clip; call it between backward() and step()
+//      BEFORE:{{.*}}clip_grad_order.cpp:[[#@LINE-7]]:{{[0-9]+}}: warning: clip_grad_norm_() is called before backward(), so step() of SGD uses gradients that are not clipped; call it between backward() and step()
 // BEFORE-NEXT:{{ +}}[[#@LINE-8]] |     nn::utils::clip_grad_norm_(model->parameters(), 1.0);
 // BEFORE-NEXT:{{ +\| +\^}}
 //  BEFORE-NOT:{{.+}}

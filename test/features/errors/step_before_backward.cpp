@@ -16,7 +16,7 @@ KILN_PROGRAM(step_before_backward) {
     return loss;
   });
 }
-//      CHECK:{{.*}}step_before_backward.cpp:[[#@LINE-5]]:{{[0-9]+}}: warning: step() of SGD has no gradients to use: since zero_grad(), no backward() has computed any; call it after backward()
+//      CHECK:{{.*}}step_before_backward.cpp:[[#@LINE-5]]:{{[0-9]+}}: warning: step() of SGD has no gradients to use: backward() computes them only later; call it after backward()
 // CHECK-NEXT:{{ +}}[[#@LINE-6]] |     optimizer.step();
 // CHECK-NEXT:{{ +\| +\^}}
 //  CHECK-NOT:{{.+}}

@@ -25,9 +25,9 @@ enum { KILN_ISA_X86_64_V2 = 0, KILN_ISA_X86_64_V3 = 1, KILN_ISA_X86_64_V4 = 2, K
 /* What compiled code returns. On an error it fills kiln_call::error_site and error_values. */
 enum {
   KILN_OK = 0,
-  KILN_ERROR_INDEX_OUT_OF_RANGE = 1, /* error_values: index, size */
+  KILN_ERROR_INDEX_OUT_OF_RANGE = 1, /* error_values: index, size, its place among the indices, their number */
   KILN_ERROR_ONE_VALUE_PER_CHANNEL = 2, /* of a batch norm in training; error_values: the input's rank, channels */
-  KILN_ERROR_TARGET_OUT_OF_BOUNDS = 3   /* of a cross entropy; error_values: the target, the number of classes */
+  KILN_ERROR_TARGET_OUT_OF_BOUNDS = 3   /* of a cross entropy; error_values: target, classes, place, number */
 };
 
 /* Work that compiled code asks the runtime for. */
