@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # tools/check.sh [--oracle]: builds everything and runs every test.
 #
-# Installs what is missing (tools/setup.sh), builds the preset dev in build/, runs the GoogleTest cases and the lit tests, names those
-# that failed, and ends with one line: "N passed, N failed". --oracle also compares compiled models with PyTorch itself, which it puts
-# in a virtual environment in .venv (or takes from the Python that KILN_ORACLE_PYTHON names); each comparison counts as a test.
+# Installs what is missing (tools/setup.sh), builds the preset dev in build/, runs the GoogleTest cases, the lit tests and, for a
+# moment, the fuzzers, names those that failed, and ends with one line: "N passed, N failed". --oracle also compares compiled models
+# with PyTorch itself, which it puts in a virtual environment in .venv (or takes from the Python that KILN_ORACLE_PYTHON names); each
+# comparison counts as a test.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -77,6 +78,9 @@ echo "check: lit tests"
 cmake --build build --target check-lit-report >"$results/lit.log" 2>&1 || true
 
 expected+=("$results/lit.xml")
+echo "check: fuzzing the readers of files"
+tools/fuzz.sh --seconds=15 --report="$results/fuzz.xml" >"$results/fuzz.log" 2>&1 || true
+expected+=("$results/fuzz.xml")
 if [ $oracle = 1 ]; then
   echo "check: comparing with PyTorch"
   compare() { # SCRIPT
