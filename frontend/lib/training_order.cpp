@@ -115,8 +115,8 @@ void TrainingOrder::clipped(const char *function, const std::vector<GradientSlot
     idle = add_idle(name, slots);
   for (const GradientSlot *slot : slots) {
     History &history = of(*slot);
-    history.clipped_early = (idle || !is_empty(*slot)) &&
-                            std::max(history.computed, history.assigned) <= std::max(history.stepped, history.zeroed);
+    history.clipped_early =
+        (idle || !is_empty(*slot)) && std::max(history.computed, history.assigned) <= std::max(history.stepped, history.zeroed);
     history.idle_clipping = idle;
     history.clipped = now_;
     history.clipped_at = here;
@@ -161,9 +161,9 @@ void TrainingOrder::stepped(const char *type, const std::vector<GradientSlot *> 
                            " uses it; call zero_grad() before backward(), or after step()",
                        of(*discarded).zeroed_at, thrown_away(slots)});
   } else if (are_gone(slots)) {
-    doubts_.push_back({step + kNoGradients +
-                           "those that backward() has computed are used or thrown away already; call backward() before it",
-                       capture_frames(), thrown_away(slots)});
+    doubts_.push_back(
+        {step + kNoGradients + "those that backward() has computed are used or thrown away already; call backward() before it",
+         capture_frames(), thrown_away(slots)});
   } else {
     idle = add_idle(step, slots);
   }

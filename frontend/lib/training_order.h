@@ -1,11 +1,11 @@
 // The order of backward, clipping, zero_grad and step in one run of a function.
 //
-// PyTorch runs these calls in any order and keeps silent; in the wrong one they undo each other. Warned of is what can't be meant:
-// gradients that are thrown away before the step that was to use them, a step that comes before the backward that would serve it, and
-// clipping that sees none of the gradients that the step uses. Gradients of earlier calls may be there or not, so they count as
-// there. A step without gradients is nothing to warn of by itself: one piece of code may update several models, of which a loss
-// reaches some. Nor is it that gradients are thrown away, where others of the same backward serve a step: a generator's loss
-// leaves gradients in the discriminator that nobody wants.
+// PyTorch runs these calls in any order and keeps silent; in the wrong one they undo each other. Warned of is what can't be
+// meant: gradients that are thrown away before the step that was to use them, a step that comes before the backward that would
+// serve it, and clipping that sees none of the gradients that the step uses. Gradients of earlier calls may be there or not, so
+// they count as there. A step without gradients is nothing to warn of by itself: one piece of code may update several models, of
+// which a loss reaches some. Nor is it that gradients are thrown away, where others of the same backward serve a step: a
+// generator's loss leaves gradients in the discriminator that nobody wants.
 #pragma once
 
 #include <cstdint>
@@ -44,8 +44,8 @@ private:
   /// When each was done last; 0 for never.
   struct History {
     int64_t computed = 0, handed_out = 0, zeroed = 0, clipped = 0, stepped = 0;
-    int64_t assigned = 0; // when it was handed out and a gradient was found in it afterwards
-    int64_t backward = 0; // the call that has computed it
+    int64_t assigned = 0;        // when it was handed out and a gradient was found in it afterwards
+    int64_t backward = 0;        // the call that has computed it
     uint64_t zeroed_version = 0; // of the tensor that holds the zeros
     semantics::Frames zeroed_at, clipped_at;
     const char *clipped_by = nullptr;

@@ -59,7 +59,7 @@ std::string_view nearest(std::string_view word, const std::vector<std::string_vi
     if (longer > kLongest || longer - shorter >= best_distance) // that many letters are missing at least
       continue;
     const std::size_t found = distance(letters, other);
-    // As many as the shorter has: no letter is the same, unless that is the one letter of "x" in "x1". Who writes "--to" does not mean
+    // As many as the shorter has: no letter is the same, unless that is the one letter of "x" in "x1". "--to" is never meant to be
     // "-o".
     const bool is_alike = word.size() - letters.size() == name.size() - other.size();
     if (found < best_distance && found < (shorter == 1 && is_alike ? longer : shorter)) {

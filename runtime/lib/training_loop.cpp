@@ -51,8 +51,8 @@ int64_t row_of(const Tensor &tensor, const ValueOutOfRange &error) {
   return is_found ? error.place / (numbers.numel() / numbers.size(0)) : -1;
 }
 
-/// The row that the value may be of, where it is of a tensor that was computed from this one, as many elements of each row: the one
-/// at its place, or the only one, that has it. -1 if there is none.
+/// The row that the value may be of, where it is of a tensor that was computed from this one, as many elements of each row: the
+/// one at its place, or the only one, that has it. -1 if there is none.
 int64_t likely_row_of(const Tensor &tensor, const ValueOutOfRange &error) {
   const Tensor numbers = whole_numbers(tensor);
   if (!numbers.defined() || error.count <= 0 || error.count % numbers.size(0) != 0)

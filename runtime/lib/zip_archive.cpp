@@ -170,10 +170,9 @@ void ZipArchive::read_directory(const Directory &directory) {
     if (flags & ~(kDataDescriptor | kUtf8))
       fail(at, fmt::format("{} is encrypted or uses an unknown feature (flags {:#06x})", in_quotes(entry.name), flags));
     if (method != 0)
-      fail(at,
-           fmt::format("{} is compressed (method {}); torch.save stores its entries. If torch.jit.save wrote the file, save "
-                       "the model's state_dict() with torch.save",
-                       in_quotes(entry.name), method));
+      fail(at, fmt::format("{} is compressed (method {}); torch.save stores its entries. If torch.jit.save wrote the file, save "
+                           "the model's state_dict() with torch.save",
+                           in_quotes(entry.name), method));
 
     uint64_t values[3] = {file.number<uint32_t>(at + 24), file.number<uint32_t>(at + 20), file.number<uint32_t>(at + 42)};
     resolve_zip64(entry.name, at + kCentralBytes + name_bytes, extra_bytes, values);
@@ -235,9 +234,8 @@ const ZipEntry *ZipArchive::find(std::string_view name) const {
 std::span<std::byte> ZipArchive::data(const ZipEntry &entry) const {
   const std::span<std::byte> bytes = file_->bytes().subspan(entry.offset, entry.size);
   if (const uint32_t crc = crc32(bytes); crc != entry.crc)
-    fail(entry.offset,
-         fmt::format("the CRC-32 of {} is {:08x}, but {:08x} is recorded; the file is damaged", in_quotes(entry.name), crc,
-                     entry.crc));
+    fail(entry.offset, fmt::format("the CRC-32 of {} is {:08x}, but {:08x} is recorded; the file is damaged",
+                                   in_quotes(entry.name), crc, entry.crc));
   return bytes;
 }
 

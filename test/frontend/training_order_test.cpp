@@ -293,8 +293,9 @@ TEST(TrainingOrder, WhatALossLeavesInAnotherModelMayBeThrownAway) {
               update(s);
             }}),
             "");
-  const std::string discarded = "zero_grad() discards what backward() has computed before step() of SGD uses it; call zero_grad() "
-                                "before backward(), or after step()\n";
+  const std::string discarded =
+      "zero_grad() discards what backward() has computed before step() of SGD uses it; call zero_grad() "
+      "before backward(), or after step()\n";
   EXPECT_EQ(warnings({[=](Setting &s, Tensor x) { // all of it
               backward(s, x);
               s.optimizer.zero_grad(), s.other_optimizer.zero_grad();

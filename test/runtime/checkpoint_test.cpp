@@ -156,7 +156,9 @@ TEST(Checkpoint, OfNamesThatATerminalWouldObey) {
     listed += ", 'k" + std::to_string(i) + "'";
   EXPECT_EQ(text_of<KeyError>([&] { run.model.load_checkpoint(many); }),
             "'model'\n  the checkpoint has no such entry; it has " + listed + " and 5 more");
-  EXPECT_EQ(text_of<TypeError>([&] { run.model.load_checkpoint(Dict{{"model", Dict{{"\x1b[2J", 1}}}, {"optimizer", 1}}); }),
+  EXPECT_EQ(text_of<TypeError>([&] {
+              run.model.load_checkpoint(Dict{{"model", Dict{{"\x1b[2J", 1}}}, {"optimizer", 1}});
+            }),
             "'model' of the checkpoint: '\\x1b[2J' is of type int, expected Tensor");
   Value other = checkpoint;
   other.get_if<Dict>()->find("kiln")->get_if<Dict>()->set("gradients", Dict{{"\x1b[2J", Tensor({1}, DType::Float32)}});
@@ -251,7 +253,8 @@ TEST(Checkpoint, OfAnUnknownOptimizer) {
     const Dict optimizer{{"state", Dict()}, {"param_groups", Value::List{group(0), group(1)}}};
     const std::string error = text_of<ValueError>(
         [&] { run.model.load_checkpoint(Dict{{"model", *checkpoint.get_if<Dict>()->find("model")}, {"optimizer", optimizer}}); });
-    EXPECT_TRUE(error.starts_with("the checkpoint is of optimizers with other options than program 'classifier' was compiled with\n"))
+    EXPECT_TRUE(
+        error.starts_with("the checkpoint is of optimizers with other options than program 'classifier' was compiled with\n"))
         << error;
   }
 }
