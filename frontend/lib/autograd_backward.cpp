@@ -197,6 +197,7 @@ void Autograd::backward(const std::vector<Tensor> &outputs, const std::vector<Te
     targets = targets_of(*inputs);
   }
   differentiate(outputs, gradients, retain_graph, /*all_leaves=*/!inputs, targets);
+  order_.begin_backward();
   for (const Target &target : targets)
     if (target.gradient != kAbsent)
       accumulate(target);

@@ -135,7 +135,7 @@ Tensor &Tensor::mutable_grad() const {
     fail("grad of an undefined Tensor (None)\nask defined() first");
   if (detail::GradientSlot *slot = gradient_slot(impl)) {
     Autograd &autograd = Recorder::current()->autograd();
-    autograd.order().referred(*slot);
+    autograd.order().handed_out(*slot);
     return autograd.read(*slot);
   }
   if (!impl->grad)

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "errors.h"
+#include "kiln/nn/modules/dropout.h"
 #include "program_layout.h"
 
 namespace kiln::detail {
@@ -112,6 +113,7 @@ void ProgramRecorder::add_modules(Layout &layout) const {
         module.module ? nn::detail::printed(*module.module) : nn::detail::PrintedModule{"ModuleDict", ""};
     recorded.type = printed.type;
     recorded.extra_repr = printed.extra_repr;
+    recorded.is_dropout = module.module && module.module->is<nn::Dropout>();
     layout.recording.program.modules.push_back(std::move(recorded));
     if (module.module)
       layout.module_of.emplace(module.module, i);

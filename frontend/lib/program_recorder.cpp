@@ -92,6 +92,10 @@ private:
 
 thread_local ProgramRecorder *current_program = nullptr;
 
+bool is_same(const recording::Diagnostic &a, const recording::Diagnostic &b) {
+  return a.message == b.message && a.frames == b.frames;
+}
+
 bool differentiates(const semantics::RecordedFunction &function) {
   return std::any_of(function.operations.begin(), function.operations.end(),
                      [](const semantics::RecordedOperation &operation) { return operation.name == "nn.backward"; });
@@ -344,7 +348,11 @@ void ProgramRecorder::warn(const std::string &message, nn::Module *running, sema
   recording::Diagnostic diagnostic;
   diagnostic.message = message;
   diagnostic.frames = frames.empty() ? capture_frames() : std::move(frames);
-  diagnostics_.push_back({std::move(diagnostic), running});
+  const bool is_said = std::any_of(diagnostics_.begin(), diagnostics_.end(), [&](const PendingDiagnostic &other) {
+    return is_same(other.diagnostic, diagnostic) && other.module == running;
+  });
+  if (!is_said) // a loop comes by again and again
+    diagnostics_.push_back({std::move(diagnostic), running});
 }
 
 void ProgramRecorder::warn_if_differentiated(const std::string &message, semantics::Frames frames) {
@@ -353,7 +361,9 @@ void ProgramRecorder::warn_if_differentiated(const std::string &message, semanti
   recording::Diagnostic diagnostic;
   diagnostic.message = message;
   diagnostic.frames = std::move(frames);
-  if_differentiated_.push_back(std::move(diagnostic));
+  if (std::none_of(if_differentiated_.begin(), if_differentiated_.end(),
+                   [&](const recording::Diagnostic &other) { return is_same(other, diagnostic); }))
+    if_differentiated_.push_back(std::move(diagnostic));
 }
 
 void ProgramRecorder::report_baked_constant(const TensorImpl &impl, nn::Module *running) {

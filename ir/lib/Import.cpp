@@ -9,6 +9,7 @@
 
 #include "kiln/ir/Build.h"
 #include "kiln/ir/Locations.h"
+#include "kiln/ir/ModuleMarks.h"
 #include "kiln/runtime/error.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Verifier.h"
@@ -63,9 +64,12 @@ public:
     if (!program.name.empty())
       (*module)->setAttr(NNDialect::kProgramAttrName, builder.getStringAttr(program.name));
     builder.setInsertionPointToEnd(module->getBody());
-    for (const RecordedModule &entry : program.modules)
-      ModuleEntryOp::create(builder, makeLocation(&context, entry.path, std::nullopt), entry.path, entry.type, entry.extra_repr,
-                            entry.output_shape, entry.multiply_adds);
+    for (const RecordedModule &entry : program.modules) {
+      auto op = ModuleEntryOp::create(builder, makeLocation(&context, entry.path, std::nullopt), entry.path, entry.type,
+                                      entry.extra_repr, entry.output_shape, entry.multiply_adds);
+      if (entry.is_dropout)
+        op->setAttr(kDropoutModuleAttrName, builder.getUnitAttr());
+    }
     for (const RecordedState &state : program.states)
       if (failed(importState(state)))
         return nullptr;

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "kiln/ir/Locations.h"
+#include "kiln/ir/ModuleMarks.h"
 #include "kiln/ir/Ops.h"
 #include "kiln/ir/Statistics.h"
 #include "kiln/passes/Passes.h"
@@ -117,7 +118,7 @@ struct Diagnose : impl::DiagnosePassBase<Diagnose> {
     auto path = ir::modulePathOf(op->getLoc());
     return isa<ir::DropoutOp>(op) && path &&
            llvm::any_of(getOperation().getOps<ir::ModuleEntryOp>(), [&](ir::ModuleEntryOp entry) {
-             return entry.getPath() == *path && entry.getType() != "Dropout";
+             return entry.getPath() == *path && !entry->hasAttr(ir::kDropoutModuleAttrName);
            });
   }
 };

@@ -15,18 +15,16 @@ const Value::Dict *dict_at(const Value::Dict *dict, const char *key) {
 }
 
 /// An entry that should be text: "missing", "unreadable", or what it says.
-std::string text_at(const Value::Dict &dict, const std::string &key) {
-  const Value *found = dict.find(key);
-  const auto *text = found ? found->get_if<std::string>() : nullptr;
-  return text ? *text : found ? "unreadable" : "missing";
+std::string text_of(const Value *entry) {
+  const auto *text = entry ? entry->get_if<std::string>() : nullptr;
+  return text ? *text : entry ? "unreadable" : "missing";
 }
 
-/// What the checkpoint says that the optimizer is; "" where it says nothing, as PyTorch's don't.
-std::string type_at(const Value::Dict *own, std::string_view optimizer) {
-  const Value::Dict *types = dict_at(own, "optimizers");
-  const Value *found = types ? types->find(std::string(optimizer)) : nullptr;
-  const auto *text = found ? found->get_if<std::string>() : nullptr;
-  return text ? *text : "";
+/// What the checkpoint says that the optimizer is; null where it says nothing, as PyTorch's don't. It may be no text.
+const Value *type_at(const Value::Dict *own, std::string_view optimizer) {
+  const Value *types = own ? own->find("optimizers") : nullptr;
+  const auto *dict = types ? types->get_if<Value::Dict>() : nullptr;
+  return dict ? dict->find(std::string(optimizer)) : types;
 }
 
 std::string one_line(const ModuleEntry &module) {
@@ -82,18 +80,18 @@ private:
   std::size_t count_ = 0;
 };
 
-std::string module_named(const std::string &path) { return path.empty() ? "the model" : "module '" + shown(path) + "'"; }
+std::string module_named(const std::string &path) { return path.empty() ? "the model" : "module " + in_quotes(path); }
 
 void add_modules(const Program &program, const Value::Dict &modules, Differences &differences) {
   std::set<std::string> paths;
   for (const ModuleEntry &module : program.modules()) {
     paths.insert(module.path);
-    if (const std::string found = text_at(modules, module.path), expected = one_line(module); found != expected)
+    if (const std::string found = text_of(modules.find(module.path)), expected = one_line(module); found != expected)
       differences.add(module_named(module.path), found, expected);
   }
   for (const auto &[key, value] : modules)
     if (const auto *path = std::get_if<std::string>(&key); path && !paths.contains(*path))
-      differences.add(module_named(*path), text_at(modules, *path), "none");
+      differences.add(module_named(*path), text_of(&value), "none");
 }
 
 void add_optimizers(const Program &program, const Value::Dict &checkpoint, const Value::Dict &own, Differences &differences) {
@@ -106,7 +104,7 @@ void add_optimizers(const Program &program, const Value::Dict &checkpoint, const
   if (const Value::Dict *types = dict_at(&own, "optimizers"))
     for (const auto &[key, value] : *types)
       if (const auto *name = std::get_if<std::string>(&key); name && !names.contains(*name))
-        differences.add("optimizer '" + shown(*name) + "'", text_at(*types, *name), "none");
+        differences.add("optimizer " + in_quotes(*name), text_of(&value), "none");
 }
 
 } // namespace
@@ -125,18 +123,21 @@ std::string origin_differences(const Program &program, const Value::Dict &checkp
 }
 
 std::string type_difference(const OptimizerDescription &optimizer, const Value::Dict *own) {
-  const std::string found = type_at(own, optimizer.name), expected(optimizer.type);
-  return found.empty() || found == expected ? "" : "\n  type is " + shown(found) + ", expected " + expected;
+  const Value *type = type_at(own, optimizer.name);
+  const std::string found = text_of(type), expected(optimizer.type);
+  return !type || found == expected ? "" : "\n  type is " + shown(found) + ", expected " + expected;
 }
 
 void check_optimizer_kind(const OptimizerDescription &optimizer, const Value &source, const Value::Dict *own) {
-  const std::string written = type_at(own, optimizer.name), expected(optimizer.type);
-  const std::string found = written.empty() ? type_by_options(source) : written;
+  const Value *type = type_at(own, optimizer.name);
+  const auto *written = type ? type->get_if<std::string>() : nullptr;
+  const std::string found = written ? *written : type_by_options(source), expected(optimizer.type);
   if (found.empty() || keep_the_same(found, expected))
     return;
   throw ValueError("the checkpoint is of another optimizer\n  found:    " + shown(found) + "\n  expected: " + expected +
                    "\n  optimizer: " + std::string(optimizer.name) +
-                   "\n  what one keeps means nothing to the other: build the program with " + shown(found) + ", or begin with the checkpoint's weights alone (--weights=FILE --key=model)");
+                   "\n  what one keeps means nothing to the other: build the program with " + shown(found) +
+                   ", or begin with the checkpoint's weights alone (--weights=FILE --key=model)");
 }
 
 } // namespace kiln::runtime

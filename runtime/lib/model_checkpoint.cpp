@@ -58,10 +58,14 @@ StateDict blank(const StateDict &tensors) {
 const Value &entry(const Value::Dict &dict, const std::string &key) {
   if (const Value *value = dict.find(key))
     return *value;
+  constexpr std::size_t kListed = 20;
   std::string names;
+  std::size_t count = 0;
   for (const auto &[other, value] : dict)
-    if (const auto *text = std::get_if<std::string>(&other))
-      names += (names.empty() ? "'" : ", '") + *text + "'";
+    if (const auto *text = std::get_if<std::string>(&other); text && count++ < kListed)
+      names += (names.empty() ? "" : ", ") + in_quotes(*text);
+  if (count > kListed)
+    names += " and " + std::to_string(count - kListed) + " more";
   throw KeyError("'" + key + "'\n  the checkpoint has no such entry; it has " + (names.empty() ? "none" : names));
 }
 
@@ -165,9 +169,11 @@ private:
         program().optimizers(), [&](const OptimizerDescription &optimizer) { return dict.contains(std::string(optimizer.name)); });
     const std::string remedy = has_optimizers ? std::string("\n  names and shapes are the same: ") + kIgnore + " takes it"
                                               : "\n  begin with the checkpoint's weights alone: --weights=FILE --key=model";
+    if (differences.empty())
+      differences = origin_differences(program(), dict, *own) + remedy;
     throw StateDictError("the checkpoint is of another architecture than program '" + std::string(program().name()) +
-                         "'\n  fingerprint found:    " + shown(*text) + "\n  fingerprint expected: " + std::string(program().fingerprint()) +
-                         (differences.empty() ? origin_differences(program(), dict, *own) + remedy : differences));
+                         "'\n  fingerprint found:    " + shown(*text) +
+                         "\n  fingerprint expected: " + std::string(program().fingerprint()) + differences);
   }
 
   /// What a checkpoint of this program has under "kiln"; null where it is of another one, by the caller's leave.
@@ -229,7 +235,8 @@ private:
 
   void check_all_taken(const StateDict &rest, const std::string &entry, const std::string &kind) const {
     if (!rest.empty() && !ignore_fingerprint_)
-      fail_half("'" + rest.begin()->first + "'\n  '" + entry + "' of the checkpoint has it, but the program has no such " + kind);
+      fail_half(in_quotes(rest.begin()->first) + "\n  '" + entry + "' of the checkpoint has it, but the program has no such " +
+                kind);
   }
 
   Tensor fitted(const Tensor &value, uint32_t state, const std::string &what) const {

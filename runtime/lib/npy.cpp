@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "file_io.h"
+#include "foreign_text.h"
 #include "kiln/runtime/files.h"
 
 namespace kiln::runtime {
@@ -56,7 +57,7 @@ public:
       else if (key == "shape" && !header.shape)
         header.shape = tuple();
       else
-        fail(at, fmt::format("the key '{}' is unknown or appears twice; expected descr, fortran_order and shape", key));
+        fail(at, fmt::format("the key {} is unknown or appears twice; expected descr, fortran_order and shape", in_quotes(key)));
       if (!accept(',')) {
         expect('}');
         break;
@@ -172,9 +173,9 @@ Tensor load_npy(const std::string &path) {
   const auto *code = std::ranges::find(kTypeCodes, std::string_view(descr).substr(descr.empty() ? 0 : 1), &TypeCode::code);
   if (code == std::end(kTypeCodes) || !(order == '<' || order == '>' || (order == '|' && element_size(code->dtype) == 1)))
     throw FileError(path, "descr",
-                    fmt::format("element type '{}' is not supported; expected b1, u1, i1, i2, i4, i8, f2, f4 or "
+                    fmt::format("element type {} is not supported; expected b1, u1, i1, i2, i4, i8, f2, f4 or "
                                 "f8, after '<', '>' or '|'",
-                                descr));
+                                in_quotes(descr)));
   const DType dtype = code->dtype;
   const std::size_t item_bytes = element_size(dtype), data_begin = begin + length;
   const std::vector<int64_t> &shape = *header.shape;

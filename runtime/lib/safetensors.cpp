@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "file_io.h"
+#include "foreign_text.h"
 #include "kiln/runtime/files.h"
 
 namespace kiln::runtime {
@@ -71,14 +72,14 @@ public:
     field_ = text;
     if (state_ == State::Metadata) {
       if (metadata.count(field_))
-        fail(name_, fmt::format("the key '{}' appears twice", field_));
+        fail(name_, fmt::format("the key {} appears twice", in_quotes(field_)));
       state_ = State::MetadataValue;
       return true;
     }
     const Entry &entry = entries.back();
     const bool known = field_ == "dtype" || field_ == "shape" || field_ == "data_offsets";
     if (!known)
-      fail(name_, fmt::format("has a field '{}'; a tensor has dtype, shape and data_offsets", field_));
+      fail(name_, fmt::format("has a field {}; a tensor has dtype, shape and data_offsets", in_quotes(field_)));
     if (field_ == "dtype" ? entry.dtype.has_value() : field_ == "shape" ? entry.shape.has_value() : entry.offsets.has_value())
       fail(name_, fmt::format("the field '{}' appears twice", field_));
     state_ = State::Field;
@@ -136,7 +137,8 @@ public:
       return unexpected("a string");
     const auto *found = std::ranges::find(kDTypes, std::string_view(text), &DTypeName::name);
     if (found == std::end(kDTypes))
-      fail(name_, fmt::format("dtype '{}' is not supported; expected F64, F32, F16, BF16, I64, I32, I16, I8, U8 or BOOL", text));
+      fail(name_, fmt::format("dtype {} is not supported; expected F64, F32, F16, BF16, I64, I32, I16, I8, U8 or BOOL",
+                              in_quotes(text)));
     entries.back().dtype = found->dtype;
     state_ = State::Entry;
     return true;
@@ -163,13 +165,13 @@ private:
   enum class State { Start, Header, Value, Metadata, MetadataValue, Entry, Field, Numbers, End };
 
   [[noreturn]] void fail(const std::string &name, const std::string &rule) const {
-    throw FileError(path_, "'" + name + "'", rule);
+    throw FileError(path_, in_quotes(name), rule);
   }
 
   [[noreturn]] bool unexpected(const char *found) const {
     switch (state_) {
     case State::Value: fail(name_, fmt::format("expected an object, found {}", found));
-    case State::MetadataValue: fail(name_, fmt::format("expected a string for '{}', found {}", field_, found));
+    case State::MetadataValue: fail(name_, fmt::format("expected a string for {}, found {}", in_quotes(field_), found));
     case State::Field:
       fail(name_,
            fmt::format("expected {} for {}, found {}", field_ == "dtype" ? "a string" : "an array of integers", field_, found));
@@ -197,7 +199,7 @@ uint64_t checked_bytes(const std::string &path, const Entry &entry) {
   for (int64_t size : *entry.shape)
     overflowed |= __builtin_mul_overflow(bytes, static_cast<uint64_t>(size), &bytes);
   if (overflowed || bytes > static_cast<uint64_t>(INT64_MAX))
-    throw FileError(path, "'" + entry.name + "'", fmt::format("shape {} is too large", shape_text(*entry.shape)));
+    throw FileError(path, in_quotes(entry.name), fmt::format("shape {} is too large", shape_text(*entry.shape)));
   return bytes;
 }
 
@@ -210,7 +212,7 @@ void check_layout(const std::string &path, const std::vector<Entry> &entries, ui
   uint64_t position = 0;
   for (const Entry *entry : order) {
     const uint64_t begin = (*entry->offsets)[0], end = (*entry->offsets)[1];
-    const std::string where = "'" + entry->name + "'", offsets = fmt::format("data_offsets [{}, {}]", begin, end);
+    const std::string where = in_quotes(entry->name), offsets = fmt::format("data_offsets [{}, {}]", begin, end);
     if (end < begin)
       throw FileError(path, where, offsets + " end before they begin");
     if (end > data_bytes)
@@ -269,7 +271,7 @@ StateDict load_safetensors(const std::string &path, std::map<std::string, std::s
   StateDict tensors;
   for (Entry &entry : reader.entries) {
     const std::size_t begin = data_begin + (*entry.offsets)[0], bytes = (*entry.offsets)[1] - (*entry.offsets)[0];
-    Tensor tensor = from_file(path, "'" + entry.name + "'", [&] {
+    Tensor tensor = from_file(path, in_quotes(entry.name), [&] {
       auto strides = contiguous_strides(*entry.shape);
       return Tensor(mapped_storage(file, begin, bytes, *entry.dtype), std::move(*entry.shape), std::move(strides), 0, *entry.dtype);
     });
@@ -287,7 +289,7 @@ void save_safetensors(const std::string &path, const StateDict &tensors, const s
     if (entry.first == "__metadata__")
       throw FileError(path, "'__metadata__'", "the format keeps this name for itself");
     if (!entry.second.defined())
-      throw FileError(path, "'" + entry.first + "'", "the tensor is undefined");
+      throw FileError(path, in_quotes(entry.first), "the tensor is undefined");
     layout.push_back(&entry);
   }
   std::ranges::sort(layout, {}, [&](const StateDict::value_type *entry) {
@@ -299,7 +301,7 @@ void save_safetensors(const std::string &path, const StateDict &tensors, const s
   for (const StateDict::value_type *entry : layout) {
     begins[entry] = position;
     if (__builtin_add_overflow(position, entry->second.nbytes(), &position))
-      throw FileError(path, "'" + entry->first + "'", "the tensors do not fit a file");
+      throw FileError(path, in_quotes(entry->first), "the tensors do not fit a file");
   }
 
   nlohmann::ordered_json header = nlohmann::ordered_json::object();

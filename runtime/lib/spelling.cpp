@@ -5,6 +5,8 @@
 #include <numeric>
 #include <utility>
 
+#include "foreign_text.h"
+
 namespace kiln::runtime {
 
 namespace {
@@ -57,8 +59,10 @@ std::string_view nearest(std::string_view word, const std::vector<std::string_vi
     if (longer > kLongest || longer - shorter >= best_distance) // that many letters are missing at least
       continue;
     const std::size_t found = distance(letters, other);
-    // As many as the shorter has: no letter is the same, unless that is the one letter of "x" in "x1".
-    if (found < best_distance && found < (shorter == 1 ? longer : shorter)) {
+    // As many as the shorter has: no letter is the same, unless that is the one letter of "x" in "x1". "--to" is never meant to be
+    // "-o".
+    const bool is_alike = word.size() - letters.size() == name.size() - other.size();
+    if (found < best_distance && found < (shorter == 1 && is_alike ? longer : shorter)) {
       best_distance = found;
       best = name;
     }
@@ -72,7 +76,7 @@ std::string_view nearest(std::string_view word, const std::vector<std::string_vi
 
 std::string suggestion(std::string_view word, const std::vector<std::string_view> &names) {
   const std::string_view name = nearest(word, names);
-  return name.empty() ? "" : "; did you mean '" + std::string(name) + "'?";
+  return name.empty() ? "" : "; did you mean " + in_quotes(name) + "?";
 }
 
 } // namespace kiln::runtime

@@ -5,10 +5,11 @@
 // of the module at which a name stops fitting.
 #include "kiln/runtime/state_dict.h"
 
-#include "kiln/runtime/spelling.h"
-
 #include <algorithm>
 #include <set>
+
+#include "foreign_text.h"
+#include "kiln/runtime/spelling.h"
 
 namespace kiln::runtime {
 
@@ -81,28 +82,6 @@ void StateDict::set_module_version(std::string module_path, int64_t version) { v
 //===----------------------------------------------------------------------===//
 
 namespace {
-
-// A string as Python's repr prints it; bytes beyond ASCII are taken as they are.
-std::string python_repr(std::string_view text) {
-  const char quote = text.find('\'') != text.npos && text.find('"') == text.npos ? '"' : '\'';
-  std::string result(1, quote);
-  for (char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '\n')
-      result += "\\n";
-    else if (c == '\r')
-      result += "\\r";
-    else if (c == '\t')
-      result += "\\t";
-    else if (byte < 0x20 || byte == 0x7f)
-      (((result += "\\x") += "0123456789abcdef"[byte >> 4]) += "0123456789abcdef"[byte & 15]);
-    else if (c == '\\' || c == quote)
-      (result += '\\') += c;
-    else
-      result += c;
-  }
-  return result + quote;
-}
 
 std::string python_list(const std::vector<std::string> &names) {
   std::string text = "[";
@@ -209,7 +188,7 @@ bool may_be_missing(const std::string &name, const StateDict &targets, const Sta
 std::string quoted_list(const std::vector<std::string> &names) {
   std::string text;
   for (const std::string &name : names)
-    text += (text.empty() ? "\"" : ", \"") + name + "\"";
+    text += (text.empty() ? "" : ", ") + in_quotes(name, '"');
   return text;
 }
 

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "foreign_text.h"
 #include "kiln/runtime/files.h"
 #include "torch_pickle.h"
 #include "zip_archive.h"
@@ -35,13 +36,13 @@ public:
     const auto bytes = archive.data(*entry);
     const std::string_view order(reinterpret_cast<const char *>(bytes.data()), bytes.size());
     if (order != "little" && order != "big")
-      throw FileError(path(), "'" + entry->name + "'", fmt::format("expected little or big, found '{}'", order));
+      throw FileError(path(), in_quotes(entry->name), fmt::format("expected little or big, found {}", in_quotes(order)));
     swap_ = order == "big";
   }
 
   // The storage `key`; the same object each time, so that tensors which shared a storage share it again.
   std::shared_ptr<Storage> load(const std::string &key, DType dtype, int64_t numel) {
-    const std::string name = prefix_ + "data/" + key, where = "'" + name + "'";
+    const std::string name = prefix_ + "data/" + key, where = in_quotes(name);
     const ZipEntry *entry = archive_.find(name);
     if (!entry)
       throw FileError(path(), where, "a tensor refers to this entry, but it is not in the archive");
@@ -116,7 +117,7 @@ std::string list_of_dicts(const Pickle &pickle, const Dict &dict, const std::str
     const std::string *name = key_text(pickle, item_key);
     if (!inner || !name || ++count > kListed)
       continue;
-    text += fmt::format("{}'{}{}{}' ({})", text.empty() ? "" : ", ", key, key.empty() ? "" : ".", *name,
+    text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", in_quotes(key + (key.empty() ? "" : ".") + *name),
                         !inner->items.empty() && is_state_dict(pickle, *inner)
                             ? fmt::format("a state_dict of {} tensors", inner->items.size())
                             : "no state_dict");
@@ -169,9 +170,9 @@ StateDict state_dict_of(const std::string &path, const Pickle &pickle, const std
                       fmt::format("a key of the state_dict is of type {}, expected str", pickle::type_name(pickle[item_key])));
     const auto *tensor = std::get_if<std::unique_ptr<Tensor>>(&pickle[item]);
     if (!tensor)
-      throw FileError(path, "'" + *name + "'", fmt::format("expected a tensor, found {}", pickle::type_name(pickle[item])));
+      throw FileError(path, in_quotes(*name), fmt::format("expected a tensor, found {}", pickle::type_name(pickle[item])));
     if (result.contains(*name))
-      throw FileError(path, "'" + *name + "'", "the key appears twice");
+      throw FileError(path, in_quotes(*name), "the key appears twice");
     result.insert(*name, **tensor);
   }
   read_versions(pickle, *dict, result);
@@ -201,7 +202,7 @@ pickle::Pickle read_torch_pickle(const std::string &path) {
   for (const ZipEntry &entry : archive.entries()) {
     const bool is_pickle = entry.name.ends_with(kPickleName) && entry.name.find('/') == entry.name.size() - kPickleName.size();
     if (is_pickle && data)
-      throw FileError(path, "'" + entry.name + "'", fmt::format("the archive has another pickle, '{}'", data->name));
+      throw FileError(path, in_quotes(entry.name), fmt::format("the archive has another pickle, {}", in_quotes(data->name)));
     if (is_pickle)
       data = &entry;
   }

@@ -36,25 +36,72 @@ std::vector<Tensor> checked(Samples data) {
   return std::move(data.tensors);
 }
 
-/// The row of an integer tensor that has the value in its place; -1 if the value is not of this tensor.
+/// The elements as int64, a row after the other; undefined for what holds no numbers that could be a class or an index.
+Tensor whole_numbers(const Tensor &tensor) {
+  const bool may_be_index = is_integral(tensor.dtype()) && tensor.dtype() != DType::Bool && tensor.numel() > 0;
+  return may_be_index ? tensor.to(DType::Int64).contiguous() : Tensor();
+}
+
+/// The row of a tensor that has the value in its place; -1 if the value is not of this tensor.
 int64_t row_of(const Tensor &tensor, const ValueOutOfRange &error) {
-  if (!is_integral(tensor.dtype()) || tensor.dtype() == DType::Bool || tensor.numel() != error.count || error.place >= error.count)
+  const Tensor numbers = tensor.numel() == error.count ? whole_numbers(tensor) : Tensor();
+  if (!numbers.defined() || error.place < 0 || error.place >= error.count)
     return -1;
-  const bool is_found = tensor.to(DType::Int64).contiguous().data<int64_t>()[error.place] == error.value;
-  return is_found ? error.place / (tensor.numel() / tensor.size(0)) : -1;
+  const bool is_found = numbers.data<int64_t>()[error.place] == error.value;
+  return is_found ? error.place / (numbers.numel() / numbers.size(0)) : -1;
+}
+
+/// The row that the value may be of, where it is of a tensor that was computed from this one, as many elements of each row: the
+/// one at its place, or the only one, that has it. -1 if there is none.
+int64_t likely_row_of(const Tensor &tensor, const ValueOutOfRange &error) {
+  const Tensor numbers = whole_numbers(tensor);
+  if (!numbers.defined() || error.count <= 0 || error.count % numbers.size(0) != 0)
+    return -1;
+  const int64_t rows = numbers.size(0), width = numbers.numel() / rows;
+  const auto holds = [&](int64_t row) {
+    const int64_t *begin = numbers.data<int64_t>() + row * width;
+    return std::find(begin, begin + width, error.value) != begin + width;
+  };
+  const int64_t at_place = error.place / (error.count / rows);
+  if (at_place >= 0 && at_place < rows && holds(at_place))
+    return at_place;
+  int64_t found = -1;
+  for (int64_t row = 0; row < rows; ++row)
+    if (holds(row)) {
+      if (found >= 0)
+        return -1;
+      found = row;
+    }
+  return found;
 }
 
 } // namespace
 
-BatchCalls::BatchCalls(const Model &model, const Function &function, Samples data, const DataLoaderOptions &options)
-    : context_(model), function_(function), names_(data.names), loader_(checked(std::move(data)), options) {}
+BatchCalls::BatchCalls(const Model &model, const Function &function, Samples data, const DataLoaderOptions &options,
+                       const char *pass)
+    : context_(model), function_(function), names_(data.names), loader_(checked(std::move(data)), options), pass_(pass) {}
+
+void BatchCalls::begin_epoch() {
+  loader_.begin_epoch();
+  number_ = 0;
+}
+
+std::span<const Tensor> BatchCalls::next() {
+  ++number_;
+  return loader_.next();
+}
 
 std::string BatchCalls::sample_of(const ValueOutOfRange &error, std::span<const Tensor> batch) const {
+  const auto sample = [&](int64_t row, std::size_t input) {
+    return "sample " + std::to_string(loader_.sample(row)) + " (from 0) of " + names_[input];
+  };
   std::string text;
   for (std::size_t i = 0; i < batch.size(); ++i)
     if (const int64_t row = row_of(batch[i], error); row >= 0) // two inputs may have the same value in the same place
-      text += (text.empty() ? "\n  found at sample " : ", or at sample ") + std::to_string(loader_.sample(row)) + " (from 0) of " +
-              names_[i];
+      text += (text.empty() ? "\n  found at " : ", or at ") + sample(row, i);
+  for (std::size_t i = 0; i < batch.size() && text.empty(); ++i)
+    if (const int64_t row = likely_row_of(batch[i], error); row >= 0)
+      text = "\n  " + sample(row, i) + " holds the value " + std::to_string(error.value);
   return text;
 }
 
@@ -68,8 +115,10 @@ std::span<const Tensor> BatchCalls::call(std::span<const Tensor> batch) {
   const auto inputs = batch.first(function_.inputs.size());
   try {
     context_.call(function_.name, inputs, std::span<Tensor>(found->tensors));
-  } catch (const ValueOutOfRange &error) {
-    throw IndexError(error.what() + sample_of(error, inputs));
+  } catch (const IndexError &error) {
+    const auto *value = dynamic_cast<const ValueOutOfRange *>(&error);
+    throw IndexError(error.what() + (value ? sample_of(*value, inputs) : "") + "\n  in mini-batch " + std::to_string(number_) +
+                     " of " + pass_);
   }
   return found->tensors;
 }
@@ -111,19 +160,18 @@ bool is_number(const std::vector<int64_t> &sizes) {
 //===----------------------------------------------------------------------===//
 
 Trainer::Trainer(Model &model, const Function &function, Samples inputs, int64_t batch_size, uint64_t seed, bool drop_last)
-    : calls_(model, function, std::move(inputs), options_for(function, batch_size, /*shuffle=*/true, seed, drop_last)),
+    : calls_(model, function, std::move(inputs), options_for(function, batch_size, /*shuffle=*/true, seed, drop_last),
+             "the epoch"),
       batch_size_(batch_size) {
   if (!is_number(first_output(model, function, loader(), function.inputs.size())))
     throw ValueError(std::string(function.name) + ": the first output must be the loss, one floating-point number\n  " +
                      function.declaration());
 }
 
-std::span<const Tensor> Trainer::call(std::span<const Tensor> batch, int64_t number) {
+std::span<const Tensor> Trainer::call(std::span<const Tensor> batch) {
   const int64_t rows = batch.front().sizes()[0];
   try {
     return calls_.call(batch);
-  } catch (const IndexError &error) {
-    throw IndexError(std::string(error.what()) + "\n  in mini-batch " + std::to_string(number) + " of the epoch");
   } catch (const ValueError &error) {
     if (rows == batch_size_ || loader().samples() <= batch_size_)
       throw;
@@ -141,7 +189,8 @@ double Trainer::run_epoch(const std::function<void(int64_t, double)> &step) {
   calls_.begin_epoch();
   for (auto batch = calls_.next(); !batch.empty(); batch = calls_.next()) {
     const int64_t rows = batch.front().sizes()[0];
-    const double loss = number_of(call(batch, ++steps).front());
+    const double loss = number_of(call(batch).front());
+    ++steps;
     if (!std::isfinite(loss) && !diverged_at_)
       diverged_at_ = steps;
     sum += loss * static_cast<double>(rows);
@@ -183,7 +232,8 @@ int64_t hits_in(const Tensor &scores, const Tensor &labels) {
 
 Evaluator::Evaluator(Model &model, const Function &function, Samples data, bool has_labels, int64_t batch_size)
     : function_(function), has_labels_(has_labels),
-      calls_(model, function, with_wide_labels(std::move(data), has_labels), options_for(function, batch_size, /*shuffle=*/false, 0)) {
+      calls_(model, function, with_wide_labels(std::move(data), has_labels),
+             options_for(function, batch_size, /*shuffle=*/false, 0), "the evaluation") {
   const auto sizes = first_output(model, function, calls_.loader(), function.inputs.size());
   if (has_labels_ && (sizes.size() != 2 || sizes[1] < 1 || sizes[0] != calls_.loader().buffers().front().sizes()[0]))
     throw ValueError(std::string(function.name) + ": labels are given, so the first output must be scores [N, C]\n  " +

@@ -30,14 +30,14 @@ struct Samples {
 /// Calls of one function with the mini-batches of a data set. Outputs are allocated by the first call of each size.
 class BatchCalls {
 public:
-  /// Throws ValueError for tensors that have different numbers of samples.
-  BatchCalls(const Model &model, const Function &function, Samples data, const DataLoaderOptions &options);
+  /// `pass`: what messages call once through the samples. Throws ValueError for tensors that have different numbers of samples.
+  BatchCalls(const Model &model, const Function &function, Samples data, const DataLoaderOptions &options, const char *pass);
   DataLoader &loader() { return loader_; }
-  void begin_epoch() { loader_.begin_epoch(); }
+  void begin_epoch();
   /// The next mini-batch, as DataLoader's.
-  std::span<const Tensor> next() { return loader_.next(); }
-  /// Calls the function with as many of the batch's tensors as it has inputs. Where a value in one of them is out of range, the error
-  /// says which sample of which file that is.
+  std::span<const Tensor> next();
+  /// Calls the function with as many of the batch's tensors as it has inputs. Where a value is out of range, the error says which
+  /// sample of which file has it, as far as that can be told, and in which mini-batch.
   std::span<const Tensor> call(std::span<const Tensor> batch);
 
 private:
@@ -47,6 +47,8 @@ private:
   const Function &function_;
   std::vector<std::string> names_; // of the loader's tensors
   DataLoader loader_;
+  const char *pass_;
+  int64_t number_ = 0; // of the mini-batch in the pass, from 1
   struct Outputs {
     int64_t rows;
     std::vector<Tensor> tensors;
@@ -69,8 +71,7 @@ public:
   std::optional<int64_t> diverged_at() const { return diverged_at_; }
 
 private:
-  /// `number`: of the mini-batch in the epoch, from 1.
-  std::span<const Tensor> call(std::span<const Tensor> batch, int64_t number);
+  std::span<const Tensor> call(std::span<const Tensor> batch);
 
   BatchCalls calls_;
   int64_t batch_size_;

@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "foreign_text.h"
+
 namespace kiln::runtime::pickle {
 
 namespace {
@@ -70,7 +72,7 @@ public:
 
 private:
   [[noreturn]] void fail(const std::string &rule) const {
-    throw FileError(path_, fmt::format("{} offset {}", entry_, at_), rule);
+    throw FileError(path_, fmt::format("{} offset {}", shown(entry_), at_), rule);
   }
 
   //===--------------------------------------------------------------------===//
@@ -254,10 +256,10 @@ private:
       if (known.name == name)
         return push(known.global);
     if (module == "torch" && name.ends_with("Storage"))
-      fail(fmt::format("the element type of {} is not supported", name));
+      fail(fmt::format("the element type of {} is not supported", shown(name)));
     fail(fmt::format("{} is not part of a state_dict and is refused: loading it could run code. Save model.state_dict(), not "
                      "the model",
-                     name));
+                     shown(name)));
   }
 
   void reduce() {

@@ -85,34 +85,50 @@ std::string float_text(double value) {
   return text.find_first_not_of("-0123456789") == text.npos ? text + ".0" : text;
 }
 
-std::string list_text(const Value::List &items) {
-  constexpr std::size_t kShown = 6;
-  std::string text;
-  for (std::size_t i = 0; i < items.size() && i < kShown; ++i)
-    text += (i == 0 ? "" : ", ") + items[i].text();
-  return items.size() > kShown ? text + ", ..." : text;
+void append(std::string &text, const Value &value);
+
+/// Items of a list, and of lists in it: the first few of each, and no more where the whole text has become long.
+void append_items(std::string &text, const Value::List &items) {
+  constexpr std::size_t kShown = 6, kLongest = 200;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    text += i == 0 ? "" : ", ";
+    if (i == kShown || text.size() > kLongest) {
+      text += "...";
+      return;
+    }
+    append(text, items[i]);
+  }
+}
+
+void append(std::string &text, const Value &value) {
+  if (value.is_none())
+    text += "None";
+  else if (const bool *truth = value.get_if<bool>())
+    text += *truth ? "True" : "False";
+  else if (const int64_t *number = value.get_if<int64_t>())
+    text += std::to_string(*number);
+  else if (const double *number = value.get_if<double>())
+    text += float_text(*number);
+  else if (const std::string *words = value.get_if<std::string>())
+    text += in_quotes(*words);
+  else if (const Tensor *tensor = value.get_if<Tensor>())
+    text += "Tensor of shape " + (tensor->defined() ? tensor->shape_text() : "undefined");
+  else if (const Value::Dict *dict = value.get_if<Value::Dict>())
+    text += "dict of " + std::to_string(dict->size()) + " items";
+  else {
+    const bool is_tuple = value.get_if<Value::Tuple>() != nullptr;
+    text += is_tuple ? "(" : "[";
+    append_items(text, *value.items());
+    text += !is_tuple ? "]" : value.items()->size() == 1 ? ",)" : ")";
+  }
 }
 
 } // namespace
 
 std::string Value::text() const {
-  if (is_none())
-    return "None";
-  if (const bool *value = get_if<bool>())
-    return *value ? "True" : "False";
-  if (const int64_t *value = get_if<int64_t>())
-    return std::to_string(*value);
-  if (const double *value = get_if<double>())
-    return float_text(*value);
-  if (const std::string *value = get_if<std::string>())
-    return "'" + shown(*value) + "'";
-  if (const Tensor *value = get_if<Tensor>())
-    return "Tensor of shape " + (value->defined() ? value->shape_text() : "undefined");
-  if (const Tuple *value = get_if<Tuple>())
-    return "(" + list_text(value->items) + (value->items.size() == 1 ? ",)" : ")");
-  if (const List *value = get_if<List>())
-    return "[" + list_text(*value) + "]";
-  return "dict of " + std::to_string(get_if<Dict>()->size()) + " items";
+  std::string text;
+  append(text, *this);
+  return text;
 }
 
 //===----------------------------------------------------------------------===//
@@ -184,7 +200,7 @@ StateDict to_state_dict(const Value &value, const std::string &what) {
     if (!name)
       throw TypeError(what + ": the key " + std::to_string(std::get<int64_t>(key)) + " is of type int, expected str");
     if (!tensor)
-      throw TypeError(what + ": '" + *name + "' is of type " + item.type_name() + ", expected Tensor");
+      throw TypeError(what + ": " + in_quotes(*name) + " is of type " + item.type_name() + ", expected Tensor");
     result.insert(*name, *tensor);
   }
   read_versions(*dict, result);

@@ -172,6 +172,23 @@ Tensor large_integers(const Tensor &x) {
                      0);
 }
 
+// A class that is derived from the layer, and one that is only called as it is.
+struct DropConnectImpl : nn::DropoutImpl {
+  using nn::DropoutImpl::DropoutImpl;
+};
+KILN_MODULE(DropConnect);
+namespace own {
+struct DropoutImpl : nn::Module {
+  Tensor forward(Tensor x) { return F::dropout(x); }
+};
+KILN_MODULE(Dropout);
+} // namespace own
+
+KILN_PROGRAM(dropout_classes) {
+  nn::Sequential model(nn::Dropout(), DropConnect(0.5), own::Dropout());
+  program.function("predict", {{"x", {"batch", 4}}}, [&](Tensor x) { return model(x); });
+}
+
 KILN_PROGRAM(large_integers) {
   program.function("f", {{"x", {2}, kiln::kInt64}}, [](Tensor x) { return large_integers(x); });
 }
@@ -386,6 +403,14 @@ TEST(Recording, EachDropoutIsASiteOfItsOwn) {
         sites.insert(operation.attributes.get<int64_t>("site"));
   EXPECT_EQ(sites.size(), 3u);
   EXPECT_EQ(text(function(record("dropouts"))), text(function(recording))) << "the same source gives the same program";
+}
+
+TEST(Recording, ADropoutIsKnownByWhatItIsDerivedFrom) {
+  std::vector<std::pair<std::string, bool>> found;
+  for (const semantics::RecordedModule &module : record("dropout_classes").program.modules)
+    found.emplace_back(module.type, module.is_dropout);
+  EXPECT_EQ(found, (std::vector<std::pair<std::string, bool>>{
+                       {"Sequential", false}, {"Dropout", true}, {"DropConnect", true}, {"Dropout", false}}));
 }
 
 TEST(Recording, AMemberBehindTheRegistrationsBackIsReported) {

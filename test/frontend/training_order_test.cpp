@@ -17,6 +17,12 @@ struct Setting {
   Tensor loss(Tensor x) { return model(x).square().mean(); }
   void clip(double most = 1) { nn::utils::clip_grad_norm_(model->parameters(), most); }
 };
+
+void assign_gradients(const Tensor &loss, const std::vector<Tensor> &parameters) {
+  const std::vector<Tensor> gradients = kiln::autograd::grad({loss}, parameters);
+  for (std::size_t i = 0; i < parameters.size(); ++i)
+    parameters[i].mutable_grad() = gradients[i];
+}
 using Code = std::function<void(Setting &, Tensor)>;
 
 std::vector<Code> &functions() {
@@ -188,8 +194,8 @@ TEST(TrainingOrder, ZerosAreNoGradientsEither) {
               s.optimizer.zero_grad(/*set_to_none=*/false);
               s.optimizer.step();
             }}),
-            "zero_grad() discards what backward() has computed before step() of SGD uses it; call zero_grad() before backward(), or "
-            "after step()\n");
+            "zero_grad() discards what backward() has computed before step() of SGD uses it; call zero_grad() before backward(), "
+            "or after step()\n");
 }
 
 TEST(TrainingOrder, AssignedGradientsNeedNoBackward) {
@@ -231,6 +237,81 @@ TEST(TrainingOrder, OneUpdateMayServeSeveralModels) {
             "");
 }
 
+TEST(TrainingOrder, OneUpdateMayServeSeveralModelsWhoseGradientsAreAssigned) {
+  const auto zero = [](Setting &s) { s.optimizer.zero_grad(), s.other_optimizer.zero_grad(); };
+  const auto update = [](Setting &s) { s.optimizer.step(), s.other_optimizer.step(); };
+  const auto assign = [](Setting &s, Tensor x) { assign_gradients(s.other(s.model(x).detach()).sum(), s.other->parameters()); };
+  EXPECT_EQ(warnings({[=](Setting &s, Tensor x) {
+              zero(s);
+              s.loss(x).backward();
+              update(s);
+              zero(s);
+              assign(s, x);
+              update(s);
+            }}),
+            "");
+  EXPECT_EQ(warnings({[=](Setting &s, Tensor x) {
+                        zero(s);
+                        s.loss(x).backward();
+                        update(s);
+                      },
+                      [=](Setting &s, Tensor x) {
+                        zero(s);
+                        assign(s, x);
+                        update(s);
+                      }}),
+            "");
+  EXPECT_EQ(warnings({[=](Setting &s, Tensor x) { // None is no gradient
+              zero(s);
+              s.loss(x).backward();
+              update(s);
+              zero(s);
+              s.other->weight.mutable_grad() = s.other->bias.mutable_grad() = Tensor();
+              s.optimizer.step();
+            }}),
+            "step() of SGD has no gradients to use: those that backward() has computed are used or thrown away already; call "
+            "backward() before it\n");
+}
+
+// As a generator's loss in its discriminator.
+TEST(TrainingOrder, WhatALossLeavesInAnotherModelMayBeThrownAway) {
+  const auto backward = [](Setting &s, Tensor x) {
+    s.optimizer.zero_grad(), s.other_optimizer.zero_grad();
+    s.other(s.model(x)).sum().backward();
+  };
+  const auto update = [](Setting &s) { s.optimizer.step(), s.other_optimizer.step(); };
+  EXPECT_EQ(warnings({[=](Setting &s, Tensor x) {
+              backward(s, x);
+              s.other_optimizer.zero_grad();
+              update(s);
+            }}),
+            "");
+  EXPECT_EQ(warnings({[=](Setting &s, Tensor x) {
+              backward(s, x);
+              s.other_optimizer.zero_grad();
+              s.clip(), nn::utils::clip_grad_norm_(s.other->parameters(), 1);
+              update(s);
+            }}),
+            "");
+  const std::string discarded =
+      "zero_grad() discards what backward() has computed before step() of SGD uses it; call zero_grad() "
+      "before backward(), or after step()\n";
+  EXPECT_EQ(warnings({[=](Setting &s, Tensor x) { // all of it
+              backward(s, x);
+              s.optimizer.zero_grad(), s.other_optimizer.zero_grad();
+              update(s);
+            }}),
+            discarded + discarded);
+  EXPECT_EQ(warnings({[=](Setting &s, Tensor x) { // a loss of its own
+              backward(s, x);
+              s.other_optimizer.zero_grad();
+              s.other(s.model(x).detach()).sum().backward();
+              s.other_optimizer.zero_grad();
+              update(s);
+            }}),
+            discarded);
+}
+
 TEST(TrainingOrder, ClippedGradientsMayBeScaled) {
   EXPECT_EQ(warnings({[](Setting &s, Tensor x) { s.loss(x).backward(); },
                       [](Setting &s, Tensor) {
@@ -269,6 +350,50 @@ TEST(TrainingOrder, AStepHasNothingToUse) {
                       }}),
             "step() of SGD has no gradients to use: zero_grad() has discarded those of earlier calls, and this function calls no "
             "backward(); call zero_grad() after step()\n");
+  EXPECT_EQ(warnings({[](Setting &s, Tensor x) { s.loss(x).backward(); },
+                      [](Setting &s, Tensor) { // a zero_grad() that comes after it is not the reason
+                        for (const Tensor &parameter : s.model->parameters())
+                          parameter.mutable_grad() = Tensor();
+                        s.optimizer.step();
+                        s.optimizer.zero_grad();
+                      }}),
+            "");
+  EXPECT_EQ(warnings({[](Setting &s, Tensor x) {
+              s.optimizer.zero_grad();
+              s.optimizer.step();
+              assign_gradients(s.loss(x), s.model->parameters());
+            }}),
+            "step() of SGD has no gradients to use: they are assigned only later; call it after their assignment\n");
+}
+
+TEST(TrainingOrder, ClippingComesBeforeGradientsAreAssigned) {
+  EXPECT_EQ(warnings({[](Setting &s, Tensor x) {
+              s.optimizer.zero_grad();
+              s.clip();
+              assign_gradients(s.loss(x), s.model->parameters());
+              s.optimizer.step();
+            }}),
+            "clip_grad_norm_() is called before gradients are assigned, so step() of SGD uses gradients that are not clipped; "
+            "call it between their assignment and step()\n");
+  EXPECT_EQ(warnings({[](Setting &s, Tensor x) {
+                        s.optimizer.zero_grad();
+                        s.clip();
+                        assign_gradients(s.loss(x), s.model->parameters());
+                      },
+                      [](Setting &s, Tensor) { s.optimizer.step(); }}),
+            "clip_grad_norm_() finds no gradients to clip; call it between their assignment and step()\n");
+}
+
+TEST(TrainingOrder, ALoopIsWarnedOfOnce) {
+  EXPECT_EQ(warnings({[](Setting &s, Tensor x) {
+              for (int64_t step = 0, steps = x.dim(); step < steps; ++step) { // a count that no compiler unrolls
+                s.loss(x).backward();
+                s.optimizer.zero_grad();
+                s.optimizer.step();
+              }
+            }}),
+            "zero_grad() discards what backward() has computed before step() of SGD uses it; call zero_grad() before backward(), "
+            "or after step()\n");
 }
 
 TEST(TrainingOrder, ClippingComesBeforeTheOnlyBackward) {

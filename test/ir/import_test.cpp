@@ -31,7 +31,8 @@ semantics::RecordedProgram smallProgram() {
       {"fc.weight", semantics::StateKind::Parameter, true, Tensor::from(std::span<const float>(values), {2, 3})});
   program.state_names = {{"fc.weight", "fc.weight", true}, {"tied", "fc.weight", false}};
   program.modules = {{-1, "", "", "Net", "", "", ""},
-                     {0, "fc", "fc", "Linear", "in_features=3, out_features=2, bias=False", "[batch, 2]", "6 * batch"}};
+                     {0, "fc", "fc", "Linear", "in_features=3, out_features=2, bias=False", "[batch, 2]", "6 * batch"},
+                     {0, "drop", "drop", "DropConnect", "", "", "", /*is_dropout=*/true}};
   semantics::RecordedFunction predict;
   predict.name = "predict";
   predict.inputs = {{"x", 0}};
@@ -73,6 +74,7 @@ TEST(Import, GivesTheWholeModule) {
   EXPECT_EQ(outcome.text, R"(module attributes {nn.program = "digits"} {
   nn.module "" type "Net" loc(fused<"">[unknown])
   nn.module "fc" type "Linear" extra_repr "in_features=3, out_features=2, bias=False" output_shape "[batch, 2]" multiply_adds "6 * batch" loc(fused<"fc">[unknown])
+  nn.module "drop" type "DropConnect" {nn.dropout_module} loc(fused<"drop">[unknown])
   nn.state @fc.weight parameter trainable : tensor<2x3xf32> = dense<[[1.000000e+00, 2.000000e+00, 3.000000e+00], [4.000000e+00, 5.000000e+00, 6.000000e+00]]> loc(fused<"fc">[unknown])
   nn.state_name "fc.weight" of @fc.weight loc(unknown)
   nn.state_name "tied" of @fc.weight non_persistent loc(unknown)

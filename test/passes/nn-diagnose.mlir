@@ -100,14 +100,25 @@ func.func @predict(%x: tensor<4x3xf32>) -> tensor<4x3xf32> attributes {nn.entry}
 
 // -----
 
-// A user's class may be named like a layer: that it draws by itself is said all the same.
-nn.module "" type "DropoutNet"
+// A user's class may be named as the layer is: that it draws by itself is said all the same. One that is derived from the layer is
+// one, whatever its name: eval() reaches it.
+nn.module "" type "Net"
+nn.module "a" type "Dropout"
+nn.module "b" type "DropConnect" {nn.dropout_module}
 // expected-note @+1 {{before using it; that reaches a Dropout that is registered with register_module, and F::dropout whose option training is is_training()}}
 func.func @predict(%x: tensor<4x3xf32>) -> tensor<4x3xf32> attributes {nn.entry} {
   %generator = nn.constant dense<[1, 0]> : tensor<2xi64>
-  // expected-warning @unknown {{nn.dropout is in training mode in function 'predict'}}
+  // expected-warning @unknown {{nn.dropout of 'a' is in training mode in function 'predict'}}
   %d = nn.dropout %x generator %generator p = 5.000000e-01 training = true site = 1 : (tensor<4x3xf32>, tensor<2xi64>) -> tensor<4x3xf32>
-    loc(fused<"">[unknown])
+    loc(fused<"a">[unknown])
+  return %d : tensor<4x3xf32>
+}
+// expected-note-re @+1 {{{{^}}call eval() on the model in the function 'sample' before using it{{$}}}}
+func.func @sample(%x: tensor<4x3xf32>) -> tensor<4x3xf32> attributes {nn.entry} {
+  %generator = nn.constant dense<[1, 0]> : tensor<2xi64>
+  // expected-warning @unknown {{nn.dropout of 'b' is in training mode in function 'sample'}}
+  %d = nn.dropout %x generator %generator p = 5.000000e-01 training = true site = 2 : (tensor<4x3xf32>, tensor<2xi64>) -> tensor<4x3xf32>
+    loc(fused<"b">[unknown])
   return %d : tensor<4x3xf32>
 }
 

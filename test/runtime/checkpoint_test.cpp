@@ -135,12 +135,69 @@ TEST(Checkpoint, OfModulesWithOtherOptions) {
   modules.set("drop", "\x1b[2J\n" + std::string(500, 'x'));
   modules.set("drop1", "Dropout()"), modules.set("drop2", "Dropout()");
   EXPECT_EQ(text_of<StateDictError>([&] { model.load_checkpoint(checkpoint); }),
-            begin + "  module 'head' is unreadable, expected Linear(in_features=2, out_features=3, bias=False)\n  module 'drop' is \\x1b[2J\\n" +
-                std::string(195, 'x') + "..., expected none\n  module 'drop1' is Dropout(), expected none\n  and 1 more\n" + end);
+            begin + "  module 'head' is unreadable, expected Linear(in_features=2, out_features=3, bias=False)\n" +
+                "  module 'drop' is \\x1b[2J\\n" + std::string(195, 'x') + "..., expected none\n" +
+                "  module 'drop1' is Dropout(), expected none\n  and 1 more\n" + end);
   own.set("modules", 0); // of earlier versions
   EXPECT_EQ(text_of<StateDictError>([&] { model.load_checkpoint(checkpoint); }),
             begin + "  a fingerprint covers modules with their options, names, shapes and dtypes of their state, and the parameters of "
                     "optimizers\n" + end);
+}
+
+// Names that a file brings: neither obeyed by a terminal, nor without a bound.
+TEST(Checkpoint, OfNamesThatATerminalWouldObey) {
+  Classifier run(OptimizerKind::Adam);
+  const Value checkpoint = run.model.checkpoint();
+  Dict many{{"\x1b]0;owned\x07", 1}, {std::string(1000, 'x'), 1}};
+  for (int64_t i = 2; i < 25; ++i)
+    many.set("k" + std::to_string(i), 1);
+  std::string listed = "'\\x1b]0;owned\\x07', '" + std::string(200, 'x') + "...'";
+  for (int64_t i = 2; i < 20; ++i)
+    listed += ", 'k" + std::to_string(i) + "'";
+  EXPECT_EQ(text_of<KeyError>([&] { run.model.load_checkpoint(many); }),
+            "'model'\n  the checkpoint has no such entry; it has " + listed + " and 5 more");
+  EXPECT_EQ(text_of<TypeError>([&] {
+              run.model.load_checkpoint(Dict{{"model", Dict{{"\x1b[2J", 1}}}, {"optimizer", 1}});
+            }),
+            "'model' of the checkpoint: '\\x1b[2J' is of type int, expected Tensor");
+  Value other = checkpoint;
+  other.get_if<Dict>()->find("kiln")->get_if<Dict>()->set("gradients", Dict{{"\x1b[2J", Tensor({1}, DType::Float32)}});
+  EXPECT_EQ(text_of<KeyError>([&] { run.model.load_checkpoint(other); }),
+            "'\\x1b[2J'\n  'gradients' of the checkpoint has it, but the program has no such parameter with a gradient\n"
+            "  --ignore-fingerprint (ignore_fingerprint = true) takes the rest, and leaves the model's own where something is "
+            "missing");
+  other = checkpoint;
+  other.get_if<Dict>()->find("kiln")->get_if<Dict>()->set("fingerprint", "another");
+  other.get_if<Dict>()->find("model")->get_if<Dict>()->set("\x1b[2J", Tensor({1}, DType::Float32));
+  const std::string error = text_of<StateDictError>([&] { run.model.load_checkpoint(other); });
+  EXPECT_TRUE(error.ends_with("\tUnexpected key(s) in state_dict: \"\\x1b[2J\". ")) << error;
+}
+
+TEST(Checkpoint, ValuesOfAnySizeAreShownInAFewWords) {
+  Value nested = Value::List{};
+  for (int level = 0; level < 8; ++level)
+    nested = Value::List{nested, nested, nested, nested, nested, nested, nested};
+  EXPECT_LT(nested.text().size(), 1000u);
+  Value deep = 1;
+  for (int level = 0; level < 900; ++level)
+    deep = Value::List{std::move(deep)};
+  EXPECT_LT(deep.text().size(), 1000u);
+  EXPECT_EQ((Value(Value::List{1, Value::Tuple{{0.5, "it's"}}, Value::Tuple{{Value()}}, 4, 5, 6, 7}).text()),
+            "[1, (0.5, \"it's\"), (None,), 4, 5, 6, ...]");
+}
+
+TEST(Checkpoint, OfAnOptimizerWhoseTypeIsNoText) {
+  Classifier run(OptimizerKind::Sgd);
+  Value checkpoint = run.model.checkpoint();
+  Dict &own = *checkpoint.get_if<Dict>()->find("kiln")->get_if<Dict>();
+  for (const Value &types : {Value(Dict{{"optimizer", 5}}), Value(5)}) {
+    own.set("optimizers", types);
+    EXPECT_EQ(text_of<ValueError>([&] { run.model.load_checkpoint(checkpoint); }),
+              "the checkpoint is of optimizers with other options than program 'classifier' was compiled with\n"
+              "  type is unreadable, expected SGD\n  optimizer: optimizer (SGD)\n"
+              "  options but lr are constants of a compiled program: build it with those of the checkpoint, or go on with the "
+              "compiled ones by --ignore-fingerprint (ignore_fingerprint = true)");
+  }
 }
 
 TEST(Checkpoint, OfAnotherOptimizer) {
@@ -176,8 +233,10 @@ TEST(Checkpoint, OfOtherOptimizers) {
                             "  fingerprint expected: bb112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n";
   const Value checkpoint = run.model.checkpoint();
   const Dict &dict = *checkpoint.get_if<Dict>();
-  EXPECT_EQ(text_of<StateDictError>([&] { model.load_checkpoint(Dict{{"model", *dict.find("model")}, {"kiln", *dict.find("kiln")}}); }),
-            begin + "  optimizer 'optimizer' is missing, expected Adam\n  begin with the checkpoint's weights alone: --weights=FILE --key=model");
+  const Dict without_optimizer{{"model", *dict.find("model")}, {"kiln", *dict.find("kiln")}};
+  EXPECT_EQ(text_of<StateDictError>([&] { model.load_checkpoint(without_optimizer); }),
+            begin + "  optimizer 'optimizer' is missing, expected Adam\n"
+                    "  begin with the checkpoint's weights alone: --weights=FILE --key=model");
   Value more = checkpoint;
   more.get_if<Dict>()->find("kiln")->get_if<Dict>()->find("optimizers")->get_if<Dict>()->set("optimizer1", "SGD");
   EXPECT_EQ(text_of<StateDictError>([&] { model.load_checkpoint(more); }),
@@ -194,7 +253,9 @@ TEST(Checkpoint, OfAnUnknownOptimizer) {
     const Dict optimizer{{"state", Dict()}, {"param_groups", Value::List{group(0), group(1)}}};
     const std::string error = text_of<ValueError>(
         [&] { run.model.load_checkpoint(Dict{{"model", *checkpoint.get_if<Dict>()->find("model")}, {"optimizer", optimizer}}); });
-    EXPECT_TRUE(error.starts_with("the checkpoint is of optimizers with other options than program 'classifier' was compiled with\n")) << error;
+    EXPECT_TRUE(
+        error.starts_with("the checkpoint is of optimizers with other options than program 'classifier' was compiled with\n"))
+        << error;
   }
 }
 

@@ -90,6 +90,7 @@ TEST(NpyTest, RefusesWrongHeaders) {
   EXPECT_EQ(with("'<u4'", "False", "(1,)"), "FILE: descr: element type '<u4' is not supported" + types);
   EXPECT_EQ(with("'|f4'", "False", "(1,)"), "FILE: descr: element type '|f4' is not supported" + types);
   EXPECT_EQ(with("''", "False", "(1,)"), "FILE: descr: element type '' is not supported" + types);
+  EXPECT_EQ(with("'\x1b[2J'", "False", "(1,)"), "FILE: descr: element type '\\x1b[2J' is not supported" + types);
   EXPECT_EQ(with("[('a', '<f4')]", "False", "(1,)"),
             "FILE: offset 20: expected a string in the header; arrays of records are not supported");
   EXPECT_EQ(with("'<f4", "False", "(1,)"), "FILE: offset 27: expected '}' in the header");

@@ -170,7 +170,7 @@ TEST_F(RunCommand, WrongCommandLines) {
   EXPECT_EQ(usage_error({"affine", "pair"}), "error: one function at a time: 'affine' and 'pair'");
   EXPECT_EQ(usage_error({"affine", "--wieghts=f"}), "error: unknown option '--wieghts'; did you mean '--weights'?");
   EXPECT_EQ(usage_error({"affine", "--verbose"}), "error: unknown option '--verbose'");
-  EXPECT_EQ(usage_error({"affine", "--weights"}), "error: --weights needs a value: --weights=FILE");
+  EXPECT_EQ(usage_error({"affine", "--weights"}), "error: option '--weights' needs a value: --weights=FILE");
   EXPECT_EQ(usage_error({"affine", "--key=model"}), "error: --key needs --weights=FILE, whose state_dict it picks");
   EXPECT_EQ(usage_error({"affine"}), "error: input 'x' is missing: give --input=x=FILE\n"
                                      "  affine(x: float32 [batch, 2]) -> (output: float32 [batch, 3])");

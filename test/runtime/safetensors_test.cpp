@@ -196,6 +196,8 @@ TEST(SafetensorsTest, RefusesWrongEntries) {
 TEST(SafetensorsTest, RefusesDuplicatesAndWrongMetadata) {
   const std::string entry = R"({"dtype":"U8","shape":[0],"data_offsets":[0,0]})";
   EXPECT_EQ(refusal(safetensors("{\"x\":" + entry + ",\"x\":" + entry + "}")), "FILE: 'x': the key appears twice");
+  EXPECT_EQ(refusal(safetensors(R"({"\u001b[2J":{"\u0007":1}})")),
+            "FILE: '\\x1b[2J': has a field '\\x07'; a tensor has dtype, shape and data_offsets");
   EXPECT_EQ(refusal(safetensors(R"({"__metadata__":{},"__metadata__":{}})")), "FILE: '__metadata__': the key appears twice");
   EXPECT_EQ(refusal(safetensors(R"({"__metadata__":{"a":"1","a":"2"}})")), "FILE: '__metadata__': the key 'a' appears twice");
   EXPECT_EQ(refusal(safetensors(R"({"__metadata__":{"a":1}})")),

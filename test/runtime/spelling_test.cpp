@@ -21,8 +21,12 @@ TEST(Spelling, OnlyWordsThatAreAlike) {
   EXPECT_EQ(nearest("x", {"y", "x1"}), "x1");
   EXPECT_EQ(nearest("x1", {"y", "x"}), "x");
   EXPECT_EQ(nearest("z", {"y", "x1"}), "");
+  EXPECT_EQ(nearest("--to", {"-o"}), "") << "a short option is no slip of a long one";
+  EXPECT_EQ(nearest("--th", {"-h", "--threads"}), "");
+  EXPECT_EQ(nearest("-oo", {"-o"}), "-o");
   EXPECT_EQ(suggestion("pedrict", {"predict", "train_step"}), "; did you mean 'predict'?");
   EXPECT_EQ(suggestion("train", {"predict", "train_step"}), "");
+  EXPECT_EQ(suggestion("weight", {"weigh\x1b"}), "; did you mean 'weigh\\x1b'?");
 }
 
 // A file's names may have any length; the table of the distance would have as many columns.

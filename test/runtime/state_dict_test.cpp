@@ -40,6 +40,17 @@ TEST(StateDictTest, PrintsIncompatibleKeysAsPyTorchDoes) {
   EXPECT_EQ(IncompatibleKeys().text(), "<All keys matched successfully>");
   EXPECT_EQ((IncompatibleKeys{{"weight", "bias"}, {"a"}}.text()),
             "_IncompatibleKeys(missing_keys=['weight', 'bias'], unexpected_keys=['a'])");
+  EXPECT_EQ((IncompatibleKeys{{}, {"it's", "\x1b[2J", "\xc2\x9b"}}.text()),
+            "_IncompatibleKeys(missing_keys=[], unexpected_keys=[\"it's\", '\\x1b[2J', '\\x9b'])");
+}
+
+// A file's names are text of one line, and not all of it.
+TEST(StateDictTest, NamesOfAFileAreShownWithoutTheirControlCharacters) {
+  const StateDict targets{{"weight", full({1}, 0)}};
+  const StateDict source{{"weight", full({1}, 0)}, {"a\x1b]0;owned\x07", full({1}, 0)}, {std::string(1000, 'x'), full({1}, 0)}};
+  EXPECT_EQ(message_of<StateDictError>([&] { copy_state_dict("Net", targets, source); }),
+            "Error(s) in loading state_dict for Net:\n\tUnexpected key(s) in state_dict: \"a\\x1b]0;owned\\x07\", \"" +
+                std::string(200, 'x') + "...\". ");
 }
 
 // Loads NAME.source.pt into the recorded model and compares the outcome with what PyTorch said.

@@ -193,6 +193,7 @@ TEST(UnpicklerTest, RefusesWhatCouldRunCode) {
   };
   EXPECT_EQ(rule_of_pickle(op::global("os", "system") + op::tuple(op::text("true")) + "R"), text("os.system"));
   EXPECT_EQ(rule_of_pickle(op::global("builtins", "eval")), text("builtins.eval"));
+  EXPECT_EQ(rule_of_pickle(op::global("\x1b[2J", "eval")), text("\\x1b[2J.eval"));
   EXPECT_EQ(rule_of_pickle(op::global("torch._utils\n", "x")), text("torch._utils."));
   for (const char instruction : {'o', 'i', '\x81', '\x82', 'P', '0', '2', 'S', 'I', 'g', 'p'})
     EXPECT_TRUE(rule_of_pickle(std::string(1, instruction)).ends_with("is not one that torch.save writes")) << instruction;

@@ -241,7 +241,8 @@ TEST_F(TrainCommand, CommandLineErrors) {
             "error: --checkpoint=c.safetensors: expected a file that ends in .pt");
   EXPECT_EQ(usage_error(with({"--epochs=1", save(), "--learning-rate=fast"})), "error: --learning-rate=fast: expected a number");
   EXPECT_EQ(usage_error(with({"--epochs=1", save(), "--seed=-1"})), "error: --seed=-1: expected a whole number from 0 to 2^63 - 1");
-  EXPECT_EQ(usage_error(with({"--epochs=1", save(), "--summary-gradients=yes"})), "error: --summary-gradients takes no value");
+  EXPECT_EQ(usage_error(with({"--epochs=1", save(), "--summary-gradients=yes"})),
+            "error: option '--summary-gradients' takes no value");
   EXPECT_EQ(usage_error(with({"train_step"})), "error: unexpected argument 'train_step'; name the function with --function=train_step");
   EXPECT_EQ(usage_error(with({"--function=train", "--epochs=1", save()})),
             "error: the program has no function 'train'\n  it has predict, train_step, accumulate, apply");
@@ -296,7 +297,45 @@ TEST_F(TrainCommand, ALabelOutOfRangeIsNamedInEvaluationToo) {
   save_npy(y, labels);
   const Result result = run(with({"--epochs=1", save(), "--eval=accumulate", "--eval-input=x=zeros:12x2", "--eval-input=y=" + y}));
   EXPECT_EQ(result.code, 1);
-  EXPECT_TRUE(result.err.ends_with(", or ignore_index\n  found at sample 9 (from 0) of input 'y' (" + y + ")\n")) << result.err;
+  EXPECT_TRUE(result.err.ends_with(", or ignore_index\n  found at sample 9 (from 0) of input 'y' (" + y +
+                                   ")\n  in mini-batch 3 of the evaluation\n"))
+      << result.err;
+}
+
+// Labels that the function's code has computed from y, as many of each sample: how many, and the place of the label 3.
+int64_t place_in_batch, computed_labels;
+int32_t refuse_label_of_other_place(kiln_call *call) {
+  const auto *y = static_cast<const int64_t *>(call->inputs[1]);
+  const int64_t batch = call->symbols[0];
+  const int64_t row = std::find(y, y + batch, 3) - y;
+  if (row == batch)
+    return KILN_OK;
+  call->error_site = 0;
+  call->error_values[0] = call->error_values[1] = 3;
+  call->error_values[2] = place_in_batch >= 0 ? place_in_batch : row * (computed_labels / batch);
+  call->error_values[3] = computed_labels;
+  return KILN_ERROR_TARGET_OUT_OF_BOUNDS;
+}
+
+TEST_F(TrainCommand, ALabelThatIsComputedFromAnInputIsLookedFor) {
+  std::ranges::fill(program.functions[1].run, refuse_label_of_other_place);
+  Tensor labels({12}, DType::Int64);
+  const std::string y = folder.path("y.npy");
+  auto error_of = [&](int64_t place, int64_t count) {
+    place_in_batch = place, computed_labels = count;
+    save_npy(y, labels);
+    const Result result = run({"--input=x=zeros:12x2", "--input=y=" + y, "--batch-size=4", "--seed=3", "--epochs=1", save()});
+    const std::size_t begin = result.err.find("ignore_index\n");
+    return begin == result.err.npos ? result.err : result.err.substr(begin + 13);
+  };
+  const std::string in_batch = "  in mini-batch 2 of the epoch\n", // samples 0, 9, 7, 11
+                    sample_9 = "  sample 9 (from 0) of input 'y' (" + y + ") holds the value 3\n" + in_batch;
+  labels.data<int64_t>()[9] = 3;
+  EXPECT_EQ(error_of(-1, 8), sample_9) << "two labels a sample";
+  EXPECT_EQ(error_of(3, 4), sample_9) << "another label is at that place: only one sample has it";
+  labels.data<int64_t>()[7] = 3;
+  EXPECT_EQ(error_of(-1, 8), sample_9);
+  EXPECT_EQ(error_of(3, 4), in_batch) << "two samples have it, neither is at that place";
 }
 
 // A label that the function's code has computed: it is of no input, though an input has the value too.
@@ -311,7 +350,8 @@ int32_t refuse_computed_label(kiln_call *call) {
 TEST_F(TrainCommand, AnInputThatOnlyHasTheValueTooIsNotNamed) {
   std::ranges::fill(program.functions[1].run, refuse_computed_label);
   const Result result = run(with({"--epochs=1", save()}));
-  EXPECT_TRUE(result.err.ends_with("\n  expected: a class index from 0 to 1, or ignore_index\n  in mini-batch 1 of the epoch\n")) << result.err;
+  EXPECT_TRUE(result.err.ends_with("\n  expected: a class index from 0 to 1, or ignore_index\n  in mini-batch 1 of the epoch\n"))
+      << result.err;
 }
 
 TEST_F(TrainCommand, AnOptimizerThatNeverStepsHasNoRate) {

@@ -80,6 +80,9 @@ TEST(ZipArchiveTest, RefusesWrongDirectoryEntries) {
             "expected the local header of 'm/data/0'");
   Archive twice({{"a", "1"}, {"a", "2"}});
   EXPECT_EQ(refusal(twice.bytes), "FILE: offset " + std::to_string(twice.central[1]) + ": the entry 'a' is there twice");
+  Archive hostile({{"\x1b[2J", "1"}, {"\x1b[2J", "2"}});
+  EXPECT_EQ(refusal(hostile.bytes),
+            "FILE: offset " + std::to_string(hostile.central[1]) + ": the entry '\\x1b[2J' is there twice");
 }
 
 TEST(ZipArchiveTest, RefusesLocalHeadersThatSaySomethingElse) {

@@ -85,18 +85,29 @@ static std::vector<Option> optionsOf(const Command &command) {
   return result;
 }
 
-/// Says what is wrong with an option that the command does not know: the name, or that a value is there or not.
+/// "--save", which is "--save=" in the table.
+static StringRef nameOf(Option option) { return option.getPrefixedName().rtrim('='); }
+
+[[noreturn]] static void failWithoutValue(const Command &command, Option option) {
+  StringRef name = nameOf(option);
+  const char *value = options().getOptionMetaVar(option.getID());
+  failUsage(command.name, Twine("option '") + name + "' needs a value: " + name +
+                              (option.getPrefixedName().ends_with("=") ? "=" : " ") + (value ? value : "VALUE"));
+}
+
+/// Says what is wrong with an option that the table does not take as it stands: its name, or that a value is there or not.
 [[noreturn]] static void failUnknown(const Command &command, StringRef spelling) {
   StringRef name = spelling.split('=').first;
   std::vector<StringRef> names;
   for (Option option : optionsOf(command)) {
-    names.push_back(option.getPrefixedName().rtrim('=')); // "--save=" in the table
+    if (nameOf(option).ends_with("-"))
+      continue; // where others' options begin, and none itself
+    names.push_back(nameOf(option));
     if (names.back() != name)
       continue;
     if (option.getKind() == Option::FlagClass)
       failUsage(command.name, Twine("option '") + name + "' takes no value");
-    const char *value = options().getOptionMetaVar(option.getID());
-    failUsage(command.name, Twine("option '") + name + "' needs a value: " + name + "=" + (value ? value : "VALUE"));
+    failWithoutValue(command, option);
   }
   failUsage(command.name, Twine("unknown option '") + name + "'" + suggestion(name, names));
 }
@@ -113,7 +124,7 @@ InputArgList parseCommandLine(const Command &command, ArrayRef<const char *> arg
     throw CommandFailure{Success};
   }
   if (missingCount)
-    failUsage(command.name, Twine("option '") + parsed.getArgString(missingIndex) + "' needs a value");
+    failUnknown(command, parsed.getArgString(missingIndex));
   for (const Arg *unknown : parsed.filtered(OPT_UNKNOWN))
     failUnknown(command, unknown->getAsString(parsed));
   return parsed;
@@ -125,10 +136,10 @@ StringRef onlyValue(const Command &command, const InputArgList &arguments, Optio
     return {};
   const Arg *first = *given.begin();
   if (std::next(given.begin()) != given.end())
-    failUsage(command.name, Twine("option '") + first->getSpelling() + "' was given more than once");
+    failUsage(command.name, Twine("option '") + nameOf(first->getOption()) + "' was given more than once");
   StringRef value = first->getValue();
   if (value.empty())
-    failUsage(command.name, Twine("option '") + first->getSpelling() + "' needs a value");
+    failWithoutValue(command, first->getOption());
   return value;
 }
 

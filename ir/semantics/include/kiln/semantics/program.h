@@ -95,6 +95,7 @@ struct RecordedModule {
   std::string extra_repr;    // may be several lines
   std::string output_shape;  // "[batch, 128]" of the first recorded call; "" when never called
   std::string multiply_adds; // expression text; "" for none. Own ops only, not the children's.
+  bool is_dropout = false;   // nn::Dropout, or a class derived from it: its option training is its mode
 };
 
 /// The path of the state of kind Gradient that tells, an element a gradient, whether it is defined.
