@@ -66,7 +66,8 @@ const Value &entry(const Value::Dict &dict, const std::string &key) {
       names += (names.empty() ? "" : ", ") + in_quotes(*text);
   if (count > kListed)
     names += " and " + std::to_string(count - kListed) + " more";
-  throw KeyError("'" + key + "'\n  the checkpoint has no such entry; it has " + (names.empty() ? "none" : names));
+  throw KeyError("the checkpoint has no entry '" + key + "'; it has " + (names.empty() ? "none" : names) +
+                 "\n  to begin with its weights alone: --weights=FILE --key=KEY, the entry that they are under");
 }
 
 constexpr const char *kIgnore = "--ignore-fingerprint (ignore_fingerprint = true)";

@@ -12,6 +12,7 @@
 #include "kiln/runtime/checkpoint.h"
 #include "kiln/runtime/command_options.h"
 #include "kiln/runtime/files.h"
+#include "file_io.h"
 #include "progress_bar.h"
 #include "training_loop.h"
 
@@ -73,7 +74,7 @@ const Function &choose_batched(const Program &program, const std::string &name) 
   return function;
 }
 
-/// Before hours of training, not after: whether a file can be written.
+/// Before hours of training, not after: whether a file can be written. One is, beside the target, and removed again.
 void check_target(const std::string &option, const std::string &path, std::initializer_list<std::string_view> endings) {
   if (std::ranges::none_of(endings, [&](std::string_view ending) { return path.ends_with(ending); }))
     throw UsageError(option + "=" + path + ": expected a file that ends in " +
@@ -82,6 +83,7 @@ void check_target(const std::string &option, const std::string &path, std::initi
   if (::access(folder.empty() ? "." : folder.c_str(), W_OK | X_OK) != 0)
     throw FileError(path, "", "can't be written: the folder " + (folder.empty() ? "." : folder.string()) + " " +
                                   (std::filesystem::is_directory(folder.empty() ? "." : folder) ? "is not writable" : "does not exist"));
+  const AtomicFile probe(path);
 }
 
 //===----------------------------------------------------------------------===//
@@ -228,6 +230,9 @@ void train(const Program &program, const std::string &command, const CommandLine
     check_target("--save", *save, {".safetensors", ".pt"});
   if (checkpoint)
     check_target("--checkpoint", *checkpoint, {".pt"});
+  if (save && checkpoint && std::filesystem::weakly_canonical(*save) == std::filesystem::weakly_canonical(*checkpoint))
+    throw UsageError("--save=" + *save + " and --checkpoint=" + *checkpoint + " name the same file; the weights at the end would replace " +
+                     "the checkpoint, which has them too: leave out --save, or give it another name");
 
   const Samples inputs = training_data(function, line.values("--input"));
   Model model(program, {threads, nullptr});

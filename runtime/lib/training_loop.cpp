@@ -138,10 +138,15 @@ double number_of(const Tensor &tensor) {
 }
 
 /// Dtypes and sizes of a function's first output for a full batch, before any call. Throws what a call would throw.
-std::vector<int64_t> first_output(Model &model, const Function &function, const DataLoader &loader, std::size_t inputs) {
-  if (loader.batches() == 0)
-    throw ValueError(std::string(function.name) + " is declared for batches of " + std::to_string(*fixed_batch_size(function)) +
-                     ", and there are " + std::to_string(loader.samples()) + " samples");
+std::vector<int64_t> first_output(Model &model, const Function &function, const DataLoader &loader, std::size_t inputs,
+                                  int64_t batch_size) {
+  if (loader.batches() == 0) {
+    const std::string found = loader.samples() == 1 ? "there is 1 sample" : "there are " + std::to_string(loader.samples()) + " samples";
+    if (const auto fixed = fixed_batch_size(function))
+      throw ValueError(std::string(function.name) + " is declared for batches of " + std::to_string(*fixed) + ", and " + found);
+    throw ValueError("--drop-last leaves no mini-batch: " + found + ", fewer than --batch-size=" + std::to_string(batch_size) +
+                     "\n  give a smaller --batch-size, or no --drop-last");
+  }
   const std::vector<TensorView> views(loader.buffers().begin(), loader.buffers().begin() + static_cast<std::ptrdiff_t>(inputs));
   const auto sizes = model.output_sizes(function.name, views);
   if (sizes.empty() || !is_floating_point(function.outputs.front().dtype))
@@ -163,7 +168,7 @@ Trainer::Trainer(Model &model, const Function &function, Samples inputs, int64_t
     : calls_(model, function, std::move(inputs), options_for(function, batch_size, /*shuffle=*/true, seed, drop_last),
              "the epoch"),
       batch_size_(batch_size) {
-  if (!is_number(first_output(model, function, loader(), function.inputs.size())))
+  if (!is_number(first_output(model, function, loader(), function.inputs.size(), batch_size)))
     throw ValueError(std::string(function.name) + ": the first output must be the loss, one floating-point number\n  " +
                      function.declaration());
 }
@@ -234,14 +239,14 @@ Evaluator::Evaluator(Model &model, const Function &function, Samples data, bool 
     : function_(function), has_labels_(has_labels),
       calls_(model, function, with_wide_labels(std::move(data), has_labels),
              options_for(function, batch_size, /*shuffle=*/false, 0), "the evaluation") {
-  const auto sizes = first_output(model, function, calls_.loader(), function.inputs.size());
+  const auto sizes = first_output(model, function, calls_.loader(), function.inputs.size(), batch_size);
   if (has_labels_ && (sizes.size() != 2 || sizes[1] < 1 || sizes[0] != calls_.loader().buffers().front().sizes()[0]))
     throw ValueError(std::string(function.name) + ": labels are given, so the first output must be scores [N, C]\n  " +
                      function.declaration());
   if (!has_labels_ && !is_number(sizes))
     throw ValueError(std::string(function.name) +
                      ": the first output must be one floating-point number, or scores [N, C] with labels given\n  " +
-                     function.declaration());
+                     function.declaration() + (sizes.size() == 2 ? "\n  give the labels too: --eval-input=NAME=FILE, NAME as in training" : ""));
 }
 
 std::string Evaluator::run() {

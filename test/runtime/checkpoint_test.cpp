@@ -7,6 +7,9 @@
 namespace kiln::runtime {
 namespace {
 
+constexpr const char *kWeightsAlone =
+    "\n  to begin with its weights alone: --weights=FILE --key=KEY, the entry that they are under";
+
 class Checkpoints : public Training {};
 INSTANTIATE_TEST_SUITE_P(Optimizers, Checkpoints, testing::Values(OptimizerKind::Adam, OptimizerKind::Sgd),
                          [](const auto &info) { return info.param == OptimizerKind::Adam ? "Adam" : "SGD"; });
@@ -155,7 +158,7 @@ TEST(Checkpoint, OfNamesThatATerminalWouldObey) {
   for (int64_t i = 2; i < 20; ++i)
     listed += ", 'k" + std::to_string(i) + "'";
   EXPECT_EQ(text_of<KeyError>([&] { run.model.load_checkpoint(many); }),
-            "'model'\n  the checkpoint has no such entry; it has " + listed + " and 5 more");
+            "the checkpoint has no entry 'model'; it has " + listed + " and 5 more" + kWeightsAlone);
   EXPECT_EQ(text_of<TypeError>([&] {
               run.model.load_checkpoint(Dict{{"model", Dict{{"\x1b[2J", 1}}}, {"optimizer", 1}});
             }),
@@ -280,8 +283,8 @@ TEST(Checkpoint, WhatIsMissing) {
   const auto key = static_cast<KeyError *>(nullptr);
   const auto type = static_cast<TypeError *>(nullptr);
   EXPECT_EQ(error(key, [](Dict &c) { c = Dict{{"model", *c.find("model")}, {"epoch", 3}}; }),
-            "'optimizer'\n  the checkpoint has no such entry; it has 'model', 'epoch'");
-  EXPECT_EQ(error(key, [](Dict &c) { c = Dict(); }), "'model'\n  the checkpoint has no such entry; it has none");
+            std::string("the checkpoint has no entry 'optimizer'; it has 'model', 'epoch'") + kWeightsAlone);
+  EXPECT_EQ(error(key, [](Dict &c) { c = Dict(); }), std::string("the checkpoint has no entry 'model'; it has none") + kWeightsAlone);
   EXPECT_EQ(error(type, [](Dict &c) { c.set("kiln", 1); }), "'kiln' of the checkpoint is of type int, expected a dict");
   EXPECT_EQ(error(type, [](Dict &c) { c.find("kiln")->get_if<Dict>()->set("generator", Value::List{1}); }),
             "'generator' of the checkpoint is [1], expected [seed, offset]");

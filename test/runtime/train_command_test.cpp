@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <limits>
 
 #include <poll.h>
@@ -275,6 +276,27 @@ TEST_F(TrainCommand, DataErrors) {
             "error: " + folder.path("no/w.pt") + ": can't be written: the folder " + folder.path("no") + " does not exist\n");
 }
 
+// What can't be kept at the end is said before the first epoch.
+TEST_F(TrainCommand, TargetsAreTriedFirst) {
+  std::filesystem::create_directory(folder.path("d.pt"));
+  for (const std::string option : {"--save=", "--checkpoint="}) {
+    const Result result = run(with({"--epochs=1", option + folder.path("d.pt"), option == "--save=" ? "--seed=0" : save()}));
+    EXPECT_EQ(result.err, "error: " + folder.path("d.pt") + ": Is a directory\n");
+    EXPECT_EQ(result.out, "");
+  }
+  const std::string same = folder.path("same.pt"), again = folder.path("./same.pt");
+  const Result result = run(with({"--epochs=1", "--save=" + same, "--checkpoint=" + again}));
+  EXPECT_TRUE(result.err.starts_with("error: --save=" + same + " and --checkpoint=" + again + " name the same file;")) << result.err;
+  EXPECT_EQ(result.code, 2);
+  EXPECT_FALSE(std::filesystem::exists(same));
+}
+
+TEST_F(TrainCommand, NoMiniBatchIsLeft) {
+  EXPECT_EQ(error({"--input=x=" + data + ":x", "--input=y=" + data + ":y", "--batch-size=23", "--epochs=1", "--drop-last", save()}),
+            "error: --drop-last leaves no mini-batch: there are 22 samples, fewer than --batch-size=23\n"
+            "  give a smaller --batch-size, or no --drop-last\n");
+}
+
 // PyTorch's DataLoader over twelve samples, batch_size=4, shuffle=True, generator=torch.Generator().manual_seed(3), gives
 // [1, 4, 2, 6], [0, 9, 7, 11], [10, 5, 3, 8].
 TEST_F(TrainCommand, ALabelOutOfRangeIsNamed) {
@@ -375,7 +397,8 @@ TEST_F(TrainCommand, FunctionsThatAreNoStep) {
             "  predict(x: float32 [batch, 2]) -> (logits: float32 [batch, 3])\n");
   EXPECT_EQ(error(with({"--epochs=1", save(), "--eval=predict", "--eval-input=x=" + data + ":x"})),
             "error: predict: the first output must be one floating-point number, or scores [N, C] with labels given\n"
-            "  predict(x: float32 [batch, 2]) -> (logits: float32 [batch, 3])\n");
+            "  predict(x: float32 [batch, 2]) -> (logits: float32 [batch, 3])\n"
+            "  give the labels too: --eval-input=NAME=FILE, NAME as in training\n");
   EXPECT_EQ(usage_error({"--function=apply", "--epochs=1", "--batch-size=4", save()}),
             "error: apply takes no inputs, so there is no data to go through");
 }

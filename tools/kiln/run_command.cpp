@@ -80,7 +80,7 @@ const Command runCommand = {
     Run,
     "Call a function of a compiled program or a model",
     "kiln run ARTIFACT|MODEL.cpp|MODEL.mlir [FUNCTION] --input=NAME=FILE ... [options]",
-    "Calls a function; it may be left out when there is one only. Inputs come from files, outputs go to files or are described "
+    "Calls a function; it may be left out when there is one only, or only one that changes no weights. Inputs come from files, outputs go to files or are described "
     "on\n"
     "standard output. A model's file is compiled first, or, with --interpret, run by the reference interpreter.",
     "  kiln run deep_mlp.so predict --weights=DeepMLP.pt --input=x=images.npy --output=logits.npy\n"

@@ -19,6 +19,7 @@
 #include <memory>
 #include <string>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -60,6 +61,12 @@ class ProgramRecorder;
 
 inline void append_outputs(NamedOutputs &list, const Tensor &tensor) { list.emplace_back(std::string(), tensor); }
 inline void append_outputs(NamedOutputs &list, const std::pair<std::string, Tensor> &output) { list.push_back(output); }
+template <class T>
+  requires std::is_arithmetic_v<T>
+void append_outputs(NamedOutputs &, T) {
+  static_assert(!std::is_arithmetic_v<T>, "a function of a program returns Tensors (one, or a tuple, pair, array or vector of them), "
+                                          "not a number: its values are there in a call only; return the tensor, without item()");
+}
 template <class T> void append_outputs(NamedOutputs &list, const std::vector<T> &values) {
   for (const T &value : values)
     append_outputs(list, value);
