@@ -49,6 +49,7 @@ private:
                        int64_t ignoreIndex);
   void addSoftmax();
   void addSoftmaxEpilogues();
+  void addCasts();
   void addLosses();
   void addTables();
   void addNormalisation();
@@ -258,7 +259,40 @@ void TrainingCases::addSoftmaxEpilogues() {
                       isBackward ? ", %x1" : "", dim, x, scales, x, scale, x, residual, x),
           x, 1e-6);
     }
+    // Elements of another type than the scores': exponentials can't wait in a narrower one.
+    for (auto [from, to] : {std::pair("f32", "f16"), {"f32", "f64"}, {"f16", "f32"}, {"f64", "f32"}}) {
+      std::string x = type("batch, 37", from), y = type("batch, 37", to);
+      add(fmt::format("{}_epilogue_{}_to_{}", op, from, to), std::vector<Input>(isBackward ? 2 : 1, Input{"batch, 37", from}),
+          fmt::format("  %p = nn.{} %x0{} dim = 1 : {}\n  %y = nn.cast %p to {} : ({}) -> {}", op, isBackward ? ", %x1" : "", x, to, x,
+                      y),
+          y, std::string(from) == "f16" || std::string(to) == "f16" ? 2e-3 : 1e-6);
+    }
   }
+}
+
+/// What is computed in one type and stored in another, by one kernel.
+void TrainingCases::addCasts() {
+  std::string x = type("batch, 20"), w = type("12, 20"), y = type("batch, 12"), i = type("batch, 3, 8"), t = type("20, 8");
+  std::string c = type("batch, 4, 9, 9"), k = type("5, 4, 3, 3"), o = type("batch, 5, 7, 7");
+  auto addCast = [&](const char *name, const std::vector<Input> &inputs, const std::string &body, const std::string &result) {
+    for (const char *to : {"f64", "f16"}) {
+      std::string stored = result;
+      stored.replace(stored.find("f32"), 3, to);
+      add(fmt::format("stored_{}_to_{}", name, to), inputs, fmt::format("{}\n  %y = nn.cast %z to {} : ({}) -> {}", body, to, result, stored),
+          stored, to[1] == '6' ? 2e-6 : 2e-3);
+    }
+  };
+  addCast("linear", {{"batch, 20"}, {"12, 20"}}, fmt::format("  %z = nn.linear %x0, %x1 : ({}, {}) -> {}", x, w, y), y);
+  addCast("matmul", {{"batch, 12"}, {"12, 20"}}, fmt::format("  %z = nn.matmul %x0, %x1 : ({}, {}) -> {}", y, w, x), x);
+  addCast("mean", {{"batch, 20"}}, fmt::format("  %z = nn.mean %x0 dims = [1] keepdim = false : ({}) -> {}", x, type("batch")), type("batch"));
+  addCast("embedding", {{"batch, 3", "i64", 20}, {"20, 8"}},
+          fmt::format("  %z = nn.embedding %x0, %x1 : ({}, {}) -> {}", type("batch, 3", "i64"), t, i), i);
+  addCast("conv", {{"batch, 4, 9, 9"}, {"5, 4, 3, 3"}},
+          fmt::format("  %z = nn.conv %x0, %x1 stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0] dilation = [1, 1] groups = 1 : "
+                      "({}, {}) -> {}",
+                      c, k, o),
+          o);
+  addCast("cat", {{"batch, 20"}}, fmt::format("  %z = nn.cat %x0, %x0 dim = 1 : ({0}, {0}) -> {1}", x, type("batch, 40")), type("batch, 40"));
 }
 
 void TrainingCases::addLosses() {
@@ -424,6 +458,7 @@ void TrainingCases::add() {
   addSums();
   addSoftmax();
   addSoftmaxEpilogues();
+  addCasts();
   addLosses();
   addTables();
   addNormalisation();

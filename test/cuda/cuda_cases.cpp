@@ -33,7 +33,7 @@ static bool runsOnCuda(const std::string &name) {
   for (const char *beginning :
        {"linear_", "matmul_", "products_f", "relu_", "sigmoid_", "tanh_", "neg_", "exp_", "log_", "sqrt_", "rsqrt_", "abs_", "add_", "sub_",
         "mul_", "div_", "maximum_", "minimum_", "eq_", "ne_", "lt_", "le_", "gt_", "ge_", "where_", "cast_", "arithmetic_", "chain", "sum", "mean",
-        "softmax_", "channel_affine", "batch_norm_eval_", "permute", "reshape", "expand", "full"})
+        "softmax_", "stored_linear_", "stored_matmul_", "stored_mean_", "channel_affine", "batch_norm_eval_", "permute", "reshape", "expand", "full"})
     if (name.starts_with(beginning))
       return true;
   return false;
