@@ -39,7 +39,8 @@ const KernelEmitter *findKernelEmitter(StringRef anchor) {
       {"nn.embedding_backward", {emitEmbeddingBackward, checkEmbeddingBackward, 1, false}},
       {"nn.full", {emitFull}},
       {"nn.linear", {emitLinear, nullptr, 256}},
-      {"nn.log_softmax", {emitLogSoftmax, nullptr, 1, false}},
+      {"nn.log_softmax", {emitLogSoftmax}},
+      {"nn.log_softmax_backward", {emitLogSoftmaxBackward}},
       {"nn.matmul", {emitMatmul, nullptr, 256}},
       {"nn.max_pool", {emitMaxPool}},
       {"nn.max_pool_backward", {emitMaxPoolBackward, nullptr, 1, false}},
@@ -52,6 +53,8 @@ const KernelEmitter *findKernelEmitter(StringRef anchor) {
       {"nn.sgd", {emitSgd, nullptr, 1, false}},
       {"nn.slice", {emitSlice}},
       {"nn.slice_scatter", {emitSliceScatter}},
+      {"nn.softmax", {emitSoftmax}},
+      {"nn.softmax_backward", {emitSoftmaxBackward}},
       {"nn.sum", {emitReduction}},
   };
   auto entry = table.find(anchor);

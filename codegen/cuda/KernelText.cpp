@@ -151,9 +151,13 @@ static WriteKernel findWriter(StringRef anchor) {
       {"", writeMap},
       {"nn.full", writeFull},
       {"nn.linear", writeProduct},
+      {"nn.log_softmax", writeSoftmax},
+      {"nn.log_softmax_backward", writeSoftmax},
       {"nn.matmul", writeProduct},
       {"nn.mean", writeReduction},
       {"nn.packed_linear", writeProduct},
+      {"nn.softmax", writeSoftmax},
+      {"nn.softmax_backward", writeSoftmax},
       {"nn.sum", writeReduction},
   };
   return table.lookup(anchor);

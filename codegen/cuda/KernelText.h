@@ -64,6 +64,7 @@ llvm::Error writeFull(KernelWriter &writer);
 llvm::Error writeMap(KernelWriter &writer);
 llvm::Error writeProduct(KernelWriter &writer);
 llvm::Error writeReduction(KernelWriter &writer);
+llvm::Error writeSoftmax(KernelWriter &writer);
 
 /// Writes all forms of a kernel. An error says what has no CUDA code, and nothing is written.
 llvm::Error writeKernel(schedule::KernelOp kernel, CudaProgram &program);

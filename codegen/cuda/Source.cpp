@@ -21,12 +21,13 @@ static constexpr StringLiteral kPrologue = R"(// The kernels of program '{name}'
 #include "device.h"
 #include "product.h"
 #include "reduction.h"
+#include "softmax.h"
 
 using namespace kiln::device;
 
 static_assert(kProductThreads == 256 && Tile::kSide == 64, "what launches count on");
 static_assert(kColumnsOfFewRows<Matrix<f32>> == 8 && kColumnsOfFewRows<Transposed<f32>> == 32);
-static_assert(kReductionThreads == 256 && kReductionWarps == 8);
+static_assert(kReductionThreads == 256 && kReductionWarps == 8 && kSoftmaxThreads == 256);
 
 )";
 

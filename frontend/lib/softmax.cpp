@@ -1,8 +1,4 @@
 // Softmax and its logarithm over one dimension.
-//
-// Softmax is the exponential of nn.log_softmax. In float32 its elements are as near to the exact ones as those of PyTorch's kernel,
-// which divides by the sum instead: the same in absolute terms, twice as far relatively where an element is tiny. 16-bit logarithms
-// would lose too much, so they are kept in float32.
 #include "errors.h"
 #include "kiln/tensor.h"
 #include "tensor_impl.h"
@@ -23,19 +19,14 @@ Tensor converted(const Tensor &input, const char *name, int64_t dim, std::option
   return result;
 }
 
-Tensor log_softmax_of(const Tensor &input, int64_t dim) { return detail::apply("nn.log_softmax", {input}, {{"dim", dim}}); }
-
 } // namespace
 
-Tensor Tensor::log_softmax(int64_t dim, std::optional<DType> dtype) const {
-  return log_softmax_of(converted(*this, "log_softmax", dim, dtype), dim);
+Tensor Tensor::softmax(int64_t dim, std::optional<DType> dtype) const {
+  return detail::apply("nn.softmax", {converted(*this, "softmax", dim, dtype)}, {{"dim", dim}});
 }
 
-Tensor Tensor::softmax(int64_t dim, std::optional<DType> dtype) const {
-  const Tensor input = converted(*this, "softmax", dim, dtype);
-  const bool is_narrow = input.dtype() == kFloat16 || input.dtype() == kBFloat16;
-  const Tensor result = log_softmax_of(is_narrow ? input.to(kFloat32) : input, dim).exp();
-  return is_narrow ? result.to(input.dtype()) : result;
+Tensor Tensor::log_softmax(int64_t dim, std::optional<DType> dtype) const {
+  return detail::apply("nn.log_softmax", {converted(*this, "log_softmax", dim, dtype)}, {{"dim", dim}});
 }
 
 } // namespace kiln

@@ -137,8 +137,22 @@ template <class OpTy> struct Anchor : FusionAnchorInterface::template ExternalMo
   bool mayHaveEpilogue(Operation *op) const { return op->getNumResults() == 1; }
 };
 
+/// Softmax and what is like it: lanes of their kernels are neighbours in a row of the result over the last two dimensions only.
+template <class OpTy> struct SoftmaxAnchor : FusionAnchorInterface::template ExternalModel<SoftmaxAnchor<OpTy>, OpTy> {
+  bool mayHaveEpilogue(Operation *op) const {
+    int64_t rank = rankOf(op->getResult(0)), dim = cast<OpTy>(op).getDim();
+    if (dim < 0)
+      dim += std::max<int64_t>(rank, 1);
+    // Over the second to last of [..., C, 1] lanes are classes.
+    return dim + 1 >= rank || (dim + 2 == rank && knownSize(op->getResult(0), rank - 1) != semantics::DimExpr(1));
+  }
+};
+
 template <class... OpTys> void attachAnchors(MLIRContext *context) {
   (OpTys::template attachInterface<Anchor<OpTys>>(*context), ...);
+}
+template <class... OpTys> void attachSoftmaxAnchors(MLIRContext *context) {
+  (OpTys::template attachInterface<SoftmaxAnchor<OpTys>>(*context), ...);
 }
 
 } // namespace
@@ -157,6 +171,7 @@ void registerInterfaceModels(DialectRegistry &registry) {
     ir::ChannelAffineOp::attachInterface<ChannelAffineMaps>(*context);
     attachAnchors<ir::LinearOp, ir::PackedLinearOp, ir::MatmulOp, ir::ConvOp, ir::PackedConvOp, ir::MaxPoolOp, ir::AvgPoolOp,
                   ir::AdaptiveAvgPoolOp, ir::EmbeddingOp, ir::SumOp, ir::MeanOp, ir::CatOp, ir::DropoutOp>(context);
+    attachSoftmaxAnchors<ir::SoftmaxOp, ir::LogSoftmaxOp, ir::SoftmaxBackwardOp, ir::LogSoftmaxBackwardOp>(context);
   });
 }
 

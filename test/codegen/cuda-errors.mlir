@@ -15,12 +15,12 @@
 // OUTPUT: y: float32 [2, 5]
 
 //--- nothing.mlir
-// CHECK: nothing.mlir:[[#@LINE+5]]:10: error: function 'f' can't run on CUDA: 'nn.log_softmax' has no CUDA kernel
+// CHECK: nothing.mlir:[[#@LINE+5]]:10: error: function 'f' can't run on CUDA: 'nn.cat' has no CUDA kernel
 // CHECK: nothing.mlir:[[#@LINE+8]]:10: error: function 'g' can't run on CUDA: 'f16' elements have no CUDA code
 !x = tensor<2x4xf32>
 module attributes {nn.program = "none"} {
   func.func @f(%x: !x) -> !x attributes {nn.entry} {
-    %y = nn.log_softmax %x dim = 1 : !x
+    %y = nn.cat %x dim = 1 : (!x) -> !x
     return %y : !x
   }
   func.func @g(%x: tensor<4xf16>) -> tensor<4xf16> attributes {nn.entry} {

@@ -22,13 +22,22 @@ module attributes {nn.program = "layer"} {
     %1 = nn.exp %0 : !p
     return %1 : !p
   }
-  func.func @probabilities(%x: !p {nn.name = "x"}) -> (!p {nn.name = "y"}) attributes {nn.entry} {
-    %0 = nn.log_softmax %x dim = 1 : !p
+  func.func @probabilities(%x: !p {nn.name = "x"}, %s: tensor<4xf32> {nn.name = "s"}) -> (!p {nn.name = "y"}) attributes {nn.entry} {
+    %0 = nn.softmax %x dim = 1 : !p
+    %1 = nn.mul %0, %s : (!p, tensor<4xf32>) -> !p
+    return %1 : !p
+  }
+  func.func @of_columns(%x: !p {nn.name = "x"}) -> (!p {nn.name = "y"}) attributes {nn.entry} {
+    %0 = nn.log_softmax %x dim = 0 : !p
     return %0 : !p
+  }
+  func.func @copies(%x: !p {nn.name = "x"}) -> (tensor<?x8xf32, #nn.shape<batch, 8>> {nn.name = "y"}) attributes {nn.entry} {
+    %0 = nn.cat %x, %x dim = 1 : (!p, !p) -> tensor<?x8xf32, #nn.shape<batch, 8>>
+    return %0 : tensor<?x8xf32, #nn.shape<batch, 8>>
   }
 }
 
-// WARNING: cuda-source.mlir:[[#@LINE-5]]:10: warning: function 'probabilities' runs on the processor, not on CUDA: 'nn.log_softmax' has no CUDA kernel
+// WARNING: cuda-source.mlir:[[#@LINE-5]]:10: warning: function 'copies' runs on the processor, not on CUDA: 'nn.cat' has no CUDA kernel
 
 // CHECK: // The kernels of program 'layer' for CUDA, written by Kiln.
 // CHECK: #include "device.h"
@@ -52,6 +61,15 @@ module attributes {nn.program = "layer"} {
 // CHECK-NEXT:     const f32 v0 = x0 * x1;
 // CHECK-NEXT:     const f32 v1 = math_exp(v0);
 // CHECK-NEXT:     r0[index] = v1;
+// A warp a row where its elements are neighbours, else a thread.
+// CHECK: KILN_KERNEL(f32_softmax_nx4_mul, kSoftmaxThreads, (const f32 *KILN_RESTRICT a0, const f32 *e0, f32 *r0, i64 s0)) {
+// CHECK-NEXT:   softmax_of_rows<32>(s0, 4, 1, a0,
+// CHECK-NEXT:       [=](i64 index, f32 element) {
+// CHECK-NEXT:         const f32 x0 = e0[index % 4];
+// CHECK-NEXT:         const f32 v0 = element * x0;
+// CHECK-NEXT:         r0[index] = v0;
+// CHECK: KILN_KERNEL(f32_log_softmax_nx4, kSoftmaxThreads, (const f32 *KILN_RESTRICT a0, f32 *r0, i64 s0)) {
+// CHECK-NEXT:   log_softmax_of_rows<1>(4, s0, 4, a0,
 // No assembly, and no kernel of functions that run elsewhere.
 // CHECK-NOT: asm
-// CHECK-NOT: softmax
+// CHECK-NOT: cat

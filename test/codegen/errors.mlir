@@ -19,15 +19,28 @@ module attributes {nn.program = "function"} {
 }
 
 //--- epilogue.mlir
-// CHECK: epilogue.mlir:[[#@LINE+3]]:10: error: 'nn.log_softmax' stores its elements as they are; no operation can follow it in its kernel
+// CHECK: epilogue.mlir:[[#@LINE+3]]:10: error: 'nn.embedding_backward' stores its elements as they are; no operation can follow it in its kernel
 module attributes {nn.program = "epilogue"} {
-  func.func @f(%x: tensor<2x4xf32>) -> tensor<2x4xf32> attributes {nn.entry} {
-    %y = nn.fused anchor "nn.log_softmax" attributes {dim = 1 : i64} (%x) extras() maps [] : (tensor<2x4xf32>) -> tensor<2x4xf32> {
+  func.func @f(%g: tensor<2x4xf32>, %i: tensor<2xi64>) -> tensor<3x4xf32> attributes {nn.entry} {
+    %y = nn.fused anchor "nn.embedding_backward" attributes {num_embeddings = #nn.dim<3>} (%g, %i) extras() maps [] : (tensor<2x4xf32>, tensor<2xi64>) -> tensor<3x4xf32> {
     ^bb0(%e: f32):
       %0 = arith.negf %e : f32
       nn.yield %0 : f32
     }
-    return %y : tensor<2x4xf32>
+    return %y : tensor<3x4xf32>
+  }
+}
+
+//--- softmax.mlir
+// CHECK: softmax.mlir:[[#@LINE+3]]:10: error: 'nn.softmax' is over dimension 0 of 3; operations can follow it in its kernel over the last two only
+module attributes {nn.program = "softmax"} {
+  func.func @f(%x: tensor<2x4x5xf32>) -> tensor<2x4x5xf32> attributes {nn.entry} {
+    %y = nn.fused anchor "nn.softmax" attributes {dim = 0 : i64} (%x) extras() maps [] : (tensor<2x4x5xf32>) -> tensor<2x4x5xf32> {
+    ^bb0(%e: f32):
+      %0 = arith.negf %e : f32
+      nn.yield %0 : f32
+    }
+    return %y : tensor<2x4x5xf32>
   }
 }
 

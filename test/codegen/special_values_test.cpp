@@ -119,6 +119,42 @@ TEST_P(SpecialValuesTest, ConversionToIntegersKeepsLowBits) {
   }
 }
 
+TEST_P(SpecialValuesTest, SoftmaxOfInfinities) {
+  auto [element, dtype] = GetParam();
+  // torch.softmax of each row; infinitely small scores before them change nothing.
+  const std::vector<std::vector<double>> rows = {{1e4, -1e4, 0, 3e4},           {kInfinity, 1, 2, 3}, {-kInfinity, 1, 1, -kInfinity},
+                                                 {1, 2, kNaN, 3},               {-kInfinity, -kInfinity, -kInfinity, -kInfinity},
+                                                 {-kInfinity, -kInfinity, -kInfinity, 7}};
+  const std::vector<std::vector<double>> expected = {{0, 0, 0, 1}, {kNaN, kNaN, kNaN, kNaN}, {0, 0.5, 0.5, 0},
+                                                     {kNaN, kNaN, kNaN, kNaN}, {kNaN, kNaN, kNaN, kNaN}, {0, 0, 0, 1}};
+  std::string type = std::string("tensor<?x?x") + element + ", #nn.shape<m, n>>";
+  for (int dim : {0, 1}) {
+    CompiledProgram program(moduleText("func.func @f(%x: " + type + ") -> " + type + " attributes {nn.entry} {\n  %y = nn.softmax %x dim = " +
+                                       std::to_string(dim) + " : " + type + "\n  return %y : " + type + "\n}"),
+                            Optimize::Yes);
+    ASSERT_TRUE(program.ok()) << program.message();
+    for (int64_t padding : {0, 64}) {
+      // A row's result is NaN all along it, or 0 in the padding. As many rows as fill a vector, and some more.
+      constexpr size_t kRows = 18;
+      std::vector<double> scores, probabilities;
+      for (size_t number = 0; number < kRows; ++number) {
+        const size_t row = number % rows.size();
+        scores.insert(scores.end(), padding, -kInfinity);
+        scores.insert(scores.end(), rows[row].begin(), rows[row].end());
+        probabilities.insert(probabilities.end(), padding, std::isnan(expected[row][0]) ? kNaN : 0.0);
+        probabilities.insert(probabilities.end(), expected[row].begin(), expected[row].end());
+      }
+      Tensor input = Tensor::from<double>(scores, {static_cast<int64_t>(kRows), padding + 4}).to(dtype);
+      for (const std::string &set : runnableInstructionSets()) {
+        SCOPED_TRACE(set + ", dimension " + std::to_string(dim) + ", padding " + std::to_string(padding));
+        Tensor given = dim == 1 ? input : input.transpose(0, 1).contiguous();
+        Tensor result = program.model(set, 1).call("f", {given})[0];
+        expectSame(dim == 1 ? result : result.transpose(0, 1).contiguous(), probabilities, 1);
+      }
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Floats, SpecialValuesTest,
                          testing::Values(FloatCase{"f16", DType::Float16}, FloatCase{"bf16", DType::BFloat16},
                                          FloatCase{"f32", DType::Float32}, FloatCase{"f64", DType::Float64}),

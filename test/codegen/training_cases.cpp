@@ -47,6 +47,9 @@ private:
   void addProducts();
   void addCrossEntropy(const std::string &name, const Input &scores, const std::string &target, bool isWeighted, double smoothing,
                        int64_t ignoreIndex);
+  void addSoftmax();
+  void addSoftmaxEpilogues();
+  void addCasts();
   void addLosses();
   void addTables();
   void addNormalisation();
@@ -207,19 +210,92 @@ void TrainingCases::addCrossEntropy(const std::string &name, const Input &scores
   }
 }
 
-void TrainingCases::addLosses() {
-  // Lanes are classes where these are last, else rows; a tensor without dimensions is one row of one.
+/// Softmax, its logarithm and their gradients. Lanes are classes where these are last, else rows; a tensor without dimensions is one
+/// row of one.
+void TrainingCases::addSoftmax() {
   for (const char *element : {"f32", "f64", "f16", "bf16"})
-    for (auto [name, sizes, dim] : {std::tuple("columns", "batch, 37", 1),
-                                    {"even", "batch, 64", -1},
-                                    {"rows", "batch, 37", 0},
-                                    {"images", "batch, 6, 3, 7", 1},
-                                    {"vector", "11", 0},
-                                    {"scalar", "", 0}}) {
-      std::string x = type(sizes, element);
-      add(fmt::format("log_softmax_{}_{}", name, element), {{sizes, element}},
-          fmt::format("  %y = nn.log_softmax %x0 dim = {} : {}", dim, x), x, toleranceOf(element, 1e-6, 1e-14));
+    for (auto [name, sizes, dim, isOfAll] : {std::tuple("columns", "batch, 37", 1, true),
+                                             {"even", "batch, 64", -1, true},
+                                             {"rows", "batch, 37", 0, true},
+                                             {"images", "batch, 6, 3, 7", 1, true},
+                                             {"vector", "11", 0, true},
+                                             {"scalar", "", 0, true},
+                                             {"long", "batch, 1003", 1, false},
+                                             {"two", "batch, 2", 1, false},
+                                             {"one", "batch, 1", 1, false},
+                                             {"none", "batch, 0", 1, false},
+                                             {"heads", "batch, 3, 5, 19", -1, false},
+                                             {"ones", "batch, 21, 1", 1, false},
+                                             {"open", "batch", -1, false}})
+      for (const char *op : {"softmax", "log_softmax", "softmax_backward", "log_softmax_backward"}) {
+        if (!isOfAll && element != std::string("f32"))
+          continue;
+        std::string x = type(sizes, element), operands = std::string(op).ends_with("backward") ? "%x0, %x1" : "%x0";
+        std::vector<Input> inputs(operands == "%x0" ? 1 : 2, Input{sizes, element});
+        add(fmt::format("{}_{}_{}", op, name, element), inputs, fmt::format("  %y = nn.{} {} dim = {} : {}", op, operands, dim, x), x,
+            toleranceOf(element, 1e-6, 1e-14));
+      }
+}
+
+/// What is computed on probabilities as they are stored: over the last dimension, and over the one before it.
+void TrainingCases::addSoftmaxEpilogues() {
+  for (const char *op : {"softmax", "log_softmax", "softmax_backward", "log_softmax_backward"}) {
+    bool isBackward = std::string(op).ends_with("backward");
+    for (auto [name, sizes, dim, broadcast] : {std::tuple("last", "batch, 3, 37", 2, "3, 37"),
+                                               {"last_by_row", "batch, 3, 37", -1, "batch, 1, 1"},
+                                               {"before_last", "batch, 7, 37", 1, "7, 1"},
+                                               {"before_last_by_column", "batch, 7, 37", -2, "37"},
+                                               {"first", "batch, 7, 37", 0, "37"}, // a kernel of its own
+                                               {"of_ones", "batch, 37, 1", 1, "37, 1"},
+                                               {"vector", "11", 0, ""},
+                                               {"scalar", "", 0, ""}}) {
+      std::string x = type(sizes), scale = type(broadcast);
+      std::vector<Input> inputs(isBackward ? 2 : 1, Input{sizes});
+      inputs.push_back({broadcast});
+      inputs.push_back({sizes});
+      std::string scales = fmt::format("%x{}", inputs.size() - 2), residual = fmt::format("%x{}", inputs.size() - 1);
+      add(fmt::format("{}_epilogue_{}", op, name), inputs,
+          fmt::format("  %p = nn.{} %x0{} dim = {} : {}\n  %q = nn.mul %p, {} : ({}, {}) -> {}\n  %y = nn.add %q, {} : {}", op,
+                      isBackward ? ", %x1" : "", dim, x, scales, x, scale, x, residual, x),
+          x, 1e-6);
     }
+    // Elements of another type than the scores': exponentials can't wait in a narrower one.
+    for (auto [from, to] : {std::pair("f32", "f16"), {"f32", "f64"}, {"f16", "f32"}, {"f64", "f32"}}) {
+      std::string x = type("batch, 37", from), y = type("batch, 37", to);
+      add(fmt::format("{}_epilogue_{}_to_{}", op, from, to), std::vector<Input>(isBackward ? 2 : 1, Input{"batch, 37", from}),
+          fmt::format("  %p = nn.{} %x0{} dim = 1 : {}\n  %y = nn.cast %p to {} : ({}) -> {}", op, isBackward ? ", %x1" : "", x, to, x,
+                      y),
+          y, std::string(from) == "f16" || std::string(to) == "f16" ? 2e-3 : 1e-6);
+    }
+  }
+}
+
+/// What is computed in one type and stored in another, by one kernel.
+void TrainingCases::addCasts() {
+  std::string x = type("batch, 20"), w = type("12, 20"), y = type("batch, 12"), i = type("batch, 3, 8"), t = type("20, 8");
+  std::string c = type("batch, 4, 9, 9"), k = type("5, 4, 3, 3"), o = type("batch, 5, 7, 7");
+  auto addCast = [&](const char *name, const std::vector<Input> &inputs, const std::string &body, const std::string &result) {
+    for (const char *to : {"f64", "f16"}) {
+      std::string stored = result;
+      stored.replace(stored.find("f32"), 3, to);
+      add(fmt::format("stored_{}_to_{}", name, to), inputs, fmt::format("{}\n  %y = nn.cast %z to {} : ({}) -> {}", body, to, result, stored),
+          stored, to[1] == '6' ? 2e-6 : 2e-3);
+    }
+  };
+  addCast("linear", {{"batch, 20"}, {"12, 20"}}, fmt::format("  %z = nn.linear %x0, %x1 : ({}, {}) -> {}", x, w, y), y);
+  addCast("matmul", {{"batch, 12"}, {"12, 20"}}, fmt::format("  %z = nn.matmul %x0, %x1 : ({}, {}) -> {}", y, w, x), x);
+  addCast("mean", {{"batch, 20"}}, fmt::format("  %z = nn.mean %x0 dims = [1] keepdim = false : ({}) -> {}", x, type("batch")), type("batch"));
+  addCast("embedding", {{"batch, 3", "i64", 20}, {"20, 8"}},
+          fmt::format("  %z = nn.embedding %x0, %x1 : ({}, {}) -> {}", type("batch, 3", "i64"), t, i), i);
+  addCast("conv", {{"batch, 4, 9, 9"}, {"5, 4, 3, 3"}},
+          fmt::format("  %z = nn.conv %x0, %x1 stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0] dilation = [1, 1] groups = 1 : "
+                      "({}, {}) -> {}",
+                      c, k, o),
+          o);
+  addCast("cat", {{"batch, 20"}}, fmt::format("  %z = nn.cat %x0, %x0 dim = 1 : ({0}, {0}) -> {1}", x, type("batch, 40")), type("batch, 40"));
+}
+
+void TrainingCases::addLosses() {
   addCrossEntropy("10", {"batch, 10"}, "batch", false, 0, -100);
   addCrossEntropy("10_f64", {"batch, 10", "f64"}, "batch", true, 0.1, 3);
   addCrossEntropy("37", {"batch, 37"}, "batch", true, 0, 0);
@@ -380,6 +456,9 @@ void TrainingCases::add() {
   addComparisons();
   addProducts();
   addSums();
+  addSoftmax();
+  addSoftmaxEpilogues();
+  addCasts();
   addLosses();
   addTables();
   addNormalisation();

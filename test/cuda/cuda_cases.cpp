@@ -26,14 +26,14 @@ static bool runsOnCuda(const std::string &name) {
   static const std::set<std::string> exceptions = {"matmul_batched", "matmul_broadcast",    "matmul_column", "matmul_dot",
                                                    "matmul_tn_i64",  "matmul_nt_i32",       "matmul_tn_batched",
                                                    "matmul_nt_broadcast"};
-  if (exceptions.contains(name) || name.find("f16") != std::string::npos || name.ends_with("_to_all") || name.starts_with("log_softmax"))
+  if (exceptions.contains(name) || name.find("f16") != std::string::npos || name.ends_with("_to_all"))
     return false;
-  if (name == "softmax_like" || name == "state_written_back" || name == "state_written_back_reshaped") // the latter write nothing
+  if (name == "state_written_back" || name == "state_written_back_reshaped") // the latter write nothing
     return true;
   for (const char *beginning :
        {"linear_", "matmul_", "products_f", "relu_", "sigmoid_", "tanh_", "neg_", "exp_", "log_", "sqrt_", "rsqrt_", "abs_", "add_", "sub_",
         "mul_", "div_", "maximum_", "minimum_", "eq_", "ne_", "lt_", "le_", "gt_", "ge_", "where_", "cast_", "arithmetic_", "chain", "sum", "mean",
-        "channel_affine", "batch_norm_eval_", "permute", "reshape", "expand", "full"})
+        "softmax_", "stored_linear_", "stored_matmul_", "stored_mean_", "channel_affine", "batch_norm_eval_", "permute", "reshape", "expand", "full"})
     if (name.starts_with(beginning))
       return true;
   return false;

@@ -222,6 +222,54 @@ func.func @log_softmax_c2(%x: tensor<2x3xf32>) {
 
 // -----
 
+func.func @softmax_c1(%x: tensor<2x3xi64>) {
+  // expected-error @+1 {{'nn.softmax' op softmax_c1: "softmax_lastdim_kernel_impl" not implemented for 'Long'}}
+  %0 = nn.softmax %x dim = 1 : tensor<2x3xi64>
+  return
+}
+
+// -----
+
+func.func @softmax_c2(%x: tensor<2x3xf32>) {
+  // expected-error @+1 {{'nn.softmax' op softmax_c2: expected type 'tensor<2x3xf32>', found 'tensor<2x3xf16>'}}
+  %0 = "nn.softmax"(%x) <{dim = 1 : i64}> : (tensor<2x3xf32>) -> tensor<2x3xf16>
+  return
+}
+
+// -----
+
+func.func @softmax_backward_c1(%g: tensor<2x3xf32>, %y: tensor<2x4xf32>) {
+  // expected-error @+1 {{'nn.softmax_backward' op softmax_backward_c1: Expected tensor for argument #1 'grad' to have same size as tensor for argument #2 'output'; but [2, 3] does not equal [2, 4] (while checking arguments for softmax_backward)}}
+  %0 = nn.softmax_backward %g, %y dim = 1 : (tensor<2x3xf32>, tensor<2x4xf32>) -> tensor<2x3xf32>
+  return
+}
+
+// -----
+
+func.func @softmax_backward_c2(%g: tensor<2x3xf32>) {
+  // expected-error @+1 {{'nn.softmax_backward' op softmax_backward_c2: expected type 'tensor<2x3xf32>', found 'tensor<2xf32>'}}
+  %0 = nn.softmax_backward %g, %g dim = 1 : (tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @log_softmax_backward_c1(%g: tensor<2x3xf32>, %y: tensor<2x3xf64>) {
+  // expected-error @+1 {{'nn.log_softmax_backward' op log_softmax_backward_c1: expected scalar type Float but found Double}}
+  %0 = nn.log_softmax_backward %g, %y dim = 1 : (tensor<2x3xf32>, tensor<2x3xf64>) -> tensor<2x3xf32>
+  return
+}
+
+// -----
+
+func.func @log_softmax_backward_c2(%g: tensor<2x3xf32>) {
+  // expected-error @+1 {{'nn.log_softmax_backward' op log_softmax_backward_c2: expected type 'tensor<2x3xf32>', found 'tensor<2xf32>'}}
+  %0 = nn.log_softmax_backward %g, %g dim = 1 : (tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2xf32>
+  return
+}
+
+// -----
+
 func.func @embedding_backward_c1(%x: tensor<2x3xf32>, %t: tensor<2xi64>) {
   // expected-error @+1 {{'nn.embedding_backward' op embedding_backward_c1: Padding_idx must be within num_embeddings}}
   %0 = nn.embedding_backward %x, %t num_embeddings = <4> padding_idx = 4 : (tensor<2x3xf32>, tensor<2xi64>) -> tensor<4x3xf32>

@@ -95,6 +95,12 @@ func.func @gradients(%x: tensor<?x3xf32, #nn.shape<batch, 3>>, %t: tensor<?xi64,
       -> (tensor<?x3xf32, #nn.shape<batch, 3>>, tensor<3xf32>, tensor<3xf32>)
   // CHECK: nn.log_softmax %arg0 dim = 1 : tensor<?x3xf32, #nn.shape<batch, 3>>
   %8 = nn.log_softmax %x dim = 1 : tensor<?x3xf32, #nn.shape<batch, 3>>
+  // CHECK: %[[P:.*]] = nn.softmax %arg0 dim = -1 : tensor<?x3xf32, #nn.shape<batch, 3>>
+  %9 = nn.softmax %x dim = -1 : tensor<?x3xf32, #nn.shape<batch, 3>>
+  // CHECK: nn.softmax_backward %arg0, %[[P]] dim = -1 : tensor<?x3xf32, #nn.shape<batch, 3>>
+  %10 = nn.softmax_backward %x, %9 dim = -1 : tensor<?x3xf32, #nn.shape<batch, 3>>
+  // CHECK: nn.log_softmax_backward %arg0, %{{.*}} dim = 0 : tensor<?x3xf32, #nn.shape<batch, 3>>
+  %11 = nn.log_softmax_backward %x, %8 dim = 0 : tensor<?x3xf32, #nn.shape<batch, 3>>
   // CHECK: nn.backward %[[LOSS]] to %arg0 : (tensor<f32>, tensor<?x3xf32, #nn.shape<batch, 3>>) -> tensor<?x3xf32, #nn.shape<batch, 3>>
   %6 = nn.backward %0 to %x : (tensor<f32>, tensor<?x3xf32, #nn.shape<batch, 3>>) -> tensor<?x3xf32, #nn.shape<batch, 3>>
   // CHECK: %{{.*}}:2 = nn.backward %arg0 gradient %arg0 to %arg0, %arg2 :

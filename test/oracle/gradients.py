@@ -279,11 +279,13 @@ def embedding(name):
                 lambda i, w: functional.embedding(i, w, padding_idx=index), [1])
 
 
-def log_softmax(name):
-    sizes = shape()
-    dim = random.randrange(-len(sizes), len(sizes)) if sizes else random.choice((0, -1))
-    operand = any_values(sizes) if random.random() < 0.5 else values(sizes, -50, 50)
-    return Case(name, [operand], f"dim = {i64(dim)}", lambda x: torch.log_softmax(x, dim), [0])
+def softmax(function):
+    def case(name):
+        sizes = shape()
+        dim = random.randrange(-len(sizes), len(sizes)) if sizes else random.choice((0, -1))
+        operand = any_values(sizes) if random.random() < 0.5 else values(sizes, -50, 50)
+        return Case(name, [operand], f"dim = {i64(dim)}", lambda x: function(x, dim), [0])
+    return case
 
 
 def cross_entropy(name):
@@ -468,7 +470,7 @@ OPS = {
     "nn.cast": cast, "nn.reshape": reshape, "nn.permute": permute, "nn.expand": expand, "nn.slice": slice_,
     "nn.slice_scatter": slice_scatter, "nn.cat": cat, "nn.sum": reduction(torch.sum), "nn.mean": reduction(torch.mean),
     "nn.linear": linear, "nn.matmul": matmul, "nn.batch_norm": batch_norm, "nn.channel_affine": channel_affine,
-    "nn.embedding": embedding, "nn.log_softmax": log_softmax, "nn.cross_entropy": cross_entropy,
+    "nn.embedding": embedding, "nn.softmax": softmax(torch.softmax), "nn.log_softmax": softmax(torch.log_softmax), "nn.cross_entropy": cross_entropy,
     "nn.conv": conv, "nn.max_pool": max_pool, "nn.avg_pool": avg_pool, "nn.adaptive_avg_pool": adaptive_avg_pool, "programs": Program,
 }
 

@@ -212,14 +212,17 @@ Case embedding(Random &random) {
   return {"nn.embedding", {random.integers(random.shape(), 0, rows - 1), random.values({rows, random.integer(1, 3)})}, {}, {1}};
 }
 
-Case logSoftmax(Random &random) {
+Case softmaxBy(const char *op, Random &random) {
   Shape shape = random.shape();
   const auto rank = static_cast<int64_t>(shape.size());
-  return {"nn.log_softmax",
+  return {op,
           {random.values(shape)},
           {{"dim", random.integer(-std::max<int64_t>(rank, 1), std::max<int64_t>(rank, 1) - 1)}},
           {0}};
 }
+
+Case softmax(Random &random) { return softmaxBy("nn.softmax", random); }
+Case logSoftmax(Random &random) { return softmaxBy("nn.log_softmax", random); }
 
 //===----------------------------------------------------------------------===//
 // Windows
@@ -402,6 +405,7 @@ const std::vector<Family> &families() {
                                           {"max_pool", maxPool},
                                           {"avg_pool", avgPool},
                                           {"adaptive_avg_pool", adaptiveAvgPool},
+                                          {"softmax", softmax},
                                           {"log_softmax", logSoftmax},
                                           {"cross_entropy", crossEntropy},
                                           {"channel_affine", channelAffine}};

@@ -1,8 +1,8 @@
 // RUN: kiln-opt %s --pass-pipeline="builtin.module(func.func(nn-differentiate))" | FileCheck %s
 // RUN: kiln-opt %s --pass-pipeline="builtin.module(func.func(nn-differentiate))" --mlir-pass-statistics -o /dev/null 2>&1 | FileCheck %s --check-prefix=COUNTS
 
-// COUNTS-DAG: 22 nn-differentiate{{ +}}- Number of nn.backward expanded
-// COUNTS-DAG: 65 nn-differentiate{{ +}}- Number of ops that gradients were built from
+// COUNTS-DAG: 23 nn-differentiate{{ +}}- Number of nn.backward expanded
+// COUNTS-DAG: 63 nn-differentiate{{ +}}- Number of ops that gradients were built from
 
 // The rules of movements, reductions and layers. Numbers are compared in gradient_test.cpp and test/oracle/gradients.py.
 
@@ -267,13 +267,21 @@ func.func @embedding(%i: tensor<4x5xi64>, %w: tensor<100x2xf32>, %s: tensor<4x5x
 
 // CHECK-LABEL: func.func @log_softmax
 // CHECK: %[[Y:.*]] = nn.log_softmax %arg0 dim = -1
-// CHECK: %[[P:.*]] = nn.exp %[[Y]]
-// CHECK: %[[S:.*]] = nn.sum %arg1 dims = [-1] keepdim = true
-// CHECK: %[[M:.*]] = nn.mul %[[P]], %[[S]]
-// CHECK: %[[D:.*]] = nn.sub %arg1, %[[M]]
+// CHECK: %[[D:.*]] = nn.log_softmax_backward %arg1, %[[Y]] dim = -1
 // CHECK-NEXT: return %[[D]]
 func.func @log_softmax(%x: tensor<?x3xf32, #nn.shape<batch, 3>>, %s: tensor<?x3xf32, #nn.shape<batch, 3>>) -> tensor<?x3xf32, #nn.shape<batch, 3>> {
   %y = nn.log_softmax %x dim = -1 : tensor<?x3xf32, #nn.shape<batch, 3>>
+  %g = nn.backward %y gradient %s to %x
+    : (tensor<?x3xf32, #nn.shape<batch, 3>>, tensor<?x3xf32, #nn.shape<batch, 3>>, tensor<?x3xf32, #nn.shape<batch, 3>>) -> tensor<?x3xf32, #nn.shape<batch, 3>>
+  return %g : tensor<?x3xf32, #nn.shape<batch, 3>>
+}
+
+// CHECK-LABEL: func.func @softmax
+// CHECK: %[[Y:.*]] = nn.softmax %arg0 dim = 1
+// CHECK: %[[D:.*]] = nn.softmax_backward %arg1, %[[Y]] dim = 1
+// CHECK-NEXT: return %[[D]]
+func.func @softmax(%x: tensor<?x3xf32, #nn.shape<batch, 3>>, %s: tensor<?x3xf32, #nn.shape<batch, 3>>) -> tensor<?x3xf32, #nn.shape<batch, 3>> {
+  %y = nn.softmax %x dim = 1 : tensor<?x3xf32, #nn.shape<batch, 3>>
   %g = nn.backward %y gradient %s to %x
     : (tensor<?x3xf32, #nn.shape<batch, 3>>, tensor<?x3xf32, #nn.shape<batch, 3>>, tensor<?x3xf32, #nn.shape<batch, 3>>) -> tensor<?x3xf32, #nn.shape<batch, 3>>
   return %g : tensor<?x3xf32, #nn.shape<batch, 3>>

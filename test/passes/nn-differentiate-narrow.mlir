@@ -29,17 +29,12 @@ func.func @large_eps(%x: tensor<4x3xf16>, %s: tensor<3xf16>, %g: tensor<4x3xf16>
   return %d : tensor<4x3xf16>
 }
 
-// Probabilities and their sum in float32 as well.
+// Probabilities and their sum are no values of their own: the operation computes them in float32, or wider.
 
 // CHECK-LABEL: func.func @log_softmax
 // CHECK:         %[[Y:.+]] = nn.log_softmax %arg0 dim = 1
-// CHECK-DAG:     %[[W:.+]] = nn.cast %[[Y]] to f32
-// CHECK-DAG:     %[[G:.+]] = nn.cast %arg1 to f32
-// CHECK-DAG:     %[[P:.+]] = nn.exp %[[W]]
-// CHECK-DAG:     %[[S:.+]] = nn.sum %[[G]] dims = [1] keepdim = true
-// CHECK:         %[[M:.+]] = nn.mul %[[P]], %[[S]]
-// CHECK:         %[[D:.+]] = nn.sub %[[G]], %[[M]]
-// CHECK:         nn.cast %[[D]] to f16
+// CHECK-NEXT:    %[[D:.+]] = nn.log_softmax_backward %arg1, %[[Y]] dim = 1 : tensor<4x3xf16>
+// CHECK-NEXT:    return %[[D]]
 func.func @log_softmax(%x: tensor<4x3xf16>, %g: tensor<4x3xf16>) -> tensor<4x3xf16> {
   %y = nn.log_softmax %x dim = 1 : tensor<4x3xf16>
   %d = nn.backward %y gradient %g to %x : (tensor<4x3xf16>, tensor<4x3xf16>, tensor<4x3xf16>) -> tensor<4x3xf16>

@@ -362,3 +362,29 @@ func.func @convolution(%x: tensor<2x3x8x8xf32>, %w: tensor<4x3x3x3xf32>, %b: ten
   %z = nn.relu %s : tensor<2x4x6x6xf32>
   return %z : tensor<2x4x6x6xf32>
 }
+
+// The kernel of a softmax writes rows of the result over the last two dimensions; over others it stores elements as they are.
+// CHECK-LABEL: func.func @softmax
+// CHECK: %[[A:.*]] = nn.fused anchor "nn.softmax" attributes {dim = -1 : i64}
+// CHECK: %[[B:.*]] = nn.fused anchor "nn.log_softmax" attributes {dim = 1 : i64}(%[[A]])
+// CHECK: %[[C:.*]] = nn.softmax %[[B]] dim = 0
+// CHECK-NOT: anchor
+// CHECK: return
+// CHECK-LABEL: func.func @softmax_of_ones
+// CHECK: nn.softmax
+// CHECK-NOT: anchor
+// CHECK: return
+func.func @softmax(%x: tensor<4x3x5xf32>, %s: tensor<5xf32>) -> tensor<4x3x5xf32> {
+  %0 = nn.softmax %x dim = -1 : tensor<4x3x5xf32>
+  %1 = nn.mul %0, %s : (tensor<4x3x5xf32>, tensor<5xf32>) -> tensor<4x3x5xf32>
+  %2 = nn.log_softmax %1 dim = 1 : tensor<4x3x5xf32>
+  %3 = nn.mul %2, %s : (tensor<4x3x5xf32>, tensor<5xf32>) -> tensor<4x3x5xf32>
+  %4 = nn.softmax %3 dim = 0 : tensor<4x3x5xf32>
+  %5 = nn.neg %4 : tensor<4x3x5xf32>
+  return %5 : tensor<4x3x5xf32>
+}
+func.func @softmax_of_ones(%x: tensor<4x3x1xf32>) -> tensor<4x3x1xf32> {
+  %0 = nn.softmax %x dim = 1 : tensor<4x3x1xf32>
+  %1 = nn.neg %0 : tensor<4x3x1xf32>
+  return %1 : tensor<4x3x1xf32>
+}

@@ -59,11 +59,17 @@ module attributes {nn.program = "softmax"} {
   // CHECK:         schedule.launch @f32_log_softmax_nx10({{.*}}) into({{.*}}) sizes [#nn.dim<batch>] grid [#nn.dim<batch>]
   // CHECK:         schedule.launch @f32_log_softmax_nx6x5({{.*}}) into({{.*}}) sizes [#nn.dim<batch>] grid [#nn.dim<5 * batch>]
   // CHECK:         schedule.launch @f32_log_softmax({{.*}}) into({{.*}}) sizes [] grid [#nn.dim<1>]
-  func.func @softmax(%x: !x, %i: !i, %s: tensor<f32>) -> (!x, !i, tensor<f32>) attributes {nn.entry} {
+  // CHECK:         schedule.launch @f32_softmax_nx10({{.*}}) into({{.*}}) sizes [#nn.dim<batch>] grid [#nn.dim<batch>]
+  // CHECK:         schedule.launch @f32_softmax_backward_nx6x5({{.*}}) into({{.*}}) sizes [#nn.dim<batch>] grid [#nn.dim<5 * batch>]
+  // CHECK:         schedule.launch @f32_log_softmax_backward_nx6x5({{.*}}) into({{.*}}) sizes [#nn.dim<batch>] grid [#nn.dim<6 * batch>]
+  func.func @softmax(%x: !x, %i: !i, %s: tensor<f32>) -> (!x, !i, tensor<f32>, !x, !i, !i) attributes {nn.entry} {
     %0 = nn.log_softmax %x dim = -1 : !x
     %1 = nn.log_softmax %i dim = 1 : !i
     %2 = nn.log_softmax %s dim = 0 : tensor<f32>
-    return %0, %1, %2 : !x, !i, tensor<f32>
+    %3 = nn.softmax %x dim = 1 : !x
+    %4 = nn.softmax_backward %i, %i dim = 1 : !i
+    %5 = nn.log_softmax_backward %i, %i dim = 2 : !i
+    return %0, %1, %2, %3, %4, %5 : !x, !i, tensor<f32>, !x, !i, !i
   }
 }
 

@@ -352,12 +352,13 @@ TEST(Training, WhatBackwardKeeps) {
   for (const char *name :
        {"nn.mul", "nn.div", "nn.maximum", "nn.minimum", "nn.relu", "nn.sigmoid", "nn.tanh",
         "nn.exp", "nn.log", "nn.sqrt", "nn.rsqrt", "nn.abs", "nn.where", "nn.linear", "nn.matmul",
-        "nn.batch_norm", "nn.dropout", "nn.embedding", "nn.log_softmax", "nn.cross_entropy"}) {
+        "nn.batch_norm", "nn.dropout", "nn.embedding", "nn.softmax", "nn.log_softmax",
+        "nn.cross_entropy"}) {
     EXPECT_TRUE(saves(name, drops)) << name;
     EXPECT_TRUE(find_operation(name)->differentiable) << name;
   }
   for (const char *name : {"nn.eq", "nn.ge", "nn.detach", "nn.full", "nn.constant", "nn.sgd",
-                           "nn.adam", "nn.batch_norm_backward"})
+                           "nn.adam", "nn.batch_norm_backward", "nn.softmax_backward"})
     EXPECT_FALSE(find_operation(name)->differentiable) << name;
 
   // The gradient of a bias needs nothing; a dropout that drops nothing is its input.

@@ -108,7 +108,7 @@ CrossEntropy::Row CrossEntropy::readRow(Place place) {
   // The target's score is found on the way: where the row is ignored, there may be no score to read.
   Values sums = rows.overClasses(place, Values(4, wide(0, rows.lanesOf(place))), [&](Scores scores, ValueRange carried) {
     Value score = toDouble(b, rows.load(scores)), weight = weightsOf(scores), isPicked = isTarget(row, scores);
-    return Values{add(carried[0], rows.power(scores, row.largest)), select(isPicked, score, carried[1]),
+    return Values{add(carried[0], toDouble(b, rows.power(scores, row.largest))), select(isPicked, score, carried[1]),
                   select(isPicked, weight, carried[2]), smoothing != 0 ? add(carried[3], mul(weight, score)) : carried[3]};
   });
   row.sum = rows.gather(sums[0]);
@@ -174,7 +174,8 @@ void CrossEntropy::storeGradients(Place place, const Row &row, Value cotangent) 
   ofTarget = rows.spread(ofTarget);
   rows.overClasses(place, {}, [&](Scores scores, ValueRange) {
     Value zero = wide(0, scores.lanes);
-    Value gradient = sub(mul(ofProbabilities, rows.power(scores, row.largest)), select(isTarget(row, scores), ofTarget, zero));
+    Value power = toDouble(b, rows.power(scores, row.largest));
+    Value gradient = sub(mul(ofProbabilities, power), select(isTarget(row, scores), ofTarget, zero));
     if (smoothing != 0)
       gradient = sub(gradient, mul(ofEach, weightsOf(scores)));
     rows.store(b.rounded(select(isIgnored, zero, gradient), rows.element), context.results[0], scores);

@@ -55,8 +55,11 @@ mlir::LogicalResult emitBatchNorm(KernelContext &context);
 mlir::FailureOr<Value> checkBatchNorm(KernelContext &context, Value errorValues);
 // BatchNormBackward.cpp: its gradients.
 mlir::LogicalResult emitBatchNormBackward(KernelContext &context);
-// LogSoftmax.cpp: logarithms of probabilities.
+// Softmax.cpp: probabilities, their logarithms and the gradients of both.
+mlir::LogicalResult emitSoftmax(KernelContext &context);
+mlir::LogicalResult emitSoftmaxBackward(KernelContext &context);
 mlir::LogicalResult emitLogSoftmax(KernelContext &context);
+mlir::LogicalResult emitLogSoftmaxBackward(KernelContext &context);
 // CrossEntropy.cpp: losses and their gradients.
 mlir::LogicalResult emitCrossEntropy(KernelContext &context);
 mlir::LogicalResult emitCrossEntropyTotal(KernelContext &context);

@@ -35,7 +35,7 @@ struct ProductShape {
 } // namespace
 
 static llvm::Expected<ProductShape> shapeOf(KernelOp kernel) {
-  std::string type = *scalarTypeText(kernel.getResultType().getElementType());
+  std::string type = *scalarTypeText(kernel.getAnchorType(0).getElementType());
   auto matrix = [&](StringRef base, const DimExpr &inner) {
     return OperandText{("Matrix<" + type + ">{" + base + ", " + sizeText(inner) + "}").str(), true};
   };
@@ -61,7 +61,7 @@ static llvm::Expected<ProductShape> shapeOf(KernelOp kernel) {
 }
 
 static llvm::Error writeForm(KernelWriter &writer, const ProductShape &shape, StringRef suffix, StringRef function, CudaForm form) {
-  std::string type = *scalarTypeText(writer.getKernel().getResultType().getElementType());
+  std::string type = *scalarTypeText(writer.getKernel().getAnchorType(0).getElementType());
   writer.begin(suffix, "kProductThreads", kThreads, std::move(form));
   writer.os() << "  " << function << "<" << type << ">(" << sizeText(shape.rows) << ", " << sizeText(shape.columns) << ", "
               << sizeText(shape.inner) << ",\n      " << shape.left.text << ", " << shape.right.text << ",\n      [=](i64 row, i64 column, "

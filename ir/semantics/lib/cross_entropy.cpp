@@ -8,7 +8,7 @@
 
 #include "families.h"
 #include "kernels.h"
-#include "log_softmax.h"
+#include "softmax.h"
 
 namespace kiln::semantics {
 

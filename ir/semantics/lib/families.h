@@ -28,7 +28,7 @@ std::span<const Operation> shape_operations();
 std::span<const Operation> cast_operations();
 std::span<const Operation> creation_operations();
 std::span<const Operation> reduction_operations();
-std::span<const Operation> log_softmax_operations();
+std::span<const Operation> softmax_operations();
 std::span<const Operation> cross_entropy_operations();
 std::span<const Operation> optimizer_operations();
 

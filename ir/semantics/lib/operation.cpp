@@ -20,7 +20,7 @@ const std::vector<Operation> &table() {
           packed_convolution_operations, pooling_operations, pooling_gradient_operations, normalization_operations,
           normalization_gradient_operations, dropout_operations, embedding_operations,
           shape_operations, cast_operations, creation_operations, reduction_operations,
-          log_softmax_operations, cross_entropy_operations, optimizer_operations}) {
+          softmax_operations, cross_entropy_operations, optimizer_operations}) {
       std::span<const Operation> members = family();
       all.insert(all.end(), members.begin(), members.end());
     }

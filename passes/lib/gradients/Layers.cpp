@@ -1,7 +1,7 @@
 //===- Layers.cpp - gradients of tables and losses ------------------------===//
 //
-// Rules of log_softmax, and of ops whose gradient is an op of its own, because no others compute it at the same cost:
-// embedding and cross_entropy.
+// Rules of ops whose gradient is an op of its own, because no others compute it at the same cost: embedding, softmax and its
+// logarithm, cross_entropy.
 //
 //===----------------------------------------------------------------------===//
 
@@ -19,13 +19,9 @@ void embedding(ir::EmbeddingOp op, Gradient &gradient) {
   gradient.give(1, gradient.make<ir::EmbeddingBackwardOp>({gradient.cotangent(), op.getIndices()}, attributes));
 }
 
-/// g - exp(y) * sum(g)
-void logSoftmax(ir::LogSoftmaxOp op, Gradient &gradient) {
-  Value cotangent = gradient.widened(gradient.cotangent());
-  Value probabilities = gradient.make<ir::ExpOp>({gradient.widened(op.getOutput())});
-  Value sum = gradient.sum(cotangent, {static_cast<int64_t>(op.getDim())}, /*keepdim=*/true);
-  gradient.give(0, gradient.cast(gradient.sub(cotangent, gradient.mul(probabilities, sum)),
-                                 gradient.typeOf(op.getInput()).getElementType()));
+/// Of softmax or its logarithm, which `BackwardOp` computes from the output.
+template <class OpTy, class BackwardOp> void softmax(OpTy op, Gradient &gradient) {
+  gradient.give(0, gradient.make<BackwardOp>({gradient.cotangent(), op.getOutput()}, {{"dim", static_cast<int64_t>(op.getDim())}}));
 }
 
 void crossEntropy(ir::CrossEntropyOp op, Gradient &gradient) {
@@ -44,7 +40,8 @@ void crossEntropy(ir::CrossEntropyOp op, Gradient &gradient) {
 
 void attachLayerGradients(MLIRContext *context) {
   attachRule<ir::EmbeddingOp, embedding>(context);
-  attachRule<ir::LogSoftmaxOp, logSoftmax>(context);
+  attachRule<ir::SoftmaxOp, softmax<ir::SoftmaxOp, ir::SoftmaxBackwardOp>>(context);
+  attachRule<ir::LogSoftmaxOp, softmax<ir::LogSoftmaxOp, ir::LogSoftmaxBackwardOp>>(context);
   attachRule<ir::CrossEntropyOp, crossEntropy>(context);
 }
 

@@ -35,10 +35,13 @@ struct KernelParts {
   SmallVector<Value> anchorOperands, extraOperands;
   SmallVector<AffineMap> maps;
   SmallVector<BufferType> results;
+  /// What the body gets of the anchor; the result's elements may be of another type, after a cast.
+  Type anchorElement;
 
   explicit KernelParts(Operation *op) : location(op->getLoc()) {
     for (Value result : op->getResults())
       results.push_back(BufferType::of(cast<RankedTensorType>(result.getType())));
+    anchorElement = results.front().getScalarType();
   }
 
   static ArrayAttr typesOf(MLIRContext *context, ValueRange values) {
@@ -60,7 +63,7 @@ struct KernelParts {
                                    builder.getAffineMapArrayAttr(maps), builder.getArrayAttr(resultTypes));
     Block &block = kernel.getBody().emplaceBlock();
     if (anchor)
-      block.addArgument(results.front().getScalarType(), location);
+      block.addArgument(anchorElement, location);
     for (Value extra : extraOperands)
       block.addArgument(ir::scalarTypeOf(cast<RankedTensorType>(extra.getType()).getElementType()), location);
 
@@ -105,9 +108,12 @@ KernelForm formOfFused(ir::FusedOp op) {
     parts.maps.push_back(op.getExtraMap(i));
   if (parts.anchor && !parts.anchorAttributes)
     parts.anchorAttributes = DictionaryAttr::get(op.getContext());
+  Block &source = op.getBody().front();
+  if (parts.anchor)
+    parts.anchorElement = source.getArgument(0).getType();
   KernelForm form = parts.finish();
 
-  Block &body = form.kernel->getBodyBlock(), &source = op.getBody().front();
+  Block &body = form.kernel->getBodyBlock();
   OpBuilder builder = OpBuilder::atBlockEnd(&body);
   IRMapping mapping;
   mapping.map(source.getArguments(), body.getArguments());

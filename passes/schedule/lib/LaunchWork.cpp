@@ -93,7 +93,10 @@ static DimExpr anchorFlops(KernelOp kernel) {
       {"nn.batch_norm", elementFlops<0, 6>},          // mean 1, variance 3, scale and shift 2
       {"nn.batch_norm_backward", elementFlops<0, 9>}, // normalised input 2, two sums 3, gradient 4
       {"nn.dropout", elementFlops<0, 1>},
-      {"nn.log_softmax", elementFlops<0, 4>},            // greatest, difference, exp, sum
+      {"nn.softmax", elementFlops<0, 5>},                // greatest, difference, exp, sum, quotient
+      {"nn.log_softmax", elementFlops<0, 5>},            // greatest, difference, exp, sum, difference
+      {"nn.softmax_backward", elementFlops<0, 4>},       // product, sum, difference, product
+      {"nn.log_softmax_backward", elementFlops<0, 4>},   // sum, exp, product, difference
       {"nn.cross_entropy", elementFlops<0, 4>},          // greatest, difference, exp, sum
       {"nn.cross_entropy_backward", elementFlops<1, 4>}, // difference, exp, quotient, scale; the cotangent comes first
       {"nn.cross_entropy_total", elementFlops<0, 1>},

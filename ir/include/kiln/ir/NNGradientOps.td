@@ -109,6 +109,47 @@ def NN_CrossEntropyBackwardOp : NN_SemanticOp<"cross_entropy_backward"> {
 // Gradients of layers
 //===----------------------------------------------------------------------===//
 
+/// The gradient of softmax or of its logarithm, by the output that the operation gave.
+class NN_SoftmaxFamilyBackwardOp<string mnemonic> : NN_SemanticOp<mnemonic> {
+  let arguments = (ins NN_Tensor:$grad, NN_Tensor:$output, I64Attr:$dim);
+  let results = (outs NN_Tensor:$input_gradient);
+  let assemblyFormat = [{
+    $grad `,` $output `dim` `=` $dim attr-dict `:` custom<ElementwiseTypes>(type($grad), type($output), type($input_gradient))
+  }];
+}
+
+// The sum of the output is 1 but for rounding. Where one probability is near 1, its rounding is larger than the others are: with 1 in
+// its place, their gradients would drown in it.
+def NN_SoftmaxBackwardOp : NN_SoftmaxFamilyBackwardOp<"softmax_backward"> {
+  let summary = "the gradient of nn.softmax with respect to its input";
+  let description = [{
+    `(grad * sum(output) - sum(grad * output)) * output`, summed over dimension `dim`; `output` is the operation's result.
+
+    ```mlir
+    %gx = nn.softmax_backward %g, %y dim = 1 : tensor<4x10xf32>
+    ```
+
+    Constraints:
+    - softmax_backward_c1: a floating-point type, the same for both operands; `dim` as in softmax_c1.
+    - softmax_backward_c2: the result has the operands' type.
+  }];
+}
+
+def NN_LogSoftmaxBackwardOp : NN_SoftmaxFamilyBackwardOp<"log_softmax_backward"> {
+  let summary = "the gradient of nn.log_softmax with respect to its input";
+  let description = [{
+    `grad - exp(output) * sum(grad)`, summed over dimension `dim`; `output` is the operation's result.
+
+    ```mlir
+    %gx = nn.log_softmax_backward %g, %y dim = 1 : tensor<4x10xf32>
+    ```
+
+    Constraints:
+    - log_softmax_backward_c1: a floating-point type, the same for both operands; `dim` as in log_softmax_c1.
+    - log_softmax_backward_c2: the result has the operands' type.
+  }];
+}
+
 def NN_EmbeddingBackwardOp : NN_SemanticOp<"embedding_backward"> {
   let summary = "the gradient of nn.embedding with respect to its table";
   let description = [{

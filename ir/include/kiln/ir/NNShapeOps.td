@@ -205,11 +205,39 @@ def NN_MeanOp : NN_ReductionOp<"mean"> {
   }];
 }
 
-def NN_LogSoftmaxOp : NN_SemanticOp<"log_softmax"> {
+//===----------------------------------------------------------------------===//
+// Softmax
+//===----------------------------------------------------------------------===//
+
+/// Probabilities along one dimension, or what is computed like them: the scores' type, everything from scores less their largest.
+class NN_SoftmaxFamilyOp<string mnemonic> : NN_SemanticOp<mnemonic> {
+  let arguments = (ins NN_Tensor:$input, I64Attr:$dim);
+  let results = (outs NN_Tensor:$output);
+  let assemblyFormat = "$input `dim` `=` $dim attr-dict `:` custom<ElementwiseTypes>(type($input), type($output))";
+}
+
+def NN_SoftmaxOp : NN_SoftmaxFamilyOp<"softmax"> {
+  let summary = "probabilities that grow with the exponentials of scores and sum to 1 over one dimension";
+  let description = [{
+    `exp(input) / sum(exp(input))`, summed over dimension `dim`; computed from elements less their largest, so that no exponential
+    overflows. NaN all along `dim` where the largest element is infinite or an element is NaN.
+
+    ```mlir
+    %y = nn.softmax %x dim = 1 : tensor<4x10xf32>
+    ```
+
+    Constraints:
+    - softmax_c1: a floating-point type; `dim` is a dimension, which may be counted from the end; a tensor without dimensions counts
+      as having one.
+    - softmax_c2: the output has the input's type.
+  }];
+}
+
+def NN_LogSoftmaxOp : NN_SoftmaxFamilyOp<"log_softmax"> {
   let summary = "the logarithms of the probabilities that softmax gives, over one dimension";
   let description = [{
     `input - log(sum(exp(input)))`, summed over dimension `dim`; computed from elements less their largest, so that no exponential
-    overflows. NaN all along `dim` where the largest element is infinite.
+    overflows. NaN all along `dim` where the largest element is infinite or an element is NaN.
 
     ```mlir
     %y = nn.log_softmax %x dim = 1 : tensor<4x10xf32>
@@ -220,9 +248,6 @@ def NN_LogSoftmaxOp : NN_SemanticOp<"log_softmax"> {
       as having one.
     - log_softmax_c2: the output has the input's type.
   }];
-  let arguments = (ins NN_Tensor:$input, I64Attr:$dim);
-  let results = (outs NN_Tensor:$output);
-  let assemblyFormat = "$input `dim` `=` $dim attr-dict `:` custom<ElementwiseTypes>(type($input), type($output))";
 }
 
 #endif // KILN_IR_NNSHAPEOPS
