@@ -142,6 +142,16 @@ std::vector<KernelCase> makeCases() {
                      {{{270, 95}}, {{270, 70}}}});
   }
   matmul("inner_batch", "9, batch", "batch, 33", "9, 33", {{{9, kBatch}}, {{kBatch, 33}}});
+  { // The gradient of a large weight: several blocks of rows, and of columns as many as copies have room for, which depends on the batch.
+    std::string x = type("batch, 200"), turned = type("200, batch"), w = type("batch, 1130"), y = type("200, 1130");
+    cases.push_back({"matmul_inner_batch_transposed",
+                     function({x, w},
+                              fmt::format("  %t = nn.permute %x0 dims = [1, 0] : ({0}) -> {1}\n"
+                                          "  %y = nn.matmul %t, %x1 : ({1}, {2}) -> {3}",
+                                          x, turned, w, y),
+                              y),
+                     {{{kBatch, 200}}, {{kBatch, 1130}}}});
+  }
   matmul("batched", "batch, 5, 8", "batch, 8, 40", "batch, 5, 40", {{{kBatch, 5, 8}}, {{kBatch, 8, 40}}});
   matmul("broadcast", "batch, 1, 6, 8", "3, 8, 17", "batch, 3, 6, 17", {{{kBatch, 1, 6, 8}}, {{3, 8, 17}}});
   matmul("row", "11", "11, 38", "38", {{{11}}, {{11, 38}}});

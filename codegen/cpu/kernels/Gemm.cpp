@@ -1,15 +1,13 @@
 //===- Gemm.cpp - products of matrices that lie as they lie ---------------===//
 //
-// Column blocks of one tile's width; in each, row blocks; in each, blocks of k: copy, then tiles.
+// Groups of strips, each of one tile's width; in each group, row blocks; in each, blocks of k: copy, then tiles.
 //
 //===----------------------------------------------------------------------===//
 
 #include "Gemm.h"
 
+#include "Transpose.h"
 #include "kiln/schedule/GridUnits.h"
-
-#include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 
@@ -17,6 +15,8 @@ namespace kiln::codegen {
 
 /// Values of k in a block, at most: a tile's width of the right operand is then 64 KiB, which a second cache holds.
 static constexpr int64_t kBlockDepth = 256;
+/// Bytes of a group's copy of the right operand, where it has several strips: a transposed left operand is copied once a group.
+static constexpr int64_t kGroupBytes = 128 * 1024;
 /// Rows of a block: multiples of every tile's rows. A transposed left operand is copied, so there are fewer.
 static constexpr int64_t kBlockRows = 264, kBlockRowsTransposed = 96;
 static constexpr int64_t kVectorAlignment = 64;
@@ -24,13 +24,16 @@ static constexpr int64_t kVectorAlignment = 64;
 static constexpr int64_t kMaxLanes = 16;
 
 Gemm::Gemm(KernelBuilder &b, GemmOperand left, GemmOperand right, const DimExpr &innerSize, const DimExpr &columns, bool canMask)
-    : b(b), left(left), right(right), innerSize(innerSize), inner(b.size(innerSize)), canMask(canMask), compute(KernelBuilder::computeType(right.element)),
-      lanes(b.lanesOf(compute)), width(b.target.tileVectors * lanes) {
+    : b(b), left(left), right(right), innerSize(innerSize), inner(b.size(innerSize)), canMask(canMask),
+      compute(KernelBuilder::computeType(right.element)), lanes(b.lanesOf(compute)), width(b.target.tileVectors * lanes) {
   blockRows = left.isTransposed ? kBlockRowsTransposed * 4 / KernelBuilder::bytesOf(compute) : kBlockRows;
   hasWholeTiles = columns.divide_exactly(width) && schedule::kColumnBlock % width == 0;
   // Both operands copied: an odd last k is filled up with zeros. Else the left one is read as it lies, to its last element only.
   unroll = left.isTransposed || innerSize.divide_exactly(2) ? 2 : 1;
-  packedRight = b.scratch(compute, kBlockDepth * width, kVectorAlignment);
+  int64_t rightElements = kBlockDepth * width;
+  if (left.isTransposed)
+    rightElements = std::max(rightElements, kGroupBytes / KernelBuilder::bytesOf(compute));
+  packedRight = b.scratch(compute, rightElements, kVectorAlignment);
   if (left.isTransposed) // a last tile reads beyond its valid rows
     packedLeft = b.scratch(compute, kBlockDepth * blockRows + lanes, kVectorAlignment);
   if (isSplit())
@@ -52,55 +55,86 @@ Value Gemm::blockDepth() const {
   return b.maximum(b.mul(b.div(b.add(equal, kMaxLanes - 1), kMaxLanes), kMaxLanes), b.constant(kMaxLanes));
 }
 
+/// Columns of a group. Several strips where the left operand is transposed, so that its copies serve them all, unless their sums would
+/// have to wait for another block of k.
+Value Gemm::groupColumns(Value blocks, Value depth) const {
+  Value one = b.constant(width);
+  if (!left.isTransposed)
+    return one;
+  Value elements = b.constant(kGroupBytes / KernelBuilder::bytesOf(compute));
+  Value several = b.maximum(one, b.roundDown(b.div(elements, depth), width));
+  return b.createOrFold<arith::SelectOp>(b.equal(blocks, b.constant(1)), several, one);
+}
+
 void Gemm::emit(Value firstRow, Value endRow, Value firstColumn, Value endColumn, Write write) {
   Value depth = blockDepth();
-  b.loop(firstColumn, endColumn, width, [&](Value column) {
+  // An empty sum is a block too: its zeros are written.
+  Value blocks = b.div(b.add(b.maximum(inner, b.constant(1)), b.sub(depth, b.constant(1))), depth);
+  Value group = groupColumns(blocks, depth);
+  Value count = b.div(b.add(b.sub(endColumn, firstColumn), b.sub(group, b.constant(1))), group);
+  b.loop(b.constant(0), count, 1, [&](Value number) {
     Block block;
-    block.column = column;
-    block.columns = b.minimum(b.constant(width), b.sub(endColumn, column));
+    block.column = b.add(firstColumn, b.mul(number, group));
+    block.columns = b.minimum(group, b.sub(endColumn, block.column));
     // With one block of k the copy serves all rows.
-    bool sharesRight = !isSplit();
-    if (sharesRight) {
+    auto packShared = [&] {
       block.k = b.constant(0);
       block.depth = inner;
       packRight(block);
-    }
+    };
+    if (isSplit())
+      b.when(b.equal(blocks, b.constant(1)), packShared);
+    else
+      packShared();
     b.loop(firstRow, endRow, blockRows, [&](Value row) {
       block.row = row;
       block.rows = b.minimum(b.constant(blockRows), b.sub(endRow, row));
-      if (sharesRight) {
+      if (!isSplit()) {
         emitBlock(block, write);
         return;
       }
-      // An empty sum is a block too: its zeros are written.
-      b.loop(b.constant(0), b.div(b.add(b.maximum(inner, b.constant(1)), b.sub(depth, b.constant(1))), depth), 1, [&](Value number) {
-        Value k = b.mul(number, depth);
-        block.k = k;
-        block.depth = b.minimum(depth, b.sub(inner, k));
-        packRight(block);
+      b.loop(b.constant(0), blocks, 1, [&](Value number) {
+        block.k = b.mul(number, depth);
+        block.depth = b.minimum(depth, b.sub(inner, block.k));
+        b.when(b.lessThan(b.constant(1), blocks), [&] { packRight(block); });
         emitBlock(block, write);
       });
     });
   });
 }
 
+/// Calls `body` for each strip of a block, whose copies of the right operand lie one behind the other.
+void Gemm::forEachStrip(const Block &block, function_ref<void(const Block &)> body) {
+  Value pitch = b.mul(b.add(block.depth, b.rem(block.depth, b.constant(unroll))), width);
+  b.loop(b.constant(0), block.columns, width, [&](Value column) {
+    Block strip = block;
+    strip.column = b.add(block.column, column);
+    strip.columns = hasWholeTiles ? b.constant(width) : b.minimum(b.constant(width), b.sub(block.columns, column));
+    strip.packed = b.pointer(packedRight, compute, b.mul(b.div(column, width), pitch));
+    body(strip);
+  });
+}
+
 void Gemm::emitBlock(const Block &block, Write write) {
   if (left.isTransposed)
     packLeft(block);
-  // Whole tiles, then vector by vector.
-  auto columns = [&](Value begin, Value end, int64_t vectors) {
-    b.loop(begin, end, vectors * lanes, [&](Value column) {
-      forEachTile(b, b.constant(0), block.rows,
-                  [&](Value row, int64_t rows, Value valid) { emitTile(block, row, rows, valid, column, vectors, write); });
-    });
-  };
-  Value whole = hasWholeTiles ? b.constant(width) : b.roundDown(block.columns, width);
-  columns(b.constant(0), whole, b.target.tileVectors);
-  if (!hasWholeTiles)
-    columns(whole, block.columns, 1);
+  // Whole tiles, then narrower ones, at last vector by vector.
+  forEachStrip(block, [&](const Block &strip) {
+    Value begin = b.constant(0);
+    for (int64_t vectors = b.target.tileVectors; vectors >= 1; vectors /= 2) {
+      Value end = vectors == 1 ? strip.columns : b.roundDown(strip.columns, vectors * lanes);
+      b.loop(begin, end, vectors * lanes, [&](Value column) {
+        forEachTile(b, b.constant(0), strip.rows,
+                    [&](Value row, int64_t rows, Value valid) { emitTile(strip, row, rows, valid, column, vectors, write); });
+      });
+      begin = end;
+      if (hasWholeTiles)
+        break;
+    }
+  });
 }
 
-/// `row` and `column` count from the block's first.
+/// In a strip. `row` and `column` count from its first.
 void Gemm::emitTile(const Block &block, Value row, int64_t rows, Value valid, Value column, int64_t vectors, Write write) {
   RegisterTile tile;
   tile.right = compute;
@@ -108,7 +142,7 @@ void Gemm::emitTile(const Block &block, Value row, int64_t rows, Value valid, Va
   tile.unroll = unroll;
   tile.columnStep = b.constant(width);
   for (int64_t j = 0; j < vectors; ++j)
-    tile.columns.push_back(b.pointer(packedRight, compute, b.add(column, j * lanes)));
+    tile.columns.push_back(b.pointer(block.packed, compute, b.add(column, j * lanes)));
   Value depth = block.depth;
   if (left.isTransposed) {
     tile.left = compute;
@@ -192,18 +226,20 @@ void Gemm::packLeft(const Block &block) {
   });
 }
 
-/// The copy is [depth][width], its columns beyond the block's up to a whole vector zeros.
+/// The copy of a strip is [depth][width], its columns beyond the strip's up to a whole vector zeros.
 void Gemm::packRight(const Block &block) {
-  if (right.isTransposed)
-    packTransposed(block);
-  else
-    packRows(block);
-  if (!left.isTransposed)
-    return;
-  Type vector = KernelBuilder::vectorOf(compute, lanes);
-  b.loop(block.depth, b.add(block.depth, b.rem(block.depth, b.constant(unroll))), 1, [&](Value k) {
-    for (int64_t j = 0; j < width; j += lanes)
-      b.store(b.constant(vector, 0), packedRight, b.add(b.mul(k, width), j));
+  forEachStrip(block, [&](const Block &strip) {
+    if (right.isTransposed)
+      packTransposed(strip);
+    else
+      packRows(strip);
+    if (!left.isTransposed)
+      return;
+    Type vector = KernelBuilder::vectorOf(compute, lanes);
+    b.loop(block.depth, b.add(block.depth, b.rem(block.depth, b.constant(unroll))), 1, [&](Value k) {
+      for (int64_t j = 0; j < width; j += lanes)
+        b.store(b.constant(vector, 0), strip.packed, b.add(b.mul(k, width), j));
+    });
   });
 }
 
@@ -212,7 +248,7 @@ void Gemm::packRows(const Block &block) {
   auto rowsOf = [&](function_ref<void(Value from, Value to)> copy) {
     b.loop(b.constant(0), block.depth, 1, [&](Value k) {
       Value from = b.pointer(right.base, right.element, b.add(b.mul(b.add(block.k, k), right.pitch), block.column));
-      copy(from, b.pointer(packedRight, compute, b.mul(k, width)));
+      copy(from, b.pointer(block.packed, compute, b.mul(k, width)));
     });
   };
   auto wholeVector = [&](Value from, Value to, Value at) {
@@ -240,60 +276,18 @@ void Gemm::packRows(const Block &block) {
       });
 }
 
-/// Squares of lanes x lanes through registers, the rest element by element.
 void Gemm::packTransposed(const Block &block) {
-  Type vector = KernelBuilder::vectorOf(compute, lanes);
-  auto element = [&](Value column, Value k) {
-    Value at = b.add(b.mul(b.add(block.column, column), right.pitch), b.add(block.k, k));
-    b.store(b.widened(b.load(right.base, right.element, at)), packedRight, b.add(b.mul(k, width), column));
-  };
-  bool hasWholeDepth = innerSize.divide_exactly(lanes).has_value(); // and so have the blocks of it
-  Value wholeColumns = hasWholeTiles ? block.columns : b.roundDown(block.columns, lanes);
-  Value wholeDepth = hasWholeDepth ? block.depth : b.roundDown(block.depth, lanes);
-  b.loop(b.constant(0), wholeColumns, lanes, [&](Value column) {
-    b.loop(b.constant(0), wholeDepth, lanes, [&](Value k) {
-      Values square;
-      for (int64_t i = 0; i < lanes; ++i) {
-        Value at = b.add(b.mul(b.add(b.add(block.column, column), i), right.pitch), b.add(block.k, k));
-        square.push_back(b.widened(b.load(right.base, right.element, at, lanes)));
-      }
-      for (auto [i, row] : llvm::enumerate(transposed(b, square)))
-        b.store(row, packedRight, b.add(b.mul(b.add(k, i), width), column));
-    });
-    if (!hasWholeDepth)
-      b.loop(wholeDepth, block.depth, 1, [&](Value k) {
-        b.loop(column, b.add(column, lanes), 1, [&](Value c) { element(c, k); });
-      });
-  });
-  if (hasWholeTiles)
-    return;
-  b.loop(b.constant(0), block.depth, 1, [&](Value k) {
-    b.when(b.lessThan(wholeColumns, block.columns),
-           [&] { b.store(b.constant(vector, 0), packedRight, b.add(b.mul(k, width), wholeColumns)); });
-    b.loop(wholeColumns, block.columns, 1, [&](Value c) { element(c, k); });
-  });
-}
-
-/// Exchanges the off-diagonal halves of ever smaller squares.
-Values transposed(KernelBuilder &b, ValueRange vectors) {
-  Values current(vectors);
-  int64_t lanes = current.size();
-  for (int64_t half = lanes / 2; half >= 1; half /= 2) {
-    SmallVector<int64_t> low, high;
-    for (int64_t lane = 0; lane < lanes; ++lane) {
-      bool isUpper = lane & half;
-      low.push_back(isUpper ? lanes + lane - half : lane);
-      high.push_back(isUpper ? lanes + lane : lane + half);
-    }
-    for (int64_t i = 0; i < lanes; ++i) {
-      if (i & half)
-        continue;
-      Value upper = current[i], lower = current[i + half];
-      current[i] = vector::ShuffleOp::create(b, upper, lower, low);
-      current[i + half] = vector::ShuffleOp::create(b, upper, lower, high);
-    }
-  }
-  return current;
+  TransposedCopy copy;
+  copy.element = right.element;
+  copy.from = b.pointer(right.base, right.element, b.add(b.mul(block.column, right.pitch), block.k));
+  copy.pitch = right.pitch;
+  copy.rows = block.columns;
+  copy.hasWholeRows = hasWholeTiles;
+  copy.columns = block.depth;
+  copy.hasWholeColumns = innerSize.divide_exactly(lanes).has_value(); // and so have the blocks of it
+  copy.to = block.packed;
+  copy.toPitch = b.constant(width);
+  copy.emit(b);
 }
 
 } // namespace kiln::codegen

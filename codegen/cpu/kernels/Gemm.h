@@ -42,14 +42,17 @@ public:
   void emit(Value firstRow, Value endRow, Value firstColumn, Value endColumn, Write write);
 
 private:
-  /// A block of the result, and of k.
+  /// A block of the result, and of k; or a strip of one, which is as wide as a tile.
   struct Block {
     Value row, rows;
     Value column, columns;
     Value k, depth;
+    /// A strip's copy of the right operand.
+    Value packed;
   };
 
   void emitBlock(const Block &block, Write write);
+  void forEachStrip(const Block &block, llvm::function_ref<void(const Block &)> body);
   void emitTile(const Block &block, Value row, int64_t rows, Value valid, Value column, int64_t vectors, Write write);
   void writeVector(const Block &block, Value row, Value column, Value sum, bool isPart, Write write);
   void packLeft(const Block &block);
@@ -60,6 +63,7 @@ private:
   Value isLast(const Block &block) { return b.atLeast(b.add(block.k, block.depth), inner); }
   bool isSplit() const;
   Value blockDepth() const;
+  Value groupColumns(Value blocks, Value depth) const;
 
   KernelBuilder &b;
   GemmOperand left, right;
@@ -73,9 +77,6 @@ private:
 
 /// Bytes of the stack that a product uses at most.
 constexpr int64_t kGemmStackBytes = 256 * 1024;
-
-/// The transpose of lanes x lanes elements: result[i][j] = vectors[j][i].
-Values transposed(KernelBuilder &b, ValueRange vectors);
 
 } // namespace kiln::codegen
 

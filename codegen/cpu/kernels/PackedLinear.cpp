@@ -7,9 +7,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Gemm.h"
 #include "Kernels.h"
 #include "PackedPanels.h"
+#include "RegisterTile.h"
+#include "Transpose.h"
 #include "Windows.h"
 
 #include "kiln/schedule/GridUnits.h"
