@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "concat.h"
 #include "foreign_text.h"
 
 namespace kiln::runtime {
@@ -72,9 +73,9 @@ class Differences {
 public:
   void add(const std::string &what, const std::string &found, const std::string &expected) {
     if (count_++ < kShown)
-      lines_ += "\n  " + what + " is " + shown(found) + ", expected " + expected;
+      lines_ += concat({"\n  ", what, " is ", shown(found), ", expected ", expected});
   }
-  std::string text() const { return count_ > kShown ? lines_ + "\n  and " + std::to_string(count_ - kShown) + " more" : lines_; }
+  std::string text() const { return count_ > kShown ? concat({lines_, "\n  and ", count_ - kShown, " more"}) : lines_; }
 
 private:
   static constexpr std::size_t kShown = 3;
@@ -82,7 +83,7 @@ private:
   std::size_t count_ = 0;
 };
 
-std::string module_named(const std::string &path) { return path.empty() ? "the model" : "module '" + shown(path) + "'"; }
+std::string module_named(const std::string &path) { return path.empty() ? "the model" : concat({"module '", shown(path), "'"}); }
 
 void add_modules(const Program &program, const Value::Dict &modules, Differences &differences) {
   std::set<std::string> paths;
@@ -101,12 +102,12 @@ void add_optimizers(const Program &program, const Value::Dict &checkpoint, const
   for (const OptimizerDescription &optimizer : program.optimizers()) {
     const std::string &name = *names.emplace(optimizer.name).first;
     if (!checkpoint.find(name))
-      differences.add("optimizer '" + name + "'", "missing", std::string(optimizer.type));
+      differences.add(concat({"optimizer '", name, "'"}), "missing", std::string(optimizer.type));
   }
   if (const Value::Dict *types = dict_at(&own, "optimizers"))
     for (const auto &[key, value] : *types)
       if (const auto *name = std::get_if<std::string>(&key); name && !names.contains(*name))
-        differences.add("optimizer '" + shown(*name) + "'", text_at(*types, *name), "none");
+        differences.add(concat({"optimizer '", shown(*name), "'"}), text_at(*types, *name), "none");
 }
 
 } // namespace
@@ -126,7 +127,7 @@ std::string origin_differences(const Program &program, const Value::Dict &checkp
 
 std::string type_difference(const OptimizerDescription &optimizer, const Value::Dict *own) {
   const std::string found = type_at(own, optimizer.name), expected(optimizer.type);
-  return found.empty() || found == expected ? "" : "\n  type is " + shown(found) + ", expected " + expected;
+  return found.empty() || found == expected ? "" : concat({"\n  type is ", shown(found), ", expected ", expected});
 }
 
 void check_optimizer_kind(const OptimizerDescription &optimizer, const Value &source, const Value::Dict *own) {
@@ -134,9 +135,10 @@ void check_optimizer_kind(const OptimizerDescription &optimizer, const Value &so
   const std::string found = written.empty() ? type_by_options(source) : written;
   if (found.empty() || keep_the_same(found, expected))
     return;
-  throw ValueError("the checkpoint is of another optimizer\n  found:    " + shown(found) + "\n  expected: " + expected +
-                   "\n  optimizer: " + std::string(optimizer.name) +
-                   "\n  what one keeps means nothing to the other: build the program with " + shown(found) + ", or begin with the checkpoint's weights alone (--weights=FILE --key=model)");
+  throw ValueError(
+      concat({"the checkpoint is of another optimizer\n  found:    ", shown(found), "\n  expected: ", expected,
+              "\n  optimizer: ", optimizer.name, "\n  what one keeps means nothing to the other: build the program with ",
+              shown(found), ", or begin with the checkpoint's weights alone (--weights=FILE --key=model)"}));
 }
 
 } // namespace kiln::runtime

@@ -5,6 +5,8 @@
 #include <numeric>
 #include <utility>
 
+#include "concat.h"
+
 namespace kiln::runtime {
 
 namespace {
@@ -72,7 +74,7 @@ std::string_view nearest(std::string_view word, const std::vector<std::string_vi
 
 std::string suggestion(std::string_view word, const std::vector<std::string_view> &names) {
   const std::string_view name = nearest(word, names);
-  return name.empty() ? "" : "; did you mean '" + std::string(name) + "'?";
+  return name.empty() ? "" : concat({"; did you mean '", name, "'?"});
 }
 
 } // namespace kiln::runtime

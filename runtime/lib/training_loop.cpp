@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "concat.h"
 #include "services.h"
 
 namespace kiln::runtime {
@@ -29,7 +30,7 @@ std::vector<Tensor> checked(Samples data) {
     if (data.tensors[i].dim() == 0)
       return std::move(data.tensors); // which the loader refuses
     differ = differ || data.tensors[i].size(0) != data.tensors.front().size(0);
-    counts += "\n  " + data.names[i] + ": " + std::to_string(data.tensors[i].size(0)) + " samples";
+    counts += concat({"\n  ", data.names[i], ": ", data.tensors[i].size(0), " samples"});
   }
   if (differ)
     throw ValueError("Size mismatch between tensors" + counts);
@@ -53,8 +54,8 @@ std::string BatchCalls::sample_of(const ValueOutOfRange &error, std::span<const 
   std::string text;
   for (std::size_t i = 0; i < batch.size(); ++i)
     if (const int64_t row = row_of(batch[i], error); row >= 0) // two inputs may have the same value in the same place
-      text += (text.empty() ? "\n  found at sample " : ", or at sample ") + std::to_string(loader_.sample(row)) + " (from 0) of " +
-              names_[i];
+      text +=
+          concat({(text.empty() ? "\n  found at sample " : ", or at sample "), loader_.sample(row), " (from 0) of ", names_[i]});
   return text;
 }
 
@@ -91,8 +92,8 @@ double number_of(const Tensor &tensor) {
 /// Dtypes and sizes of a function's first output for a full batch, before any call. Throws what a call would throw.
 std::vector<int64_t> first_output(Model &model, const Function &function, const DataLoader &loader, std::size_t inputs) {
   if (loader.batches() == 0)
-    throw ValueError(std::string(function.name) + " is declared for batches of " + std::to_string(*fixed_batch_size(function)) +
-                     ", and there are " + std::to_string(loader.samples()) + " samples");
+    throw ValueError(concat({function.name, " is declared for batches of ", *fixed_batch_size(function), ", and there are ",
+                             loader.samples(), " samples"}));
   const std::vector<TensorView> views(loader.buffers().begin(), loader.buffers().begin() + static_cast<std::ptrdiff_t>(inputs));
   const auto sizes = model.output_sizes(function.name, views);
   if (sizes.empty() || !is_floating_point(function.outputs.front().dtype))
@@ -114,8 +115,8 @@ Trainer::Trainer(Model &model, const Function &function, Samples inputs, int64_t
     : calls_(model, function, std::move(inputs), options_for(function, batch_size, /*shuffle=*/true, seed, drop_last)),
       batch_size_(batch_size) {
   if (!is_number(first_output(model, function, loader(), function.inputs.size())))
-    throw ValueError(std::string(function.name) + ": the first output must be the loss, one floating-point number\n  " +
-                     function.declaration());
+    throw ValueError(
+        concat({function.name, ": the first output must be the loss, one floating-point number\n  ", function.declaration()}));
 }
 
 std::span<const Tensor> Trainer::call(std::span<const Tensor> batch, int64_t number) {
@@ -123,14 +124,14 @@ std::span<const Tensor> Trainer::call(std::span<const Tensor> batch, int64_t num
   try {
     return calls_.call(batch);
   } catch (const IndexError &error) {
-    throw IndexError(std::string(error.what()) + "\n  in mini-batch " + std::to_string(number) + " of the epoch");
+    throw IndexError(concat({error.what(), "\n  in mini-batch ", number, " of the epoch"}));
   } catch (const ValueError &error) {
     if (rows == batch_size_ || loader().samples() <= batch_size_)
       throw;
     // A size that only this mini-batch has: where a statistic needs more than one sample, say.
-    throw ValueError(std::string(error.what()) + "\n  this is the epoch's last mini-batch, of " + std::to_string(rows) +
-                     (rows == 1 ? " sample (" : " samples (") + std::to_string(loader().samples()) + " in batches of " +
-                     std::to_string(batch_size_) + "): leave it out with --drop-last, or give another --batch-size");
+    throw ValueError(concat({error.what(), "\n  this is the epoch's last mini-batch, of ", rows,
+                             (rows == 1 ? " sample (" : " samples ("), loader().samples(), " in batches of ", batch_size_,
+                             "): leave it out with --drop-last, or give another --batch-size"}));
   }
 }
 
@@ -186,12 +187,12 @@ Evaluator::Evaluator(Model &model, const Function &function, Samples data, bool 
       calls_(model, function, with_wide_labels(std::move(data), has_labels), options_for(function, batch_size, /*shuffle=*/false, 0)) {
   const auto sizes = first_output(model, function, calls_.loader(), function.inputs.size());
   if (has_labels_ && (sizes.size() != 2 || sizes[1] < 1 || sizes[0] != calls_.loader().buffers().front().sizes()[0]))
-    throw ValueError(std::string(function.name) + ": labels are given, so the first output must be scores [N, C]\n  " +
-                     function.declaration());
+    throw ValueError(
+        concat({function.name, ": labels are given, so the first output must be scores [N, C]\n  ", function.declaration()}));
   if (!has_labels_ && !is_number(sizes))
-    throw ValueError(std::string(function.name) +
-                     ": the first output must be one floating-point number, or scores [N, C] with labels given\n  " +
-                     function.declaration());
+    throw ValueError(
+        concat({function.name, ": the first output must be one floating-point number, or scores [N, C] with labels given\n  ",
+                function.declaration()}));
 }
 
 std::string Evaluator::run() {

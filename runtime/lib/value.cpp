@@ -5,6 +5,7 @@
 #include <charconv>
 #include <type_traits>
 
+#include "concat.h"
 #include "foreign_text.h"
 
 namespace kiln::runtime {
@@ -105,14 +106,14 @@ std::string Value::text() const {
   if (const double *value = get_if<double>())
     return float_text(*value);
   if (const std::string *value = get_if<std::string>())
-    return "'" + shown(*value) + "'";
+    return concat({"'", shown(*value), "'"});
   if (const Tensor *value = get_if<Tensor>())
     return "Tensor of shape " + (value->defined() ? value->shape_text() : "undefined");
   if (const Tuple *value = get_if<Tuple>())
-    return "(" + list_text(value->items) + (value->items.size() == 1 ? ",)" : ")");
+    return concat({"(", list_text(value->items), (value->items.size() == 1 ? ",)" : ")")});
   if (const List *value = get_if<List>())
-    return "[" + list_text(*value) + "]";
-  return "dict of " + std::to_string(get_if<Dict>()->size()) + " items";
+    return concat({"[", list_text(*value), "]"});
+  return concat({"dict of ", get_if<Dict>()->size(), " items"});
 }
 
 //===----------------------------------------------------------------------===//
@@ -175,16 +176,16 @@ void read_versions(const Value::Dict &dict, StateDict &result) {
 StateDict to_state_dict(const Value &value, const std::string &what) {
   const auto *dict = value.get_if<Value::Dict>();
   if (!dict)
-    throw TypeError("Expected state_dict to be dict-like, got <class '" + std::string(value.type_name()) + "'>.\n  " + what +
-                    " is no dict of tensors");
+    throw TypeError(concat(
+        {"Expected state_dict to be dict-like, got <class '", value.type_name(), "'>.\n  ", what, " is no dict of tensors"}));
   StateDict result;
   for (const auto &[key, item] : *dict) {
     const auto *name = std::get_if<std::string>(&key);
     const auto *tensor = item.get_if<Tensor>();
     if (!name)
-      throw TypeError(what + ": the key " + std::to_string(std::get<int64_t>(key)) + " is of type int, expected str");
+      throw TypeError(concat({what, ": the key ", std::get<int64_t>(key), " is of type int, expected str"}));
     if (!tensor)
-      throw TypeError(what + ": '" + *name + "' is of type " + item.type_name() + ", expected Tensor");
+      throw TypeError(concat({what, ": '", *name, "' is of type ", item.type_name(), ", expected Tensor"}));
     result.insert(*name, *tensor);
   }
   read_versions(*dict, result);
