@@ -69,8 +69,10 @@ llvm::Error writeReduction(KernelWriter &writer) {
     loaded = "unsigned_of(" + loaded + ")";
   // An operand without elements has sums and means too.
   writer.begin("", "kReductionThreads", kThreads, {0, ceilDiv(kernel.getResultType().getElements(), kResultsOfBlock), {}, -1});
-  writer.os() << "  sum_by_warps<" << sum << ">(" << results << ", " << count << ",\n      [=](i64 index, i64 i) { static_cast<void>(index); return "
-              << loaded << "; },\n      [=](i64 index, " << sum << " sum) {\n        const " << result << " total = static_cast<" << result << ">(sum"
+  writer.os() << "  sum_by_warps<" << sum << ">(" << results << ", " << count << ",\n"
+              << "      [=]([[maybe_unused]] i64 index, [[maybe_unused]] i64 i) { return " << loaded << "; },\n"
+              << "      [=](i64 index, " << sum << " sum) {\n"
+              << "        const " << result << " total = static_cast<" << result << ">(sum"
               << (*kernel.getAnchor() == "nn.mean" ? " / static_cast<f64>(" + count + ")" : "") << ");\n";
   if (llvm::Error error = writer.writeElement("        ", "total"))
     return error;
