@@ -57,7 +57,7 @@ static llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createTargetMachine(
   options.DataSections = true;
   return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
       triple, "x86-64-v2", /*Features=*/"", options, llvm::Reloc::PIC_, std::nullopt,
-      effort == Effort::Kernels ? llvm::CodeGenOptLevel::Aggressive : llvm::CodeGenOptLevel::None));
+      effort == Effort::Kernels ? llvm::CodeGenOptLevel::Aggressive : llvm::CodeGenOptLevel::Default));
 }
 
 llvm::GlobalVariable *kiln::codegen::addBytes(llvm::Module &module, llvm::StringRef name, llvm::StringRef bytes) {

@@ -69,9 +69,10 @@ struct Part {
 };
 } // namespace
 
-/// `<function>.run.<set>` and `<function>.measure`.
+/// `<function>.run`, `<function>.run.<set>`, `<function>.measure` and what launches share.
 static bool launches(const llvm::Function &function) {
-  return function.getName().contains(".run.") || function.getName().ends_with(".measure");
+  llvm::StringRef name = function.getName();
+  return name.ends_with(".run") || name.contains(".run.") || name.ends_with(".measure") || name.starts_with("task.") || name == "launch";
 }
 
 /// Functions in the module's order, cut into parts.

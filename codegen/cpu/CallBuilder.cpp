@@ -20,39 +20,33 @@ namespace kiln::codegen {
 using schedule::FuncOp;
 using schedule::LaunchOp;
 
-/// A task shorter than this costs more to hand over than it saves.
-static constexpr int64_t kTaskNanoseconds = 20000;
-/// More tasks than this don't balance better.
-static constexpr int64_t kMaxTasks = 64;
-
 namespace {
 
 class RunBuilder {
 public:
-  RunBuilder(OpBuilder &builder, FuncOp function, const llvm::StringMap<KernelFunctions> &kernels, const InstructionSet &target,
+  RunBuilder(OpBuilder &builder, FuncOp function, const llvm::StringMap<LaunchedKernel> &kernels, LaunchFunctions &shared,
              ProgramContext &program)
-      : b(function.getLoc(), builder, target), function(function), kernels(kernels), program(program),
-        pointer(LLVM::LLVMPointerType::get(builder.getContext())) {}
+      : b(function.getLoc(), builder, instructionSets().front()), function(function), kernels(kernels), shared(shared),
+        program(program), pointer(LLVM::LLVMPointerType::get(builder.getContext())) {}
 
-  LogicalResult emit();
+  FailureOr<LLVM::LLVMFuncOp> emit();
 
 private:
   std::string constantSymbol(schedule::ConstantOp op);
-  void emitLaunch(LaunchOp launch);
-  void emitBeforeLaunch(int64_t number);
-  void emitCheck(LaunchOp launch, const KernelFunctions &functions, ArrayRef<Value> arguments);
-  void emitParallel(const KernelFunctions &functions, ArrayRef<Value> arguments, Value cost, Value units0, Value units1,
-                    bool hasTwoAxes);
+  void emitLaunch(LaunchOp launch, int64_t number);
+  void emitAfterLaunches(int64_t count);
+  void emitCheck(LaunchOp launch, LLVM::LLVMFuncOp check, ArrayRef<Value> arguments);
   unsigned siteOf(LaunchOp launch);
 
   KernelBuilder b;
   FuncOp function;
-  const llvm::StringMap<KernelFunctions> &kernels;
+  const llvm::StringMap<LaunchedKernel> &kernels;
+  LaunchFunctions &shared;
   ProgramContext &program;
   Type pointer;
-  LLVM::LLVMFuncOp run;
+  LLVM::LLVMFuncOp run, launchFunction;
   std::optional<BufferPlaces> places;
-  Value beforeLaunch; // the service of that name
+  Value slots; // one launch after another hands over what it has in them
 };
 
 std::string RunBuilder::constantSymbol(schedule::ConstantOp op) {
@@ -82,11 +76,10 @@ unsigned RunBuilder::siteOf(LaunchOp launch) {
 }
 
 /// Returns from the call when an operand is wrong.
-void RunBuilder::emitCheck(LaunchOp launch, const KernelFunctions &functions, ArrayRef<Value> arguments) {
+void RunBuilder::emitCheck(LaunchOp launch, LLVM::LLVMFuncOp check, ArrayRef<Value> arguments) {
   Values all(arguments.begin(), arguments.end());
   all.push_back(places->addressOfField(offsetof(kiln_call, error_values)));
-  KernelFunctions copy = functions; // operations are handles
-  Value code = LLVM::CallOp::create(b, copy.check, all).getResult();
+  Value code = LLVM::CallOp::create(b, check, all).getResult();
   Value isWrong = LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne, code, b.integerConstant(b.getI32Type(), 0));
   Block *fail = new Block, *next = new Block;
   run.getBody().push_back(fail);
@@ -99,125 +92,89 @@ void RunBuilder::emitCheck(LaunchOp launch, const KernelFunctions &functions, Ar
   b.setInsertionPointToStart(next);
 }
 
-/// The number of tasks follows from sizes alone, so the bits don't depend on threads.
-void RunBuilder::emitParallel(const KernelFunctions &functions, ArrayRef<Value> arguments, Value cost, Value units0, Value units1,
-                              bool hasTwoAxes) {
-  KernelFunctions copy = functions;
-  Value one = b.constant(1);
-  Value wanted = b.maximum(one, b.minimum(b.div(cost, kTaskNanoseconds), b.constant(kMaxTasks)));
-  Value limit0 = hasTwoAxes ? b.div(units0, copy.emitter->rowsPerTask) : units0;
-  Value parts0 = b.maximum(one, b.minimum(limit0, wanted));
-  Value parts1 = b.maximum(one, b.minimum(units1, b.div(b.add(wanted, b.sub(parts0, one)), parts0)));
-  Value tasks = b.mul(parts0, parts1);
-
-  auto direct = [&] {
-    Values all(arguments.begin(), arguments.end());
-    all.append({b.constant(0), units0, b.constant(0), units1});
-    LLVM::CallOp::create(b, copy.kernel, all);
-  };
-  b.when(
-      b.lessThan(one, tasks),
-      [&] {
-        Values slots(arguments.begin(), arguments.end());
-        slots.append({units0, parts0, units1, parts1});
-        Value memory;
-        { // in the entry block: a constant part of the frame
-          OpBuilder::InsertionGuard guard(b);
-          b.setInsertionPointToStart(&run.getBody().front());
-          memory = LLVM::AllocaOp::create(b, pointer, b.getI64Type(), b.constant(slots.size()), 8);
-        }
-        for (auto [i, value] : llvm::enumerate(slots))
-          LLVM::StoreOp::create(b, value, b.pointer(memory, b.getI64Type(), b.constant(i)));
-        Value services = places->loadField(offsetof(kiln_call, services)), executor = places->loadField(offsetof(kiln_call, executor));
-        Value parallelFor = LLVM::LoadOp::create(
-            b, pointer, b.pointer(services, b.getI8Type(), b.constant(offsetof(kiln_services, parallel_for))));
-        Value task = LLVM::AddressOfOp::create(b, copy.task);
-        auto type =
-            LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), {pointer, pointer, pointer, b.getI64Type()});
-        LLVM::CallOp::create(b, type, ValueRange{parallelFor, executor, task, memory, tasks});
-      },
-      direct);
-}
-
-/// A measured call is told where it is; to any other this is a test of a register.
-void RunBuilder::emitBeforeLaunch(int64_t number) {
+/// A measured call is told where it is.
+void RunBuilder::emitAfterLaunches(int64_t count) {
+  Value services = places->loadField(offsetof(kiln_call, services));
+  Value beforeLaunch = LLVM::LoadOp::create(
+      b, pointer, b.pointer(services, b.getI8Type(), b.constant(offsetof(kiln_services, before_launch))));
   Value isMeasured = LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne, beforeLaunch, LLVM::ZeroOp::create(b, pointer));
   b.when(isMeasured, [&] {
     auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), {pointer, b.getI64Type()});
-    LLVM::CallOp::create(b, type, ValueRange{beforeLaunch, places->loadField(offsetof(kiln_call, executor)), b.constant(number)});
+    LLVM::CallOp::create(b, type, ValueRange{beforeLaunch, places->loadField(offsetof(kiln_call, executor)), b.constant(count)});
   });
 }
 
-void RunBuilder::emitLaunch(LaunchOp launch) {
-  const KernelFunctions &functions = kernels.find(launch.getKernel())->second;
+void RunBuilder::emitLaunch(LaunchOp launch, int64_t number) {
+  LaunchedKernel kernel = kernels.find(launch.getKernel())->second;
   Values arguments;
-  for (Value value : launch.getReads())
-    arguments.push_back((*places)[value]);
-  for (Value value : launch.getWrites())
-    arguments.push_back((*places)[value]);
+  for (ValueRange buffers : {launch.getReads(), launch.getWrites()})
+    for (Value buffer : buffers)
+      arguments.push_back((*places)[buffer]);
   auto sizeOf = [&](Attribute dim) { return b.size(cast<ir::DimAttr>(dim).getExpression()); };
   for (Attribute dim : launch.getSizes())
     arguments.push_back(sizeOf(dim));
-  KernelFunctions copy = functions;
-  if (copy.check)
-    emitCheck(launch, functions, arguments);
+  if (kernel.check)
+    emitCheck(launch, kernel.check, arguments);
 
-  Value units0 = sizeOf(launch.getGrid()[0]);
-  bool hasTwoAxes = launch.getGrid().size() == 2;
-  Value units1 = hasTwoAxes ? sizeOf(launch.getGrid()[1]) : b.constant(1);
-  DimExpr cost = launch.getCost().getExpression();
-  auto emitWork = [&] {
-    if (!cost.is_constant() || *cost.constant() >= 2 * kTaskNanoseconds) {
-      emitParallel(functions, arguments, b.size(cost), units0, units1, hasTwoAxes);
-      return;
-    }
-    arguments.append({b.constant(0), units0, b.constant(0), units1});
-    LLVM::CallOp::create(b, copy.kernel, arguments);
+  auto store = [&](Value value, int64_t slot) {
+    LLVM::StoreOp::create(b, value, b.pointer(slots, b.getI64Type(), b.constant(slot)));
   };
-  // A kernel may count on having work: it divides by sizes that are 0 where there is none.
-  if (llvm::all_of(launch.getGrid(), [](Attribute dim) { return cast<ir::DimAttr>(dim).getConstant().value_or(0) > 0; }))
-    emitWork();
-  else
-    b.when(b.lessThan(b.constant(0), b.minimum(units0, units1)), emitWork);
+  bool hasTwoAxes = launch.getGrid().size() == 2;
+  Value units0 = sizeOf(launch.getGrid()[0]);
+  store(places->elementOf(run.getArgument(1), kernel.number), LaunchFunctions::kKernel);
+  store(units0, LaunchFunctions::kUnits0);
+  store(hasTwoAxes ? sizeOf(launch.getGrid()[1]) : b.constant(1), LaunchFunctions::kUnits1);
+  for (auto [i, argument] : llvm::enumerate(arguments))
+    store(argument, LaunchFunctions::kArguments + static_cast<int64_t>(i));
+  Value task = LLVM::AddressOfOp::create(b, kernel.task), cost = b.size(launch.getCost().getExpression());
+  Value limit = hasTwoAxes ? b.div(units0, kernel.emitter->rowsPerTask) : units0;
+  LLVM::CallOp::create(b, launchFunction, ValueRange{run.getArgument(0), task, slots, cost, limit, b.constant(number)});
 }
 
-LogicalResult RunBuilder::emit() {
-  run = createFunction(b, function.getLoc(), (function.getSymName() + ".run." + b.target.suffix).str(), b.getI32Type(), {pointer},
-                       b.target);
+FailureOr<LLVM::LLVMFuncOp> RunBuilder::emit() {
+  launchFunction = shared.launch();
+  run = createFunction(b, function.getLoc(), (function.getSymName() + ".run").str(), b.getI32Type(), {pointer, pointer}, b.target);
+  preferSmallCode(run);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(&run.getBody().front());
+  int64_t arguments = 0;
+  for (auto launch : function.getBodyBlock().getOps<LaunchOp>())
+    arguments = std::max<int64_t>(arguments, launch.getReads().size() + launch.getWrites().size() + launch.getSizes().size());
+  slots = LLVM::AllocaOp::create(b, pointer, b.getI64Type(), b.constant(LaunchFunctions::kArguments + arguments), 8);
   places.emplace(b, function, run.getArgument(0), program.index, [this](schedule::ConstantOp constant) -> Value {
     return LLVM::AddressOfOp::create(b, pointer, constantSymbol(constant));
   });
 
-  // The descriptor lists no launches of prepare functions.
-  bool isMeasurable = !function.isPrepare();
-  if (isMeasurable)
-    beforeLaunch = LLVM::LoadOp::create(b, pointer,
-                                        b.pointer(places->loadField(offsetof(kiln_call, services)), b.getI8Type(),
-                                                  b.constant(offsetof(kiln_services, before_launch))));
+  bool isMeasurable = !function.isPrepare(); // the descriptor lists no launches of prepare functions
   int64_t launches = 0;
   for (Operation &op : function.getBodyBlock().without_terminator()) {
-    if (auto launch = dyn_cast<LaunchOp>(op)) {
-      if (isMeasurable)
-        emitBeforeLaunch(launches++);
-      emitLaunch(launch);
-      continue;
-    }
-    if (failed(places->add(op)))
+    if (auto launch = dyn_cast<LaunchOp>(op))
+      emitLaunch(launch, isMeasurable ? launches++ : -1);
+    else if (failed(places->add(op)))
       return failure();
   }
   if (isMeasurable)
-    emitBeforeLaunch(launches);
+    emitAfterLaunches(launches);
   LLVM::ReturnOp::create(b, b.integerConstant(b.getI32Type(), KILN_OK));
-  return success();
+  return run;
 }
 
 } // namespace
 
-LogicalResult emitRun(OpBuilder &builder, FuncOp function, const llvm::StringMap<KernelFunctions> &kernels,
-                      const InstructionSet &target, ProgramContext &program) {
-  return RunBuilder(builder, function, kernels, target, program).emit();
+FailureOr<LLVM::LLVMFuncOp> emitRun(OpBuilder &builder, FuncOp function, const llvm::StringMap<LaunchedKernel> &kernels,
+                                    LaunchFunctions &shared, ProgramContext &program) {
+  return RunBuilder(builder, function, kernels, shared, program).emit();
+}
+
+void emitRunEntry(OpBuilder &builder, FuncOp function, LLVM::LLVMFuncOp run, LLVM::GlobalOp table, const InstructionSet &target) {
+  Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
+  auto entry = createFunction(builder, function.getLoc(), (function.getSymName() + ".run." + target.suffix).str(),
+                              builder.getI32Type(), {pointer}, target);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(&entry.getBody().front());
+  Value kernels = LLVM::AddressOfOp::create(builder, function.getLoc(), table);
+  auto call = LLVM::CallOp::create(builder, function.getLoc(), run, ValueRange{entry.getArgument(0), kernels});
+  LLVM::ReturnOp::create(builder, function.getLoc(), call.getResult());
 }
 
 //===----------------------------------------------------------------------===//

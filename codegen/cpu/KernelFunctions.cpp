@@ -1,6 +1,6 @@
 //===- KernelFunctions.cpp - a kernel for one instruction set -------------===//
 //
-// Makes the kernel's function and calls its emitter; makes the task that runs a part of its grid for parallel_for.
+// Makes the kernel's function and calls its emitter; makes the function that checks its operands.
 //
 //===----------------------------------------------------------------------===//
 
@@ -32,8 +32,7 @@ LLVM::LLVMFuncOp createFunction(OpBuilder &builder, Location location, StringRef
   return function;
 }
 
-/// Operands, results, sizes: what every function of a kernel begins with.
-static SmallVector<Type> kernelArguments(KernelOp kernel) {
+SmallVector<Type> kernelArguments(KernelOp kernel) {
   MLIRContext *context = kernel.getContext();
   SmallVector<Type> types(kernel.getNumOperands() + kernel.getNumResults(), LLVM::LLVMPointerType::get(context));
   types.append(kernel.getSizes().size(), IntegerType::get(context, 64));
@@ -52,8 +51,8 @@ static KernelContext contextOf(KernelBuilder &b, KernelOp kernel, Location locat
   return {b, kernel, part(0, anchors), part(anchors, operands - anchors), results, Value(), Value(), Value(), Value(), location};
 }
 
-static FailureOr<LLVM::LLVMFuncOp> emitKernelFunction(OpBuilder &builder, KernelOp kernel, Location location,
-                                                      const KernelEmitter &emitter, const InstructionSet &target) {
+FailureOr<LLVM::LLVMFuncOp> emitKernel(OpBuilder &builder, KernelOp kernel, Location location, const KernelEmitter &emitter,
+                                       const InstructionSet &target) {
   SmallVector<Type> types = kernelArguments(kernel);
   unsigned pointers = kernel.getNumOperands() + kernel.getNumResults();
   types.append(4, builder.getI64Type());
@@ -90,11 +89,13 @@ static FailureOr<LLVM::LLVMFuncOp> emitKernelFunction(OpBuilder &builder, Kernel
   return function;
 }
 
-static FailureOr<LLVM::LLVMFuncOp> emitCheckFunction(OpBuilder &builder, KernelOp kernel, Location location,
-                                                     const KernelEmitter &emitter, const InstructionSet &target) {
+FailureOr<LLVM::LLVMFuncOp> emitCheck(OpBuilder &builder, KernelOp kernel, Location location, const KernelEmitter &emitter) {
+  if (!emitter.check)
+    return LLVM::LLVMFuncOp();
+  const InstructionSet &target = instructionSets().front(); // it reads each operand once, so the oldest will do for all
   SmallVector<Type> types = kernelArguments(kernel);
   types.push_back(LLVM::LLVMPointerType::get(builder.getContext()));
-  auto function = createFunction(builder, kernel.getLoc(), (kernel.getSymName() + ".check." + target.suffix).str(),
+  auto function = createFunction(builder, kernel.getLoc(), (kernel.getSymName() + ".check").str(),
                                  builder.getI32Type(), types, target);
   OpBuilder::InsertionGuard guard(builder);
   Block &entry = function.getBody().front();
@@ -108,62 +109,15 @@ static FailureOr<LLVM::LLVMFuncOp> emitCheckFunction(OpBuilder &builder, KernelO
   return function;
 }
 
-/// void task(ptr slots, i64 index): runs part `index` of the grid. Slots of 8 bytes: the kernel's arguments, then units and parts
-/// of axis 0, units and parts of axis 1.
-static LLVM::LLVMFuncOp emitTaskFunction(OpBuilder &builder, KernelOp kernel, LLVM::LLVMFuncOp callee,
-                                         const InstructionSet &target) {
-  Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
-  auto function = createFunction(builder, kernel.getLoc(), (kernel.getSymName() + ".task." + target.suffix).str(),
-                                 LLVM::LLVMVoidType::get(builder.getContext()), {pointer, builder.getI64Type()}, target);
-  OpBuilder::InsertionGuard guard(builder);
-  Block &entry = function.getBody().front();
-  builder.setInsertionPointToStart(&entry);
-  KernelBuilder b(kernel.getLoc(), builder, target);
-  Value slots = entry.getArgument(0), index = entry.getArgument(1);
-
-  Values arguments;
-  SmallVector<Type> types = kernelArguments(kernel);
-  auto slot = [&](int64_t number, Type type) -> Value {
-    Value address = b.pointer(slots, b.getI64Type(), b.constant(number));
-    return LLVM::LoadOp::create(b, type, address);
-  };
-  for (auto [i, type] : llvm::enumerate(types))
-    arguments.push_back(slot(i, type));
-  int64_t next = types.size();
-  Value units0 = slot(next, b.getI64Type()), parts0 = slot(next + 1, b.getI64Type());
-  Value units1 = slot(next + 2, b.getI64Type()), parts1 = slot(next + 3, b.getI64Type());
-  auto addRange = [&](Value units, Value parts, Value part) {
-    arguments.push_back(b.div(b.mul(units, part), parts));
-    arguments.push_back(b.div(b.mul(units, b.add(part, 1)), parts));
-  };
-  addRange(units0, parts0, b.div(index, parts1));
-  addRange(units1, parts1, b.rem(index, parts1));
-  LLVM::CallOp::create(b, callee, arguments);
-  LLVM::ReturnOp::create(b, ValueRange());
-  return function;
-}
-
-FailureOr<KernelFunctions> emitKernel(OpBuilder &builder, KernelOp kernel, Location location, const InstructionSet &target) {
+FailureOr<const KernelEmitter *> kernelEmitterOf(KernelOp kernel, Location location) {
   StringRef anchor = kernel.getAnchor().value_or("");
-  KernelFunctions functions;
-  functions.emitter = findKernelEmitter(anchor);
-  if (!functions.emitter)
+  const KernelEmitter *emitter = findKernelEmitter(anchor);
+  if (!emitter)
     return emitError(location) << "'" << anchor << "' has no CPU kernel; take it out of compiled functions";
   Block &body = kernel.getBodyBlock();
-  if (!functions.emitter->appliesBody && body.getTerminator()->getOperand(0) != body.getArgument(0))
+  if (!emitter->appliesBody && body.getTerminator()->getOperand(0) != body.getArgument(0))
     return emitError(location) << "'" << anchor << "' stores its elements as they are; no operation can follow it in its kernel";
-  FailureOr<LLVM::LLVMFuncOp> function = emitKernelFunction(builder, kernel, location, *functions.emitter, target);
-  if (failed(function))
-    return failure();
-  functions.kernel = *function;
-  if (functions.emitter->check) {
-    FailureOr<LLVM::LLVMFuncOp> check = emitCheckFunction(builder, kernel, location, *functions.emitter, target);
-    if (failed(check))
-      return failure();
-    functions.check = *check;
-  }
-  functions.task = emitTaskFunction(builder, kernel, functions.kernel, target);
-  return functions;
+  return emitter;
 }
 
 } // namespace kiln::codegen

@@ -40,25 +40,44 @@ static LogicalResult emitProgram(ModuleOp scheduled, const CpuOptions &options, 
   OpBuilder builder = OpBuilder::atBlockEnd(output.module->getBody());
   ProgramContext program(scheduled, output);
   llvm::StringMap<Location> launches = firstLaunches(scheduled);
-  bool hasFailed = false;
+  LaunchFunctions shared(builder);
+  llvm::StringMap<LaunchedKernel> kernels;
+  SmallVector<std::pair<KernelOp, Location>> launched; // by number
+  bool hasFailed = false;                              // go on after an error: the others have errors of their own
+  for (KernelOp kernel : scheduled.getOps<KernelOp>()) {
+    auto launch = launches.find(kernel.getSymName());
+    if (launch == launches.end())
+      continue;
+    FailureOr<const KernelEmitter *> emitter = kernelEmitterOf(kernel, launch->second);
+    hasFailed |= failed(emitter);
+    if (failed(emitter))
+      continue;
+    FailureOr<LLVM::LLVMFuncOp> check = emitCheck(builder, kernel, launch->second, **emitter);
+    hasFailed |= failed(check);
+    if (succeeded(check))
+      kernels[kernel.getSymName()] = {*emitter, static_cast<unsigned>(launched.size()), shared.task(kernel), *check};
+    launched.push_back({kernel, launch->second});
+  }
+  SmallVector<LLVM::GlobalOp> tables; // by place in options.instructionSets
   for (unsigned set : options.instructionSets) {
     const InstructionSet &target = instructionSets()[set];
-    llvm::StringMap<KernelFunctions> kernels;
-    for (KernelOp kernel : scheduled.getOps<KernelOp>()) {
-      auto launch = launches.find(kernel.getSymName());
-      if (launch == launches.end())
-        continue;
-      FailureOr<KernelFunctions> functions = emitKernel(builder, kernel, launch->second, target);
-      if (succeeded(functions))
-        kernels[kernel.getSymName()] = *functions;
-      else
-        hasFailed = true; // go on: the others have errors of their own
+    SmallVector<LLVM::LLVMFuncOp> functions;
+    for (auto [kernel, location] : launched) {
+      FailureOr<LLVM::LLVMFuncOp> function = emitKernel(builder, kernel, location, *kernels[kernel.getSymName()].emitter, target);
+      hasFailed |= failed(function);
+      if (succeeded(function))
+        functions.push_back(*function);
     }
     if (hasFailed)
       return failure();
-    for (FuncOp function : scheduled.getOps<FuncOp>())
-      if (failed(emitRun(builder, function, kernels, target, program)))
-        return failure();
+    tables.push_back(emitKernelTable(builder, functions, target));
+  }
+  for (FuncOp function : scheduled.getOps<FuncOp>()) {
+    FailureOr<LLVM::LLVMFuncOp> run = emitRun(builder, function, kernels, shared, program);
+    if (failed(run))
+      return failure();
+    for (auto [set, table] : llvm::zip(options.instructionSets, tables))
+      emitRunEntry(builder, function, *run, table, instructionSets()[set]);
   }
   for (FuncOp function : scheduled.getOps<FuncOp>()) {
     if (!function.isPrepare())

@@ -1,6 +1,7 @@
 // Checkpoints in files: a Model's checkpoint with the place of the training loop beside it.
 #include "kiln/runtime/checkpoint.h"
 
+#include "concat.h"
 #include "kiln/runtime/files.h"
 
 namespace kiln::runtime {
@@ -11,7 +12,7 @@ template <class T> const T &entry(const Value::Dict &dict, const char *key) {
   const Value *value = dict.find(key);
   const auto *found = value ? value->get_if<T>() : nullptr;
   if (!found)
-    throw KeyError("'" + std::string(key) + "'\n  'kiln.train' of the checkpoint has no such entry");
+    throw KeyError(concat({"'", key, "'\n  'kiln.train' of the checkpoint has no such entry"}));
   return *found;
 }
 
@@ -38,7 +39,7 @@ std::optional<TrainingProgress> progress_of(const Value &checkpoint) {
 
 /// Throws the error again with the file's name at its end.
 template <class E> [[noreturn]] void name_file(const E &error, const std::string &path) {
-  throw E(std::string(error.what()) + "\n  checkpoint: " + path);
+  throw E(concat({error.what(), "\n  checkpoint: ", path}));
 }
 
 } // namespace
@@ -76,7 +77,7 @@ void save_weights(const std::string &path, const Model &model) {
   if (path.ends_with(".pt"))
     return save_torch(path, model.snapshot());
   if (!path.ends_with(".safetensors"))
-    throw ValueError("'" + path + "': expected a file that ends in .safetensors or .pt");
+    throw ValueError(concat({"'", path, "': expected a file that ends in .safetensors or .pt"}));
   save_safetensors(path, model.snapshot(), {{"format", "pt"}, {"kiln.fingerprint", std::string(model.program().fingerprint())}});
 }
 

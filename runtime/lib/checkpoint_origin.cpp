@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "concat.h"
 #include "foreign_text.h"
 
 namespace kiln::runtime {
@@ -70,9 +71,9 @@ class Differences {
 public:
   void add(const std::string &what, const std::string &found, const std::string &expected) {
     if (count_++ < kShown)
-      lines_ += "\n  " + what + " is " + shown(found) + ", expected " + expected;
+      lines_ += concat({"\n  ", what, " is ", shown(found), ", expected ", expected});
   }
-  std::string text() const { return count_ > kShown ? lines_ + "\n  and " + std::to_string(count_ - kShown) + " more" : lines_; }
+  std::string text() const { return count_ > kShown ? concat({lines_, "\n  and ", count_ - kShown, " more"}) : lines_; }
 
 private:
   static constexpr std::size_t kShown = 3;
@@ -99,7 +100,7 @@ void add_optimizers(const Program &program, const Value::Dict &checkpoint, const
   for (const OptimizerDescription &optimizer : program.optimizers()) {
     const std::string &name = *names.emplace(optimizer.name).first;
     if (!checkpoint.find(name))
-      differences.add("optimizer '" + name + "'", "missing", std::string(optimizer.type));
+      differences.add(concat({"optimizer '", name, "'"}), "missing", std::string(optimizer.type));
   }
   if (const Value::Dict *types = dict_at(&own, "optimizers"))
     for (const auto &[key, value] : *types)

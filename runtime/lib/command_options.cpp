@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <new>
 
+#include "concat.h"
 #include "kiln/runtime/files.h"
 #include "kiln/runtime/spelling.h"
 #include "torch_pickle.h"
@@ -37,7 +38,7 @@ namespace {
   std::vector<std::string_view> names;
   for (const OptionHelp &option : table)
     names.push_back(option.name);
-  throw UsageError("unknown option '" + name + "'" + suggestion(name, names));
+  throw UsageError(concat({"unknown option '", name, "'", suggestion(name, names)}));
 }
 
 template <class T> bool parses(const std::string &value, T &result) {
@@ -78,21 +79,21 @@ CommandLine parse_command_line(std::span<const OptionHelp> table, int argc, cons
 int parse_count(const std::string &option, const std::string &value, int most) {
   int result = 0;
   if (!parses(value, result) || result < 1 || result > most)
-    throw UsageError(option + "=" + value + ": expected a number from 1 to " + std::to_string(most));
+    throw UsageError(concat({option, "=", value, ": expected a number from 1 to ", most}));
   return result;
 }
 
 uint64_t parse_seed(const std::string &option, const std::string &value) {
   uint64_t result = 0;
   if (!parses(value, result) || result > static_cast<uint64_t>(INT64_MAX))
-    throw UsageError(option + "=" + value + ": expected a whole number from 0 to 2^63 - 1");
+    throw UsageError(concat({option, "=", value, ": expected a whole number from 0 to 2^63 - 1"}));
   return result;
 }
 
 double parse_number(const std::string &option, const std::string &value) {
   double result = 0;
   if (!parses(value, result))
-    throw UsageError(option + "=" + value + ": expected a number");
+    throw UsageError(concat({option, "=", value, ": expected a number"}));
   return result;
 }
 
@@ -100,7 +101,7 @@ std::string options_text(std::span<const OptionHelp> table) {
   constexpr std::size_t kColumn = 32;
   std::string text;
   for (const OptionHelp &option : table) {
-    std::string line = "  " + std::string(option.name) + (option.value.empty() ? "" : "=") + std::string(option.value);
+    std::string line = concat({"  ", option.name, (option.value.empty() ? "" : "="), option.value});
     line.resize(std::max(line.size() + 1, kColumn), ' ');
     for (char letter : option.help)
       line += letter == '\n' ? "\n" + std::string(kColumn, ' ') : std::string(1, letter);
@@ -148,7 +149,8 @@ const Function &choose_function(const Program &program, const std::optional<std:
   }
   const auto found = std::find(names.begin(), names.end(), *wanted);
   if (found == names.end())
-    throw UsageError("the program has no function '" + *wanted + "'" + suggestion(*wanted, names) + "\n  it has " + list(names));
+    throw UsageError(
+        concat({"the program has no function '", *wanted, "'", suggestion(*wanted, names), "\n  it has ", list(names)}));
   return program.functions()[static_cast<std::size_t>(found - names.begin())];
 }
 
@@ -159,12 +161,12 @@ std::pair<std::size_t, Tensor> read_argument(const std::string &option, const st
   const std::size_t index = index_of(arguments, name);
   const auto names = names_of(arguments);
   if (equals == std::string::npos || equals + 1 == text.size())
-    throw UsageError(option + "=" + text + ": expected NAME=FILE; the inputs of " + std::string(owner) + " are: " + list(names));
+    throw UsageError(concat({option, "=", text, ": expected NAME=FILE; the inputs of ", owner, " are: ", list(names)}));
   if (index == arguments.size())
-    throw UsageError(option + "=" + text + ": " + std::string(owner) + " has no input '" + name + "'" + suggestion(name, names) +
-                     "\n  its inputs are: " + list(names));
+    throw UsageError(concat({option, "=", text, ": ", owner, " has no input '", name, "'", suggestion(name, names),
+                             "\n  its inputs are: ", list(names)}));
   if (taken[index].defined())
-    throw UsageError(option + "=" + text + ": input '" + name + "' is given twice");
+    throw UsageError(concat({option, "=", text, ": input '", name, "' is given twice"}));
   return {index, read_input(text.substr(equals + 1), arguments[index], index)};
 }
 
@@ -176,8 +178,8 @@ std::vector<Tensor> read_inputs(const Function &function, const std::vector<std:
   }
   for (std::size_t i = 0; i < inputs.size(); ++i)
     if (!inputs[i].defined())
-      throw UsageError("input '" + std::string(function.inputs[i].name) + "' is missing: give --input=" +
-                       std::string(function.inputs[i].name) + "=FILE\n  " + function.declaration());
+      throw UsageError(concat({"input '", function.inputs[i].name, "' is missing: give --input=", function.inputs[i].name,
+                               "=FILE\n  ", function.declaration()}));
   return inputs;
 }
 
@@ -185,8 +187,10 @@ StateDict read_weights(const std::string &path, const std::string &key, bool can
   try {
     return load(path, key);
   } catch (const CheckpointGiven &error) {
-    throw Error(std::string(error.what()) + "\n  --key=KEY picks one; --key=model is where kiln train and most of PyTorch's users keep the "
-                "weights" + (can_resume ? "; --resume=" + path + " goes on with training" : ""));
+    throw Error(concat({error.what(),
+                        "\n  --key=KEY picks one; --key=model is where kiln train and most of PyTorch's users keep the "
+                        "weights",
+                        (can_resume ? concat({"; --resume=", path, " goes on with training"}) : "")}));
   }
 }
 
@@ -211,7 +215,7 @@ int run_guarded(const std::string &command, const std::function<void()> &body) {
     body();
     return kSuccess;
   } catch (const UsageError &error) {
-    return report(kUsage, "error", std::string(error.what()) + "\n  " + command + " --help says what there is");
+    return report(kUsage, "error", concat({error.what(), "\n  ", command, " --help says what there is"}));
   } catch (const Error &error) {
     return report(kUserError, "error", error.what());
   } catch (const std::bad_alloc &) {

@@ -9,6 +9,7 @@
 #include <numeric>
 #include <random>
 
+#include "concat.h"
 #include "kiln/runtime/files.h"
 
 namespace kiln::runtime {
@@ -24,7 +25,7 @@ std::vector<int64_t> parse_sizes(const std::string &text, std::string_view sizes
     const auto [stop, status] = std::from_chars(place, end, size);
     const bool more = status == std::errc() && stop != end && *stop == 'x' && stop + 1 != end;
     if (status != std::errc() || size < 0 || (stop != end && !more))
-      throw UsageError("'" + text + "': expected sizes such as 32x784 after the colon");
+      throw UsageError(concat({"'", text, "': expected sizes such as 32x784 after the colon"}));
     result.push_back(size);
     place = more ? stop + 1 : stop;
   }
@@ -48,7 +49,7 @@ Tensor random_tensor(std::vector<int64_t> sizes, DType dtype, std::size_t seed) 
 Tensor pick_tensor(const std::string &path, const std::string &name) {
   if (path.ends_with(".npy")) {
     if (!name.empty())
-      throw UsageError("'" + path + ":" + name + "': a .npy file holds one tensor, without a name");
+      throw UsageError(concat({"'", path, ":", name, "': a .npy file holds one tensor, without a name"}));
     return load_npy(path);
   }
   const StateDict tensors = load(path);
@@ -60,7 +61,7 @@ Tensor pick_tensor(const std::string &path, const std::string &name) {
   };
   if (name.empty()) {
     if (tensors.size() != 1)
-      throw FileError(path, "", "holds several tensors: name one, as in " + path + ":NAME\n  it holds " + names());
+      throw FileError(path, "", concat({"holds several tensors: name one, as in ", path, ":NAME\n  it holds ", names()}));
     return tensors.begin()->second;
   }
   const Tensor *tensor = tensors.find(name);
@@ -90,7 +91,7 @@ Tensor read_input(const std::string &text, const Argument &argument, std::size_t
     try {
       return zeros ? Tensor(std::move(sizes), argument.dtype) : random_tensor(std::move(sizes), argument.dtype, position);
     } catch (const Error &error) { // more than there can be, or than this machine has
-      throw ValueError("input '" + std::string(argument.name) + "', " + text + ": " + error.what());
+      throw ValueError(concat({"input '", argument.name, "', ", text, ": ", error.what()}));
     }
   }
   const std::size_t colon = text.rfind(':');
@@ -101,7 +102,7 @@ Tensor read_input(const std::string &text, const Argument &argument, std::size_t
 }
 
 std::string describe(std::string_view name, const Tensor &tensor) {
-  std::string text = std::string(name) + ": " + std::string(runtime::name(tensor.dtype())) + " " + tensor.shape_text();
+  std::string text = concat({name, ": ", runtime::name(tensor.dtype()), " ", tensor.shape_text()});
   const int64_t count = tensor.numel();
   if (count == 0)
     return text + ", no elements\n";
@@ -118,7 +119,7 @@ std::string describe(std::string_view name, const Tensor &tensor) {
     greatest = value_text(exact, high - values.begin());
   }
   const double mean = std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(count);
-  text += ", min " + least + ", max " + greatest + ", mean " + number(mean) + "\n  ";
+  text += concat({", min ", least, ", max ", greatest, ", mean ", number(mean), "\n  "});
   constexpr int64_t kShown = 10;
   for (int64_t i = 0; i < std::min(count, kShown); ++i)
     text += (i == 0 ? "" : ", ") + value_text(exact, i);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <string>
 
+#include "concat.h"
 #include "context_parts.h"
 #include "entry_check.h"
 #include "model_parts.h"
@@ -140,13 +141,14 @@ void ContextParts::call_into(ModelParts &model, std::string_view function, std::
 [[noreturn]] static void fail_sizes(const Function &function, std::span<const int64_t> symbols, int64_t verdict) {
   std::string sizes;
   for (std::size_t i = 0; i < symbols.size(); ++i)
-    sizes += std::string(i == 0 ? "" : ", ") + std::string(function.symbols[i]) + " = " + std::to_string(symbols[i]);
+    sizes += concat({std::string(i == 0 ? "" : ", "), function.symbols[i], " = ", symbols[i]});
   if (verdict == -1)
-    throw ValueError(std::string(function.name) + ": inputs with " + sizes + " need more memory than there can be");
+    throw ValueError(concat({function.name, ": inputs with ", sizes, " need more memory than there can be"}));
   const uint64_t condition = static_cast<uint64_t>(-2 - verdict);
-  throw ValueError((condition < function.descriptor->condition_count ? std::string(function.descriptor->conditions[condition])
-                                                                     : "the function is not for these sizes") +
-                   "\n  in a call of '" + std::string(function.name) + "' with " + sizes);
+  throw ValueError(
+      concat({(condition < function.descriptor->condition_count ? std::string(function.descriptor->conditions[condition])
+                                                                : "the function is not for these sizes"),
+              "\n  in a call of '", function.name, "' with ", sizes}));
 }
 
 void ContextParts::bind(const Function &function, std::span<const TensorView> inputs) {
@@ -167,8 +169,8 @@ void ContextParts::run(ModelParts &model, std::size_t index, std::span<const Ten
                        std::span<const TensorView> outputs, const CallOptions &options) {
   const Function &function = model.program.functions()[index];
   if (!options.launch_nanoseconds.empty() && options.launch_nanoseconds.size() != function.launches.size())
-    throw ValueError(std::string(function.name) + ": launch_nanoseconds has " + std::to_string(options.launch_nanoseconds.size()) +
-                     " entries: expected " + std::to_string(function.launches.size()) + ", one for each launch");
+    throw ValueError(concat({function.name, ": launch_nanoseconds has ", options.launch_nanoseconds.size(), " entries: expected ",
+                             function.launches.size(), ", one for each launch"}));
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     check_output(function, i, outputs[i], sizes_of(function, i));
     const Extent extent = extent_of(outputs[i]);

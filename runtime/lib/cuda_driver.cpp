@@ -5,6 +5,8 @@
 
 #include <type_traits>
 
+#include "concat.h"
+
 namespace kiln::runtime {
 
 namespace {
@@ -20,21 +22,24 @@ std::string describe(const CudaDriver &driver, CudaResult result) {
   const char *name = nullptr, *text = nullptr;
   driver.error_name(result, &name);
   driver.error_string(result, &text);
-  return std::string(text != nullptr ? text : "unknown error") + " (" + (name != nullptr ? name : "error") + ", " +
-         std::to_string(result) + ")";
+  return concat({text != nullptr ? text : "unknown error", " (", (name != nullptr ? name : "error"), ", ", result, ")"});
 }
 
 CudaDriver load() {
   void *library = ::dlopen(kLibrary, RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr)
-    throw Error(std::string("Found no NVIDIA driver on your system.\n  a program built for CUDA runs through the driver's library, and it "
-                            "can't be loaded: ") +
-                ::dlerror() + "\n  install NVIDIA's driver on a machine with an NVIDIA GPU; the CUDA toolkit is not needed" + kUseProcessor);
+    throw Error(concat(
+        {std::string(
+             "Found no NVIDIA driver on your system.\n  a program built for CUDA runs through the driver's library, and it "
+             "can't be loaded: "),
+         ::dlerror(), "\n  install NVIDIA's driver on a machine with an NVIDIA GPU; the CUDA toolkit is not needed",
+         kUseProcessor}));
   CudaDriver driver{};
   auto find = [&](auto &function, const char *name) {
     function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(::dlsym(library, name));
     if (function == nullptr)
-      throw Error(std::string(kLibrary) + " has no function " + name + ": the NVIDIA driver is too old for this program" + kUseProcessor);
+      throw Error(
+          concat({kLibrary, " has no function ", name, ": the NVIDIA driver is too old for this program", kUseProcessor}));
   };
   find(driver.init, "cuInit");
   find(driver.error_name, "cuGetErrorName");
@@ -64,10 +69,11 @@ CudaDriver load() {
                             "(CUDA_VISIBLE_DEVICES can hide them)") +
                 kUseProcessor);
   if (result == kStubLibrary)
-    throw Error(std::string("Found no NVIDIA driver on your system.\n  ") + kLibrary +
-                " is the CUDA toolkit's stub, which is for linking only: take its folder out of LD_LIBRARY_PATH" + kUseProcessor);
+    throw Error(concat({"Found no NVIDIA driver on your system.\n  ", kLibrary,
+                        " is the CUDA toolkit's stub, which is for linking only: take its folder out of LD_LIBRARY_PATH",
+                        kUseProcessor}));
   if (result != 0)
-    throw Error("CUDA error: " + describe(driver, result) + "\n  the NVIDIA driver can't be initialised" + kUseProcessor);
+    throw Error(concat({"CUDA error: ", describe(driver, result), "\n  the NVIDIA driver can't be initialised", kUseProcessor}));
   return driver;
 }
 
@@ -83,7 +89,7 @@ void CudaDriver::check(CudaResult result, std::string_view what) const {
   if (result == kNoBinary)
     throw Error("CUDA error: no kernel image is available for execution on the device\n  while " + std::string(what));
   if (result != 0)
-    throw Error("CUDA error: " + describe(*this, result) + "\n  while " + std::string(what));
+    throw Error(concat({"CUDA error: ", describe(*this, result), "\n  while ", what}));
 }
 
 //===----------------------------------------------------------------------===//
@@ -96,8 +102,8 @@ CudaDevice::CudaDevice(int index) : driver_(CudaDriver::get()), index_(index) {
   if (count == 0)
     throw Error(std::string("No CUDA GPUs are available") + kUseProcessor);
   if (index >= count)
-    throw ValueError("CUDA error: invalid device ordinal\n  device cuda:" + std::to_string(index) + " is asked for, and there " +
-                     (count == 1 ? "is 1 device, cuda:0" : "are " + std::to_string(count) + ", cuda:0 to cuda:" + std::to_string(count - 1)));
+    throw ValueError(concat({"CUDA error: invalid device ordinal\n  device cuda:", index, " is asked for, and there ",
+                             (count == 1 ? "is 1 device, cuda:0" : concat({"are ", count, ", cuda:0 to cuda:", count - 1}))}));
   driver_.check(driver_.device_get(&device_, index), "opening the device");
   char text[256] = {};
   driver_.check(driver_.device_name(text, sizeof text - 1, device_), "asking for the device's name");
@@ -114,7 +120,7 @@ CudaDevice::CudaDevice(int index) : driver_(CudaDriver::get()), index_(index) {
 CudaDevice::~CudaDevice() { driver_.primary_context_release(device_); }
 
 CudaDevice::Current::Current(const CudaDevice &device) : driver_(device.driver()) {
-  driver_.check(driver_.context_push(device.context_), "making device " + device.name() + " current");
+  driver_.check(driver_.context_push(device.context_), concat({"making device ", device.name(), " current"}));
 }
 CudaDevice::Current::~Current() {
   CudaContext ours = nullptr;
@@ -131,7 +137,7 @@ CudaDevicePointer CudaBlock::reserve(std::size_t bytes, std::string_view owner) 
   release();
   const CudaResult result = driver_->memory_allocate(&pointer_, bytes);
   if (result == kOutOfMemory)
-    throw Error("CUDA out of memory. Tried to allocate " + std::to_string(bytes) + " bytes\n  for " + std::string(owner));
+    throw Error(concat({"CUDA out of memory. Tried to allocate ", bytes, " bytes\n  for ", owner}));
   driver_->check(result, "allocating memory for " + std::string(owner));
   bytes_ = bytes;
   return pointer_;

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "aligned_block.h"
+#include "concat.h"
 #include "model_parts.h"
 
 namespace kiln::runtime {
@@ -19,22 +20,22 @@ DeviceChoice choose_device(const Program &program, std::string_view wanted) {
     wanted = variable;
     source = "KILN_DEVICE";
   }
-  const std::string said = "\n  in " + std::string(source) + "; expected cpu, cuda or cuda:N";
+  const std::string said = concat({"\n  in ", source, "; expected cpu, cuda or cuda:N"});
   if (wanted.empty())
     return {program.cuda() != nullptr, 0};
   const std::string_view kind = wanted.substr(0, wanted.find(':'));
   if (kind != "cpu" && kind != "cuda")
-    throw ValueError("Expected one of cpu, cuda device type at start of device string: " + std::string(wanted) + said);
+    throw ValueError(concat({"Expected one of cpu, cuda device type at start of device string: ", wanted, said}));
   DeviceChoice choice{kind == "cuda", 0};
   if (kind.size() != wanted.size()) {
     const std::string_view digits = wanted.substr(kind.size() + 1);
     if (digits.empty() || digits.size() > 4 || digits.find_first_not_of("0123456789") != std::string_view::npos)
-      throw ValueError("Invalid device string: '" + std::string(wanted) + "'" + said);
+      throw ValueError(concat({"Invalid device string: '", wanted, "'", said}));
     choice.index = std::atoi(std::string(digits).c_str());
   }
   if (choice.is_cuda && program.cuda() == nullptr)
-    throw ValueError("program '" + std::string(program.name()) + "' (" + program.origin() +
-                     ") holds no code for CUDA\n  build it with --target=cuda:sm_80 (the architecture of the device)");
+    throw ValueError(concat({"program '", program.name(), "' (", program.origin(),
+                             ") holds no code for CUDA\n  build it with --target=cuda:sm_80 (the architecture of the device)"}));
   return choice;
 }
 
@@ -109,13 +110,14 @@ void CudaModel::load_kernels() {
     std::string names;
     for (const CudaImage &other : code.images)
       names.append(names.empty() ? "" : ", ").append(architecture_text(other.architecture)).append(other.is_ptx ? " and later" : "");
-    throw Error("CUDA error: no kernel image is available for execution on the device\n  device " + device_.name() + " is " +
-                architecture_text(static_cast<uint32_t>(device_.architecture())) + ", and the code of program '" +
-                std::string(program_.name()) + "' is for " + names + "\n  build it with --target=cuda:" +
-                architecture_text(static_cast<uint32_t>(device_.architecture())));
+    throw Error(concat({"CUDA error: no kernel image is available for execution on the device\n  device ", device_.name(), " is ",
+                        architecture_text(static_cast<uint32_t>(device_.architecture())), ", and the code of program '",
+                        program_.name(), "' is for ", names,
+                        "\n  build it with --target=cuda:", architecture_text(static_cast<uint32_t>(device_.architecture()))}));
   }
   const CudaDriver &driver = device_.driver();
-  driver.check(driver.module_load(&module_, image->bytes.data()), "loading the kernels of program '" + std::string(program_.name()) + "'");
+  driver.check(driver.module_load(&module_, image->bytes.data()),
+               concat({"loading the kernels of program '", program_.name(), "'"}));
   for (const CudaKernel &kernel : code.kernels) {
     CudaFunction function = nullptr;
     driver.check(driver.module_function(&function, module_, std::string(kernel.name).c_str()),
@@ -135,7 +137,7 @@ void CudaModel::upload(Copy &copy, void *&place, const void *data, std::size_t b
   if (bytes != 0) {
     place = reinterpret_cast<void *>(copy.block.reserve(bytes, name));
     const CudaDriver &driver = device_.driver();
-    driver.check(driver.copy_to_device(copy.block.pointer(), data, bytes, stream_), "copying " + std::string(name) + " to the device");
+    driver.check(driver.copy_to_device(copy.block.pointer(), data, bytes, stream_), concat({"copying ", name, " to the device"}));
   }
   copy.version = version;
 }
@@ -223,13 +225,14 @@ int32_t CudaCall::run(std::size_t function, kiln_call &call, std::span<const Buf
   for (std::span<const Buffer> buffers : {inputs, outputs})
     for (const Buffer &buffer : buffers)
       bytes += placed(buffer.bytes);
-  CudaDevicePointer place = memory_.reserve(bytes, "inputs, outputs and temporaries of '" + name + "'");
+  CudaDevicePointer place = memory_.reserve(bytes, concat({"inputs, outputs and temporaries of '", name, "'"}));
   call.arena = reinterpret_cast<void *>(place);
   place += placed(arena_bytes);
   inputs_.clear();
   for (const Buffer &input : inputs) {
     if (input.bytes != 0)
-      driver.check(driver.copy_to_device(place, input.data, input.bytes, stream_), "copying inputs of '" + name + "' to the device");
+      driver.check(driver.copy_to_device(place, input.data, input.bytes, stream_),
+                   concat({"copying inputs of '", name, "' to the device"}));
     inputs_.push_back(reinterpret_cast<const void *>(place));
     place += placed(input.bytes);
   }
@@ -260,7 +263,7 @@ int32_t CudaCall::run(std::size_t function, kiln_call &call, std::span<const Buf
   // Always: what is queued works with this call's memory.
   const CudaResult finished = driver.stream_synchronize(stream_);
   driver.check(failure_ != 0 ? failure_ : finished,
-               "running '" + name + "'" + (failed_kernel_.empty() ? "" : ", kernel " + std::exchange(failed_kernel_, {})));
+               concat({"running '", name, "'", (failed_kernel_.empty() ? "" : ", kernel " + std::exchange(failed_kernel_, {}))}));
   return status;
 }
 

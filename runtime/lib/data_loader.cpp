@@ -10,6 +10,8 @@
 #include <numeric>
 #include <sstream>
 
+#include "concat.h"
+
 namespace kiln::runtime {
 
 namespace {
@@ -30,8 +32,8 @@ DataLoader::DataLoader(std::vector<Tensor> tensors, const DataLoaderOptions &opt
       throw ValueError("a DataLoader's tensors need a dimension of samples, found " +
                        std::string(tensor.defined() ? "a scalar" : "an undefined tensor"));
     if (tensor.size(0) != tensors.front().size(0))
-      throw ValueError("Size mismatch between tensors\n  they have " + std::to_string(tensors.front().size(0)) + " and " +
-                       std::to_string(tensor.size(0)) + " samples");
+      throw ValueError(
+          concat({"Size mismatch between tensors\n  they have ", tensors.front().size(0), " and ", tensor.size(0), " samples"}));
     tensors_.push_back(tensor.contiguous());
   }
   samples_ = tensors_.front().size(0);

@@ -1,22 +1,23 @@
 // Entry checks and their messages: dtype first, then rank, then the first dimension that is wrong, then both shapes whole.
 #include "entry_check.h"
 
+#include "concat.h"
 #include "strided_copy.h"
 
 namespace kiln::runtime {
 
 namespace {
 
-std::string quoted(std::string_view name) { return "'" + std::string(name) + "'"; }
+std::string quoted(std::string_view name) { return concat({"'", name, "'"}); }
 
 std::string place(const Function &function, const char *kind, const Argument &argument) {
-  return std::string(function.name) + ": " + kind + " " + quoted(argument.name) + ": ";
+  return concat({function.name, ": ", kind, " ", quoted(argument.name), ": "});
 }
 
 /// The two lines at the end of every message about one tensor.
 std::string expected_and_found(std::string_view expected_shape, const Argument &argument, const TensorView &view) {
-  return "\n  expected: " + std::string(name(argument.dtype)) + " " + std::string(expected_shape) +
-         "\n  found:    " + std::string(name(view.dtype)) + " " + shape_text(view.sizes);
+  return concat({"\n  expected: ", name(argument.dtype), " ", expected_shape, "\n  found:    ", name(view.dtype), " ",
+                 shape_text(view.sizes)});
 }
 
 std::string dimensions(std::size_t count) {
@@ -27,37 +28,35 @@ std::string dimensions(std::size_t count) {
 void check_kind(const Function &function, const char *kind, const Argument &argument, std::string_view expected_shape,
                 const TensorView &view) {
   if (!view.defined)
-    throw ValueError(place(function, kind, argument) + "is an undefined tensor\n  expected: " + argument.type_text());
+    throw ValueError(concat({place(function, kind, argument), "is an undefined tensor\n  expected: ", argument.type_text()}));
   if (view.dtype != argument.dtype)
-    throw TypeError(place(function, kind, argument) + "expected dtype " + std::string(name(argument.dtype)) +
-                    ", found " + std::string(name(view.dtype)) + expected_and_found(expected_shape, argument, view));
+    throw TypeError(concat({place(function, kind, argument), "expected dtype ", name(argument.dtype), ", found ",
+                            name(view.dtype), expected_and_found(expected_shape, argument, view)}));
   if (static_cast<int64_t>(view.sizes.size()) != argument.rank)
-    throw ValueError(place(function, kind, argument) + "expected " +
-                     dimensions(static_cast<std::size_t>(argument.rank)) + ", found " +
-                     std::to_string(view.sizes.size()) + expected_and_found(expected_shape, argument, view));
+    throw ValueError(concat({place(function, kind, argument), "expected ", dimensions(static_cast<std::size_t>(argument.rank)),
+                             ", found ", view.sizes.size(), expected_and_found(expected_shape, argument, view)}));
 }
 
 /// What comes after the entry multiplies sizes and strides freely.
 void check_memory(const Function &function, const char *kind, const Argument &argument, const TensorView &view) {
   if (!fits_memory(view.sizes, view.strides, element_size(view.dtype)))
-    throw ValueError(place(function, kind, argument) + "sizes " + shape_text(view.sizes) +
-                     (view.strides.empty() ? "" : " with strides " + shape_text(view.strides)) +
-                     " reach further than there can be memory");
+    throw ValueError(concat({place(function, kind, argument), "sizes ", shape_text(view.sizes),
+                             (view.strides.empty() ? "" : " with strides " + shape_text(view.strides)),
+                             " reach further than there can be memory"}));
 }
 
 [[noreturn]] void fail_count(const Function &function, std::size_t found) {
   // The texts with which PyTorch refuses a call of a compiled (scripted) module.
   const std::string declaration = " Declaration: " + function.declaration();
   if (found < function.inputs.size())
-    throw ValueError(std::string(function.name) + "() is missing value for argument " +
-                     quoted(function.inputs[found].name) + "." + declaration);
-  throw ValueError(std::string(function.name) + "() expected at most " + std::to_string(function.inputs.size()) +
-                   " argument(s) but received " + std::to_string(found) + " argument(s)." + declaration);
+    throw ValueError(
+        concat({function.name, "() is missing value for argument ", quoted(function.inputs[found].name), ".", declaration}));
+  throw ValueError(concat({function.name, "() expected at most ", function.inputs.size(), " argument(s) but received ", found,
+                           " argument(s).", declaration}));
 }
 
 std::string shapes_of(const Argument &argument, const TensorView &view) {
-  return "\n  input " + quoted(argument.name) + ": expected " + std::string(argument.shape_text) + ", found " +
-         shape_text(view.sizes);
+  return concat({"\n  input ", quoted(argument.name), ": expected ", argument.shape_text, ", found ", shape_text(view.sizes)});
 }
 
 /// A symbol that has one value in an earlier dimension and another one in dimension `dim` of input `index`.
@@ -74,16 +73,15 @@ std::string shapes_of(const Argument &argument, const TensorView &view) {
       break;
   }
   const Argument &one = function.inputs[first], &other = function.inputs[index];
-  std::string message = std::string(function.name) + ": dimension " +
-                        quoted(function.symbols[static_cast<std::size_t>(symbol)]) + " is " +
-                        std::to_string(inputs[first].sizes[first_dim]);
+  std::string message = concat({function.name, ": dimension ", quoted(function.symbols[static_cast<std::size_t>(symbol)]), " is ",
+                                inputs[first].sizes[first_dim]});
   const std::string found = std::to_string(inputs[index].sizes[dim]);
   if (first == index)
-    message += " in dimension " + std::to_string(first_dim) + " of input " + quoted(one.name) + " but " + found +
-               " in dimension " + std::to_string(dim) + shapes_of(one, inputs[first]);
+    message += concat({" in dimension ", first_dim, " of input ", quoted(one.name), " but ", found, " in dimension ", dim,
+                       shapes_of(one, inputs[first])});
   else
-    message += " in input " + quoted(one.name) + " but " + found + " in input " + quoted(other.name) +
-               shapes_of(one, inputs[first]) + shapes_of(other, inputs[index]);
+    message += concat({" in input ", quoted(one.name), " but ", found, " in input ", quoted(other.name),
+                       shapes_of(one, inputs[first]), shapes_of(other, inputs[index])});
   throw ValueError(message);
 }
 
@@ -101,13 +99,11 @@ void check_inputs(const Function &function, std::span<const TensorView> inputs, 
       const kiln_dim &dim = argument.dims[d];
       const int64_t size = inputs[i].sizes[d];
       if (size < 0)
-        throw ValueError(place(function, "input", argument) + "size " + std::to_string(size) + " in dimension " +
-                         std::to_string(d) + " is negative");
+        throw ValueError(concat({place(function, "input", argument), "size ", size, " in dimension ", d, " is negative"}));
       if (dim.symbol < 0) {
         if (size != dim.value)
-          throw ValueError(place(function, "input", argument) + "expected size " + std::to_string(dim.value) +
-                           " in dimension " + std::to_string(d) + ", found " + std::to_string(size) +
-                           expected_and_found(argument.shape_text, argument, inputs[i]));
+          throw ValueError(concat({place(function, "input", argument), "expected size ", dim.value, " in dimension ", d,
+                                   ", found ", size, expected_and_found(argument.shape_text, argument, inputs[i])}));
         continue;
       }
       int64_t &value = symbols[static_cast<std::size_t>(dim.symbol)];
@@ -122,9 +118,9 @@ void check_inputs(const Function &function, std::span<const TensorView> inputs, 
 
 void check_output_count(const Function &function, std::size_t count) {
   if (count != function.outputs.size())
-    throw ValueError(std::string(function.name) + ": expected " + std::to_string(function.outputs.size()) +
-                     (function.outputs.size() == 1 ? " output" : " outputs") + ", found " + std::to_string(count) +
-                     "\n  declaration: " + function.declaration());
+    throw ValueError(
+        concat({function.name, ": expected ", function.outputs.size(), (function.outputs.size() == 1 ? " output" : " outputs"),
+                ", found ", count, "\n  declaration: ", function.declaration()}));
 }
 
 void check_output(const Function &function, std::size_t index, const TensorView &output,
@@ -139,16 +135,15 @@ void check_output(const Function &function, std::size_t index, const TensorView 
     check_kind(function, kind, argument, shape, output);
     for (std::size_t d = 0; d < sizes.size(); ++d)
       if (output.sizes[d] != sizes[d])
-        throw ValueError(place(function, kind, argument) + "expected size " + std::to_string(sizes[d]) +
-                         " in dimension " + std::to_string(d) + ", found " + std::to_string(output.sizes[d]) +
-                         expected_and_found(shape, argument, output));
+        throw ValueError(concat({place(function, kind, argument), "expected size ", sizes[d], " in dimension ", d, ", found ",
+                                 output.sizes[d], expected_and_found(shape, argument, output)}));
   }
   check_memory(function, kind, argument, output);
   for (std::size_t d = 0; d < output.strides.size(); ++d)
     if (output.strides[d] == 0 && output.sizes[d] > 1)
-      throw ValueError("unsupported operation: more than one element of the written-to tensor refers to a single memory "
-                       "location. Please clone() the tensor before performing the operation.\n  " +
-                       place(function, kind, argument) + "has stride 0 in dimension " + std::to_string(d));
+      throw ValueError(concat({"unsupported operation: more than one element of the written-to tensor refers to a single memory "
+                               "location. Please clone() the tensor before performing the operation.\n  ",
+                               place(function, kind, argument), "has stride 0 in dimension ", d}));
 }
 
 void fail_output_in_state(const Function &function, std::size_t index) {
@@ -157,8 +152,8 @@ void fail_output_in_state(const Function &function, std::size_t index) {
 }
 
 void fail_outputs_overlap(const Function &function, std::size_t one, std::size_t other) {
-  throw ValueError(std::string(function.name) + ": outputs " + quoted(function.outputs[one].name) + " and " +
-                   quoted(function.outputs[other].name) + " share memory\n  give each memory of its own");
+  throw ValueError(concat({function.name, ": outputs ", quoted(function.outputs[one].name), " and ",
+                           quoted(function.outputs[other].name), " share memory\n  give each memory of its own"}));
 }
 
 } // namespace kiln::runtime

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "concat.h"
+
 namespace kiln::runtime {
 
 namespace {
@@ -95,7 +97,7 @@ AtomicFile::AtomicFile(const std::string &path) : path_(path), target_(path) {
     throw FileError(path, "", fs::is_directory(status) ? error_text(EISDIR) : "Not a regular file");
   static std::atomic<unsigned> counter{0};
   for (int attempt = 0; attempt < 100 && descriptor_ < 0; ++attempt) {
-    temporary_ = target_ + ".tmp-" + std::to_string(::getpid()) + "-" + std::to_string(counter++);
+    temporary_ = concat({target_, ".tmp-", ::getpid(), "-", counter++});
     descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (descriptor_ < 0 && errno != EEXIST)
       break;
@@ -112,7 +114,7 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::fail(const std::string &action) const {
-  throw FileError(path_, "", "can't be " + action + ": " + error_text(errno));
+  throw FileError(path_, "", concat({"can't be ", action, ": ", error_text(errno)}));
 }
 
 void AtomicFile::write(const void *data, std::size_t bytes) {

@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "concat.h"
 #include "program_parts.h"
 
 namespace kiln::runtime {
@@ -37,10 +38,10 @@ InstructionSet check_instruction_set(std::string_view wanted, InstructionSet bes
     if (name(set) != wanted)
       continue;
     if (set > best)
-      throw ValueError("KILN_ISA=" + std::string(wanted) + ": this CPU has only " + std::string(name(best)));
+      throw ValueError(concat({"KILN_ISA=", wanted, ": this CPU has only ", name(best)}));
     return set;
   }
-  throw ValueError("KILN_ISA=" + std::string(wanted) + ": expected v2, v3 or v4");
+  throw ValueError(concat({"KILN_ISA=", wanted, ": expected v2, v3 or v4"}));
 }
 
 InstructionSet requested_instruction_set() {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "concat.h"
 #include "context_parts.h"
 #include "model_parts.h"
 #include "model_training.h"
@@ -25,8 +26,8 @@ ModelParts::ModelParts(Program program, const ModelOptions &options)
     lay_out_state();
     lay_out_prepared_values();
   } catch (const Error &error) { // too large for this machine: the message says how much, not of what
-    throw Error(std::string(error.what()) + "\n  for the state and the prepared values of program '" +
-                std::string(this->program.name()) + "' (" + this->program.origin() + ")");
+    throw Error(concat({error.what(), "\n  for the state and the prepared values of program '", this->program.name(), "' (",
+                        this->program.origin(), ")"}));
   }
   make_plans();
   if (const DeviceChoice device = choose_device(this->program, options.device); device.is_cuda)

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "checkpoint_origin.h"
+#include "concat.h"
 #include "foreign_text.h"
 #include "model_training.h"
 
@@ -87,7 +88,7 @@ public:
     const Value *kiln = dict->find("kiln");
     const auto *own = kiln ? kiln->get_if<Value::Dict>() : nullptr;
     if (kiln && !own)
-      throw TypeError(std::string("'kiln' of the checkpoint is of type ") + kiln->type_name() + ", expected a dict");
+      throw TypeError(concat({"'kiln' of the checkpoint is of type ", kiln->type_name(), ", expected a dict"}));
     if (!ignore_fingerprint_)
       check_origin(*dict, own);
     for (const OptimizerDescription &optimizer : program().optimizers()) {
@@ -133,9 +134,9 @@ private:
       if (!value.get_if<Tensor>())
         return;
     if (!dict.empty())
-      throw TypeError("this is a state_dict (" + std::to_string(dict.size()) +
-                      (dict.size() == 1 ? " tensor" : " tensors") + "), not a checkpoint: there is no optimizer's state to go on with\n"
-                      "  --weights=FILE (load_state_dict) begins with its weights");
+      throw TypeError(concat({"this is a state_dict (", dict.size(), (dict.size() == 1 ? " tensor" : " tensors"),
+                              "), not a checkpoint: there is no optimizer's state to go on with\n"
+                              "  --weights=FILE (load_state_dict) begins with its weights"}));
   }
 
   /// Throws where the checkpoint is of another architecture, or of optimizers with other options.
@@ -143,7 +144,7 @@ private:
     const Value *found = own ? own_entry(*own, "fingerprint") : nullptr;
     const auto *text = found ? found->get_if<std::string>() : nullptr;
     if (found && !text)
-      throw TypeError(std::string("'fingerprint' of the checkpoint is of type ") + found->type_name() + ", expected str");
+      throw TypeError(concat({"'fingerprint' of the checkpoint is of type ", found->type_name(), ", expected str"}));
     const bool is_other = text && *text != program().fingerprint();
     std::string differences, options;
     try {
@@ -157,18 +158,19 @@ private:
         check_optimizer_kind(optimizer, *source, own);
         check_optimizer_groups(program(), optimizer, *source);
         if (const std::string lines = type_difference(optimizer, own) + option_differences(optimizer, *source); !lines.empty())
-          options += lines + "\n  optimizer: " + std::string(optimizer.name) + " (" + std::string(optimizer.type) + ")";
+          options += concat({lines, "\n  optimizer: ", optimizer.name, " (", optimizer.type, ")"});
       }
     // Options may decide what an optimizer keeps, and so the fingerprint.
     if (!options.empty())
-      throw ValueError("the checkpoint is of optimizers with other options than program '" + std::string(program().name()) +
-                       "' was compiled with" + options + "\n  options but lr are constants of a compiled program: build it with " +
-                       "those of the checkpoint, or go on with the compiled ones by " + kIgnore);
+      throw ValueError(
+          concat({"the checkpoint is of optimizers with other options than program '", program().name(), "' was compiled with",
+                  options, "\n  options but lr are constants of a compiled program: build it with ",
+                  "those of the checkpoint, or go on with the compiled ones by ", kIgnore}));
     if (!is_other)
       return;
     const bool has_optimizers = std::ranges::all_of(
         program().optimizers(), [&](const OptimizerDescription &optimizer) { return dict.contains(std::string(optimizer.name)); });
-    const std::string remedy = has_optimizers ? std::string("\n  names and shapes are the same: ") + kIgnore + " takes it"
+    const std::string remedy = has_optimizers ? concat({"\n  names and shapes are the same: ", kIgnore, " takes it"})
                                               : "\n  begin with the checkpoint's weights alone: --weights=FILE --key=model";
     if (differences.empty())
       differences = origin_differences(program(), dict, *own) + remedy;
@@ -181,12 +183,12 @@ private:
   const Value *own_entry(const Value::Dict &own, const std::string &key) const {
     const Value *found = own.find(key);
     if (!found && !ignore_fingerprint_)
-      fail_half("'" + key + "'\n  'kiln' of the checkpoint has no such entry");
+      fail_half(concat({"'", key, "'\n  'kiln' of the checkpoint has no such entry"}));
     return found;
   }
 
   [[noreturn]] static void fail_half(const std::string &message) {
-    throw KeyError(message + "\n  " + kIgnore + " takes the rest, and leaves the model's own where something is missing");
+    throw KeyError(concat({message, "\n  ", kIgnore, " takes the rest, and leaves the model's own where something is missing"}));
   }
 
   void plan_generator(const Value::Dict &own) {
@@ -195,7 +197,7 @@ private:
       return;
     const auto *numbers = found->items();
     if (!numbers || numbers->size() != 2 || !(*numbers)[0].get_if<int64_t>() || !(*numbers)[1].get_if<int64_t>())
-      throw TypeError("'generator' of the checkpoint is " + found->text() + ", expected [seed, offset]");
+      throw TypeError(concat({"'generator' of the checkpoint is ", found->text(), ", expected [seed, offset]"}));
     const int64_t values[] = {*(*numbers)[0].get_if<int64_t>(), *(*numbers)[1].get_if<int64_t>()};
     updates_.push_back({*program().generator(), Tensor::from<int64_t>(values, {2})});
   }
@@ -225,7 +227,7 @@ private:
     for (const StateName &name : program().state_names()) {
       const Tensor *value = name.persistent ? nullptr : buffers.find(name.name);
       if (!value && needed.contains(name.name) && !ignore_fingerprint_)
-        fail_half("'" + std::string(name.name) + "'\n  'buffers' of the checkpoint has no such entry");
+        fail_half(concat({"'", name.name, "'\n  'buffers' of the checkpoint has no such entry"}));
       if (!value)
         continue;
       updates_.push_back({name.state, fitted(*value, name.state, std::string(name.name))});
@@ -243,9 +245,10 @@ private:
   Tensor fitted(const Tensor &value, uint32_t state, const std::string &what) const {
     const State &expected = program().states()[state];
     if (!value.defined() || !std::ranges::equal(value.sizes(), expected.sizes))
-      throw StateDictError("size mismatch for " + what + ": copying a param with shape torch.Size(" +
-                           (value.defined() ? value.shape_text() : "undefined") +
-                           ") from checkpoint, the shape in current model is torch.Size(" + shape_text(expected.sizes) + ").");
+      throw StateDictError(
+          concat({"size mismatch for ", what, ": copying a param with shape torch.Size(",
+                  (value.defined() ? value.shape_text() : "undefined"),
+                  ") from checkpoint, the shape in current model is torch.Size(", shape_text(expected.sizes), ")."}));
     return value.to(expected.dtype).contiguous();
   }
 

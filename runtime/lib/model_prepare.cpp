@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <span>
 
+#include "concat.h"
 #include "model_parts.h"
 #include "services.h"
 
@@ -95,11 +96,10 @@ void ModelParts::refuse_absent_state(std::size_t function) const {
     names.append(count++ == 0 ? "" : ", ").append(program.states()[state].path);
   }
   if (count != 0)
-    throw ValueError(std::string(program.functions()[function].name) + ": " + std::to_string(count) +
-                     (count == 1 ? " tensor that it reads has" : " tensors that it reads have") +
-                     " no value: " + names +
-                     "\n  the weights of program '" + std::string(program.name()) +
-                     "' are kept outside the artifact: load them first (load_state_dict, --weights=FILE)");
+    throw ValueError(concat({program.functions()[function].name, ": ", count,
+                             (count == 1 ? " tensor that it reads has" : " tensors that it reads have"), " no value: ", names,
+                             "\n  the weights of program '", program.name(),
+                             "' are kept outside the artifact: load them first (load_state_dict, --weights=FILE)"}));
 }
 
 void ModelParts::make_ready_slowly(std::size_t function, Executor &executor) {

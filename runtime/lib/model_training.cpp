@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "concat.h"
+
 namespace kiln::runtime {
 
 //===----------------------------------------------------------------------===//
@@ -94,8 +96,8 @@ const OptimizerDescription &optimizer_of(const Program &program, std::string_vie
 uint32_t learning_rate_of(const Program &program, std::string_view optimizer, std::size_t group) {
   const auto &groups = optimizer_of(program, optimizer).groups;
   if (group >= groups.size())
-    throw IndexError("list index out of range\n  parameter group " + std::to_string(group) + " of " + std::string(optimizer) +
-                     ", which has " + std::to_string(groups.size()));
+    throw IndexError(
+        concat({"list index out of range\n  parameter group ", group, " of ", optimizer, ", which has ", groups.size()}));
   return groups[group].learning_rate;
 }
 

@@ -9,6 +9,7 @@
 #include <cctype>
 #include <vector>
 
+#include "concat.h"
 #include "kiln/runtime/error.h"
 
 namespace kiln::runtime {
@@ -52,9 +53,8 @@ std::vector<std::string> collapsed(const std::vector<std::string> &children) {
     while (end < children.size() && children[end] == children[begin])
       ++end;
     const std::string first = std::to_string(begin);
-    const std::string label = end == begin + 1
-                                  ? "(" + first + "): "
-                                  : "(" + first + "-" + std::to_string(end - 1) + "): " + std::to_string(end - begin) + " x ";
+    const std::string label =
+        end == begin + 1 ? concat({"(", first, "): "}) : concat({"(", first, "-", end - 1, "): ", end - begin, " x "});
     lines.push_back(indented(label + children[begin]));
   }
   return lines;
@@ -74,9 +74,9 @@ std::string node_text(const ModuleEntry &module, const std::vector<std::string> 
     if (!module.extra_repr.empty())
       lines = split_lines(module.extra_repr);
     if (lines.size() == 1 && children.empty())
-      return module.type + "(" + module.extra_repr + ")";
+      return concat({module.type, "(", module.extra_repr, ")"});
     for (std::size_t i = 0; i < children.size(); ++i)
-      lines.push_back("(" + child_names[i] + "): " + indented(children[i]));
+      lines.push_back(concat({"(", child_names[i], "): ", indented(children[i])}));
   }
   if (lines.empty() && !is_class_name(module.type))
     return module.type;
@@ -94,8 +94,8 @@ std::string module_tree_text(std::span<const ModuleEntry> modules) {
   for (std::size_t i = 0; i < modules.size(); ++i) {
     const int32_t parent = modules[i].parent;
     if (parent < -1 || parent >= static_cast<int64_t>(i))
-      throw ValueError("module '" + modules[i].path + "': its parent, entry " + std::to_string(parent) +
-                       ", must come before it, entry " + std::to_string(i));
+      throw ValueError(
+          concat({"module '", modules[i].path, "': its parent, entry ", parent, ", must come before it, entry ", i}));
     if (parent >= 0)
       children[static_cast<std::size_t>(parent)].push_back(i);
   }
@@ -146,7 +146,7 @@ public:
       if (factors.empty())
         result += std::to_string(magnitude);
       else
-        result += magnitude == 1 ? factors : std::to_string(magnitude) + " * " + factors;
+        result += magnitude == 1 ? factors : concat({magnitude, " * ", factors});
     }
     return result.empty() ? "0" : result;
   }
@@ -279,7 +279,7 @@ std::string table(const std::vector<Row> &rows) {
     if (&row == &rows.front())
       text += std::string(rule, '-') + "\n";
   }
-  return text + std::string(rule, '-') + "\n";
+  return concat({text, std::string(rule, '-'), "\n"});
 }
 
 } // namespace
@@ -289,7 +289,7 @@ std::string summary_text(std::span<const ModuleEntry> modules) {
   int64_t parameters = 0, trainable = 0;
   SymbolicSum multiply_adds;
   for (const ModuleEntry &module : modules) {
-    rows.push_back({module.path.empty() ? module.type : module.path + " (" + module.type + ")", module.output_shape,
+    rows.push_back({module.path.empty() ? module.type : concat({module.path, " (", module.type, ")"}), module.output_shape,
                     module.parameters ? with_separators(std::to_string(module.parameters)) : "",
                     with_separators(module.multiply_adds)});
     if (__builtin_add_overflow(parameters, module.parameters, &parameters) ||
@@ -297,9 +297,7 @@ std::string summary_text(std::span<const ModuleEntry> modules) {
       throw ValueError("the sum of parameters does not fit 64 bits");
     multiply_adds.add(module.multiply_adds);
   }
-  auto total = [](std::string_view label, const std::string &number) {
-    return std::string(label) + with_separators(number) + "\n";
-  };
+  auto total = [](std::string_view label, const std::string &number) { return concat({label, with_separators(number), "\n"}); };
   return table(rows) + total("Total parameters: ", std::to_string(parameters)) +
          total("Trainable parameters: ", std::to_string(trainable)) +
          total("Non-trainable parameters: ", std::to_string(parameters - trainable)) +

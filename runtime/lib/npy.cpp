@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <optional>
 
-#include <fmt/format.h>
+#include "concat.h"
 
 #include "file_io.h"
 #include "foreign_text.h"
@@ -57,7 +57,7 @@ public:
       else if (key == "shape" && !header.shape)
         header.shape = tuple();
       else
-        fail(at, fmt::format("the key {} is unknown or appears twice; expected descr, fortran_order and shape", in_quotes(key)));
+        fail(at, concat({"the key ", in_quotes(key), " is unknown or appears twice; expected descr, fortran_order and shape"}));
       if (!accept(',')) {
         expect('}');
         break;
@@ -67,15 +67,13 @@ public:
     if (position_ != text_.size())
       fail(position_, "expected nothing after the header's dict");
     if (!header.descr || !header.fortran_order || !header.shape)
-      fail(0, fmt::format("the key '{}' is missing", !header.descr           ? "descr"
-                                                     : !header.fortran_order ? "fortran_order"
-                                                                             : "shape"));
+      fail(0, concat({"the key '", !header.descr ? "descr" : !header.fortran_order ? "fortran_order" : "shape", "' is missing"}));
     return header;
   }
 
 private:
   [[noreturn]] void fail(std::size_t position, const std::string &rule) const {
-    throw FileError(path_, fmt::format("offset {}", offset_ + position), rule);
+    throw FileError(path_, concat({"offset ", offset_ + position}), rule);
   }
   void skip_spaces() {
     while (position_ < text_.size() && (text_[position_] == ' ' || text_[position_] == '\n'))
@@ -90,7 +88,7 @@ private:
   }
   void expect(char c) {
     if (!accept(c))
-      fail(position_, fmt::format("expected '{}' in the header", c));
+      fail(position_, concat({"expected '", std::string_view(&c, 1), "' in the header"}));
   }
   std::string string() {
     skip_spaces();
@@ -155,17 +153,17 @@ Tensor load_npy(const std::string &path) {
   const auto major = file->number<uint8_t>(kMagic.size()), minor = file->number<uint8_t>(kMagic.size() + 1);
   if (major < 1 || major > 3 || minor != 0)
     throw FileError(path, "offset 6",
-                    fmt::format("format version {}.{} is not supported; expected 1.0, 2.0 or 3.0", major, minor));
+                    concat({"format version ", major, ".", minor, " is not supported; expected 1.0, 2.0 or 3.0"}));
   const std::size_t length_bytes = major == 1 ? 2 : 4, begin = fixed + length_bytes;
   if (file->size() < begin)
     throw FileError(path, "offset 8", "the file ends in its header; it is truncated");
   const std::size_t length = major == 1 ? file->number<uint16_t>(fixed) : file->number<uint32_t>(fixed);
   if (length > kMaxHeader)
-    throw FileError(path, "offset 8", fmt::format("the header is {} bytes long, above the limit of {}", length, kMaxHeader));
+    throw FileError(path, "offset 8", concat({"the header is ", length, " bytes long, above the limit of ", kMaxHeader}));
   if (length > file->size() - begin)
     throw FileError(
         path, "offset 8",
-        fmt::format("the header is {} bytes long, but only {} follow; the file is truncated", length, file->size() - begin));
+        concat({"the header is ", length, " bytes long, but only ", file->size() - begin, " follow; the file is truncated"}));
   const Header header = HeaderParser(path, file->text(begin, length), begin).parse();
 
   const std::string &descr = *header.descr;
@@ -173,9 +171,7 @@ Tensor load_npy(const std::string &path) {
   const auto *code = std::ranges::find(kTypeCodes, std::string_view(descr).substr(descr.empty() ? 0 : 1), &TypeCode::code);
   if (code == std::end(kTypeCodes) || !(order == '<' || order == '>' || (order == '|' && element_size(code->dtype) == 1)))
     throw FileError(path, "descr",
-                    fmt::format("element type {} is not supported; expected b1, u1, i1, i2, i4, i8, f2, f4 or "
-                                "f8, after '<', '>' or '|'",
-                                in_quotes(descr)));
+                    concat({"element type ", in_quotes(descr), " is not supported; expected b1, u1, i1, i2, i4, i8, f2, f4 or f8, after '<', '>' or '|'"}));
   const DType dtype = code->dtype;
   const std::size_t item_bytes = element_size(dtype), data_begin = begin + length;
   const std::vector<int64_t> &shape = *header.shape;
@@ -186,12 +182,12 @@ Tensor load_npy(const std::string &path) {
   for (int64_t size : shape)
     overflowed |= __builtin_mul_overflow(bytes, static_cast<uint64_t>(size), &bytes);
   if (overflowed || bytes != file->size() - data_begin)
-    throw FileError(path, fmt::format("offset {}", data_begin),
-                    overflowed ? fmt::format("shape {} is too large", shape_text(shape))
-                               : fmt::format("shape {} of '{}' needs {} bytes, but {} follow", shape_text(shape), descr, bytes,
-                                             file->size() - data_begin));
+    throw FileError(path, concat({"offset ", data_begin}),
+                    overflowed ? concat({"shape ", shape_text(shape), " is too large"})
+                               : concat({"shape ", shape_text(shape), " of '", descr, "' needs ", bytes, " bytes, but ",
+                                         file->size() - data_begin, " follow"}));
 
-  return from_file(path, fmt::format("shape {}", shape_text(shape)), [&] {
+  return from_file(path, concat({"shape ", shape_text(shape)}), [&] {
     auto storage = mapped_storage(file, data_begin, bytes, dtype);
     if (order == '>')
       swap_byte_order(storage->data(), storage->bytes(), item_bytes);
@@ -210,15 +206,13 @@ Tensor load_npy(const std::string &path) {
 void save_npy(const std::string &path, const Tensor &tensor) {
   const auto *code = std::ranges::find(kTypeCodes, tensor.dtype(), &TypeCode::dtype);
   if (code == std::end(kTypeCodes))
-    throw TypeError(fmt::format("Got unsupported ScalarType {}\nNumPy has no such element type; convert to float32 before "
-                                "saving {}",
-                                scalar_type_name(tensor.dtype()), path));
+    throw TypeError(concat({"Got unsupported ScalarType ", scalar_type_name(tensor.dtype()),
+                            "\nNumPy has no such element type; convert to float32 before saving ", path}));
   std::string shape;
   for (int64_t size : tensor.sizes())
-    shape += fmt::format("{}{}", shape.empty() ? "" : ", ", size);
-  std::string header =
-      fmt::format("{{'descr': '{}{}', 'fortran_order': False, 'shape': ({}{}), }}", element_size(tensor.dtype()) == 1 ? '|' : '<',
-                  code->code, shape, tensor.dim() == 1 ? "," : "");
+    shape += concat({shape.empty() ? "" : ", ", size});
+  std::string header = concat({"{'descr': '", element_size(tensor.dtype()) == 1 ? "|" : "<", code->code,
+                               "', 'fortran_order': False, 'shape': (", shape, tensor.dim() == 1 ? "," : "", "), }"});
   if (tensor.dim() > 0)
     header.append(kGrowthDigits - std::to_string(tensor.sizes()[0]).size(), ' ');
   const bool wide = header.size() + 1 + kAlignment > UINT16_MAX;

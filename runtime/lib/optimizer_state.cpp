@@ -10,6 +10,7 @@
 #include <cmath>
 #include <map>
 
+#include "concat.h"
 #include "model_training.h"
 
 namespace kiln::runtime {
@@ -85,8 +86,8 @@ std::string option_differences(const OptimizerDescription &optimizer, const Valu
       const Value *found = group->find(name), expected(value);
       const bool same = found ? equal(*found, expected) : expected.is_none() || expected.number() == 0.0;
       if (!same)
-        result += "\n  parameter group " + std::to_string(g) + ": " + name + " is " + (found ? found->text() : "missing") +
-                  ", expected " + expected.text();
+        result += concat(
+            {"\n  parameter group ", g, ": ", name, " is ", (found ? found->text() : "missing"), ", expected ", expected.text()});
     }
   return result;
 }
@@ -102,7 +103,7 @@ public:
   void read_groups(const Value &source) {
     const auto *dict = source.get_if<Value::Dict>();
     if (!dict)
-      throw TypeError(std::string("'") + source.type_name() + "' object is not a dict" + here());
+      throw TypeError(concat({"'", source.type_name(), "' object is not a dict", here()}));
     const auto *groups = entry<Value::List>(*dict, "param_groups", "a list");
     state_ = entry<Value::Dict>(*dict, "state", "a dict");
     check_groups(*groups);
@@ -111,8 +112,8 @@ public:
   std::vector<StateUpdate> plan(const Value &source) {
     read_groups(source);
     if (const std::string differences = option_differences(optimizer_, source); !ignore_options_ && !differences.empty())
-      throw ValueError("loaded state dict has other options than the program was compiled with" + differences +
-                       "\n  only lr can be changed without building the program again" + here());
+      throw ValueError(concat({"loaded state dict has other options than the program was compiled with", differences,
+                               "\n  only lr can be changed without building the program again", here()}));
     for (std::size_t g = 0; g < optimizer_.groups.size(); ++g)
       plan_group(g);
     Tensor steps({static_cast<int64_t>(steps_.size())}, DType::Float32);
@@ -122,33 +123,33 @@ public:
   }
 
 private:
-  std::string here() const { return "\n  optimizer: " + std::string(optimizer_.name) + " (" + std::string(optimizer_.type) + ")"; }
+  std::string here() const { return concat({"\n  optimizer: ", optimizer_.name, " (", optimizer_.type, ")"}); }
 
   template <class T> const T *entry(const Value::Dict &dict, const char *key, const char *expected) const {
     const Value *value = dict.find(key);
     if (!value)
-      throw KeyError("'" + std::string(key) + "'\n  the loaded state dict has no such entry" + here());
+      throw KeyError(concat({"'", key, "'\n  the loaded state dict has no such entry", here()}));
     const T *result = value->get_if<T>();
     if (!result)
-      throw TypeError("'" + std::string(key) + "' of the loaded state dict is of type " + value->type_name() + ", expected " + expected +
-                      here());
+      throw TypeError(
+          concat({"'", key, "' of the loaded state dict is of type ", value->type_name(), ", expected ", expected, here()}));
     return result;
   }
 
   void check_groups(const Value::List &groups) {
     if (groups.size() != optimizer_.groups.size())
-      throw ValueError("loaded state dict has a different number of parameter groups\n  found: " + std::to_string(groups.size()) +
-                       "\n  expected: " + std::to_string(optimizer_.groups.size()) + here());
+      throw ValueError(concat({"loaded state dict has a different number of parameter groups\n  found: ", groups.size(),
+                               "\n  expected: ", optimizer_.groups.size(), here()}));
     for (std::size_t g = 0; g < groups.size(); ++g) {
       const auto *group = groups[g].get_if<Value::Dict>();
       if (!group)
-        throw TypeError("parameter group " + std::to_string(g) + " of the loaded state dict is of type " + groups[g].type_name() +
-                        ", expected a dict" + here());
+        throw TypeError(concat({"parameter group ", g, " of the loaded state dict is of type ", groups[g].type_name(),
+                                ", expected a dict", here()}));
       const auto *numbers = entry<Value::List>(*group, "params", "a list");
       if (const std::size_t expected = optimizer_.groups[g].parameters.size(); numbers->size() != expected)
-        throw ValueError("loaded state dict contains a parameter group that doesn't match the size of optimizer's group\n"
-                         "  parameter group: " + std::to_string(g) + "\n  found: " + std::to_string(numbers->size()) +
-                         " parameters\n  expected: " + std::to_string(expected) + here());
+        throw ValueError(concat({"loaded state dict contains a parameter group that doesn't match the size of optimizer's group\n"
+                                 "  parameter group: ",
+                                 g, "\n  found: ", numbers->size(), " parameters\n  expected: ", expected, here()}));
       groups_.emplace_back(group, numbers);
     }
   }
@@ -158,7 +159,7 @@ private:
     const ParameterGroup &description = optimizer_.groups[g];
     const Value *rate = group->find("lr");
     if (!rate || !rate->number())
-      throw KeyError("'lr'\n  parameter group " + std::to_string(g) + " of the loaded state dict has no learning rate" + here());
+      throw KeyError(concat({"'lr'\n  parameter group ", g, " of the loaded state dict has no learning rate", here()}));
     updates_.push_back({description.learning_rate, Tensor::scalar(*rate->number())});
     for (std::size_t i = 0; i < description.parameters.size(); ++i)
       plan_parameter(description, i, (*numbers)[i]);
@@ -169,8 +170,9 @@ private:
     const Value *found = key ? state_->find(*key) : nullptr;
     const auto *values = found ? found->get_if<Value::Dict>() : nullptr;
     if (found && !values)
-      throw TypeError("the state of parameter " + number.text() + " is of type " + found->type_name() + ", expected a dict" + here());
-    const std::string what = "parameter " + number.text() + " ('" + name_of(program_, group.parameters[i]) + "')";
+      throw TypeError(
+          concat({"the state of parameter ", number.text(), " is of type ", found->type_name(), ", expected a dict", here()}));
+    const std::string what = concat({"parameter ", number.text(), " ('", name_of(program_, group.parameters[i]), "')"});
     const bool used = values && !values->empty();
     float step = 0;
     if (used && counts_steps(optimizer_))
@@ -184,11 +186,11 @@ private:
       // The largest values so far begin at zero where amsgrad is new.
       const bool may_begin = ignore_options_ && slot.name == "max_exp_avg_sq";
       if (used && is_none && counts_steps(optimizer_) && !may_begin)
-        throw KeyError("'" + std::string(slot.name) + "'\n  the loaded state of " + what + " has no such value" + here());
+        throw KeyError(concat({"'", slot.name, "'\n  the loaded state of ", what, " has no such value", here()}));
       // How often SGD has run is in no state_dict; whether it has decides how the next step uses the buffer.
       if (!counts_steps(optimizer_) && !is_none)
         step = 1;
-      updates_.push_back({state, is_none ? Tensor() : tensor_of(*value, state, std::string(slot.name) + " of " + what)});
+      updates_.push_back({state, is_none ? Tensor() : tensor_of(*value, state, concat({slot.name, " of ", what}))});
     }
     steps_.push_back(step);
   }
@@ -196,10 +198,10 @@ private:
   float step_of(const Value::Dict &values, const std::string &what) const {
     const Value *step = values.find("step");
     if (!step)
-      throw KeyError("'step'\n  the loaded state of " + what + " has no such value" + here());
+      throw KeyError(concat({"'step'\n  the loaded state of ", what, " has no such value", here()}));
     constexpr double kLargest = 1 << 24; // as far as a float32 counts
     if (!step->number() || !(*step->number() >= 0 && *step->number() <= kLargest) || *step->number() != std::floor(*step->number()))
-      throw TypeError("step of " + what + " is " + step->text() + ", expected a whole number up to 2^24" + here());
+      throw TypeError(concat({"step of ", what, " is ", step->text(), ", expected a whole number up to 2^24", here()}));
     return static_cast<float>(*step->number());
   }
 
@@ -207,10 +209,10 @@ private:
     const auto *tensor = value.get_if<Tensor>();
     const State &expected = program_.states()[state];
     if (!tensor)
-      throw TypeError(what + " is of type " + value.type_name() + ", expected Tensor" + here());
+      throw TypeError(concat({what, " is of type ", value.type_name(), ", expected Tensor", here()}));
     if (!std::ranges::equal(tensor->sizes(), expected.sizes))
-      throw ValueError("loaded state dict: " + what + " has shape torch.Size(" + tensor->shape_text() + "), expected torch.Size(" +
-                       shape_text(expected.sizes) + ")" + here());
+      throw ValueError(concat({"loaded state dict: ", what, " has shape torch.Size(", tensor->shape_text(),
+                               "), expected torch.Size(", shape_text(expected.sizes), ")", here()}));
     return tensor->to(expected.dtype).contiguous();
   }
 

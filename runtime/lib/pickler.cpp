@@ -5,6 +5,7 @@
 #include <cstring>
 #include <unordered_map>
 
+#include "concat.h"
 #include "torch_pickle.h"
 
 namespace kiln::runtime::pickle {
@@ -84,7 +85,7 @@ private:
     });
   }
   void global(const std::string &module, const std::string &name) {
-    memoised("global " + module + " " + name, [&] { out_ += "c" + module + "\n" + name + "\n"; });
+    memoised(concat({"global ", module, " ", name}), [&] { out_ += concat({"c", module, "\n", name, "\n"}); });
   }
 
   void integer(int64_t value) {
@@ -105,7 +106,7 @@ private:
 
   void value(const Root &root, int depth) {
     if (depth > kMaxValueDepth)
-      throw ValueError("values are nested more than " + std::to_string(kMaxValueDepth) + " deep");
+      throw ValueError(concat({"values are nested more than ", kMaxValueDepth, " deep"}));
     if (root.is_none())
       out_ += 'N';
     else if (const auto *flag = root.get_if<bool>())
@@ -194,8 +195,8 @@ private:
     if (added)
       storages_.push_back(tensor.storage());
     else if (dtype != tensor.dtype())
-      throw ValueError("Cannot save multiple tensors or storages that view the same data as different types\n  they are " +
-                       std::string(name(dtype)) + " and " + std::string(name(tensor.dtype())));
+      throw ValueError(concat({"Cannot save multiple tensors or storages that view the same data as different types\n  they are ",
+                               name(dtype), " and ", name(tensor.dtype())}));
     out_ += '(';
     text("storage");
     global("torch", storage_type(dtype));

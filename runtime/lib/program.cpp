@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 
+#include "concat.h"
 #include "program_parts.h"
 
 namespace kiln::runtime {
@@ -85,7 +86,7 @@ std::size_t Program::function_index(std::string_view name) const {
   for (std::size_t i = 0; i < parts_->functions.size(); ++i)
     if (parts_->functions[i].name == name)
       return i;
-  std::string message = "program '" + std::string(this->name()) + "' has no function '" + std::string(name) + "'";
+  std::string message = concat({"program '", this->name(), "' has no function '", name, "'"});
   message += parts_->functions.empty() ? "; it has none" : "; it has ";
   for (const Function &function : parts_->functions)
     message.append(&function == &parts_->functions.front() ? "" : ", ").append(function.name);
@@ -96,7 +97,7 @@ std::size_t Program::optimizer_index(std::string_view name) const {
   for (std::size_t i = 0; i < parts_->optimizers.size(); ++i)
     if (parts_->optimizers[i].name == name)
       return i;
-  std::string message = "program '" + std::string(this->name()) + "' has no optimizer '" + std::string(name) + "'";
+  std::string message = concat({"program '", this->name(), "' has no optimizer '", name, "'"});
   message += parts_->optimizers.empty() ? "; it has none" : "; it has ";
   for (const OptimizerDescription &optimizer : parts_->optimizers)
     message.append(&optimizer == &parts_->optimizers.front() ? "" : ", ").append(optimizer.name);
@@ -115,8 +116,8 @@ InstructionSet Program::select_instruction_set(InstructionSet wanted) const {
   std::string message = origin() + ": holds code for ";
   for (InstructionSet set : sets)
     message.append(set == sets.front() ? "" : ", ").append(runtime::name(set));
-  throw Error(message + " only, and " + std::string(runtime::name(wanted)) +
-              " is the most that this CPU or KILN_ISA allows: build it for a lower instruction set");
+  throw Error(concat({message, " only, and ", runtime::name(wanted),
+                      " is the most that this CPU or KILN_ISA allows: build it for a lower instruction set"}));
 }
 
 } // namespace kiln::runtime

@@ -9,6 +9,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "concat.h"
+
 namespace kiln::runtime {
 
 std::string duration_text(double seconds) {
@@ -27,7 +29,7 @@ std::string progress_text(const Progress &progress, int width) {
   const double left = part > 0 ? progress.seconds * (1 - part) / part : 0;
   char numbers[96];
   std::snprintf(numbers, sizeof numbers, "] %3.0f %%  %.0f samples/s  loss %.4f  ", 100 * part, rate, progress.loss);
-  const std::string head = progress.title + " [", tail = numbers + duration_text(left) + " left";
+  const std::string head = progress.title + " [", tail = concat({numbers, duration_text(left), " left"});
   const int room = std::min(40, width - static_cast<int>(head.size() + tail.size()));
   std::string bar;
   if (room > 0) {
@@ -71,7 +73,8 @@ void ProgressBar::update(int64_t done, int64_t total, double loss) {
   drawn_ = now;
   const double seconds = std::chrono::duration<double>(now - begin_).count();
   // The last column stays free: some terminals wrap when it is written.
-  std::fputs(("\r" + progress_text({title_, done, total, loss, seconds}, terminal_width() - 1) + "\x1b[K").c_str(), stdout);
+  std::fputs((concat({"\r", progress_text({title_, done, total, loss, seconds}, terminal_width() - 1), "\x1b[K"})).c_str(),
+             stdout);
   std::fflush(stdout);
 }
 

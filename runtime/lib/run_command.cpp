@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 
+#include "concat.h"
 #include "kiln/runtime/command_options.h"
 #include "kiln/runtime/files.h"
 #include "kiln/runtime/model.h"
@@ -42,7 +43,7 @@ Request parse(int argc, const char *const *argv) {
   const CommandLine line = parse_command_line(kOptions, argc, argv);
   Request request;
   if (line.positional.size() > 1)
-    throw UsageError("one function at a time: '" + line.positional[0] + "' and '" + line.positional[1] + "'");
+    throw UsageError(concat({"one function at a time: '", line.positional[0], "' and '", line.positional[1], "'"}));
   if (!line.positional.empty())
     request.function = line.positional.front();
   request.weights = line.value("--weights");
@@ -80,8 +81,8 @@ OutputFiles plan_outputs(const Function &function, const std::vector<std::string
       wanted = {index_of(function.outputs, name)};
       const auto names = names_of(function.outputs);
       if (wanted[0] == function.outputs.size())
-        throw UsageError("--output=" + text + ": " + std::string(function.name) + " has no output '" + name + "'" +
-                         suggestion(name, names) + "\n  its outputs are: " + list(names));
+        throw UsageError(concat({"--output=", text, ": ", function.name, " has no output '", name, "'", suggestion(name, names),
+                                 "\n  its outputs are: ", list(names)}));
     } else {
       for (std::size_t i = 0; i < function.outputs.size(); ++i)
         wanted.push_back(i);
@@ -90,10 +91,10 @@ OutputFiles plan_outputs(const Function &function, const std::vector<std::string
       auto &collection = files.collections[path];
       collection.insert(collection.end(), wanted.begin(), wanted.end());
     } else if (!path.ends_with(".npy")) {
-      throw UsageError("--output=" + text + ": expected a file that ends in .npy or .safetensors");
+      throw UsageError(concat({"--output=", text, ": expected a file that ends in .npy or .safetensors"}));
     } else if (wanted.size() != 1) {
-      throw UsageError("--output=" + text + ": a .npy file holds one tensor; name an output: " +
-                       list(names_of(function.outputs)));
+      throw UsageError(
+          concat({"--output=", text, ": a .npy file holds one tensor; name an output: ", list(names_of(function.outputs))}));
     } else {
       files.arrays.emplace_back(wanted[0], path);
     }
@@ -131,13 +132,12 @@ double median_microseconds(Model &model, const Function &function, std::span<con
 }
 
 std::string help_text(const Program &program, const std::string &command) {
-  std::string text = "Usage: " + command +
-                     " [FUNCTION] [OPTIONS]\n\n"
-                     "Calls a function of the compiled program '" +
-                     std::string(program.name()) +
-                     "'. An output that is not written to a file is described.\n\nFunctions:\n";
+  std::string text = concat({"Usage: ", command,
+                             " [FUNCTION] [OPTIONS]\n\n"
+                             "Calls a function of the compiled program '",
+                             program.name(), "'. An output that is not written to a file is described.\n\nFunctions:\n"});
   for (const Function &function : program.functions())
-    text += "  " + function.declaration() + "\n";
+    text += concat({"  ", function.declaration(), "\n"});
   text += "\nOptions:\n" + options_text(kOptions);
   return text + "\nExit codes: 0 success, 1 an error in files, shapes or weights, 2 a wrong command line, 3 an internal error.\n";
 }

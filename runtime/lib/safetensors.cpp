@@ -1,22 +1,19 @@
 // The safetensors format: an 8-byte length, a JSON header of that length, then the tensors' bytes without holes.
 //
-// The header is read as a stream of JSON events, not as a tree: nothing is kept but the entries, a key that appears twice is seen,
-// and the nesting is bounded by the state machine, which knows the only shape that a header may have.
+// The header is read as a stream of JSON events, not as a tree: nothing is kept but the entries, a key that appears twice is
+// seen, and the nesting is bounded by the state machine, which knows the only shape that a header may have.
 #include <algorithm>
 #include <set>
 
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
-
+#include "concat.h"
 #include "file_io.h"
 #include "foreign_text.h"
+#include "json.h"
 #include "kiln/runtime/files.h"
 
 namespace kiln::runtime {
 
 namespace {
-
-using nlohmann::json;
 
 constexpr std::size_t kLengthBytes = 8;
 constexpr uint64_t kMaxHeaderBytes = 100'000'000; // the format's limit
@@ -44,22 +41,27 @@ struct Entry {
 //===----------------------------------------------------------------------===//
 
 // Receives JSON events and builds the entries. Throws FileError at the first rule that is broken.
-class HeaderReader : public nlohmann::json_sax<json> {
+class HeaderReader final : public JsonEvents {
 public:
   explicit HeaderReader(const std::string &path) : path_(path) {}
 
   std::vector<Entry> entries;
   std::map<std::string, std::string> metadata;
 
-  bool start_object(std::size_t) override {
+  void start_object() override {
     switch (state_) {
-    case State::Start: state_ = State::Header; return true;
-    case State::Value: state_ = name_ == "__metadata__" ? State::Metadata : State::Entry; return true;
-    default: return unexpected("an object");
+    case State::Start:
+      state_ = State::Header;
+      break;
+    case State::Value:
+      state_ = name_ == "__metadata__" ? State::Metadata : State::Entry;
+      break;
+    default:
+      other("an object");
     }
   }
 
-  bool key(std::string &text) override {
+  void key(std::string text) override {
     if (state_ == State::Header) {
       if (!names_.insert(text).second)
         fail(text, "the key appears twice");
@@ -67,98 +69,101 @@ public:
       if (name_ != "__metadata__")
         entries.push_back({name_, {}, {}, {}});
       state_ = State::Value;
-      return true;
+      return;
     }
     field_ = text;
     if (state_ == State::Metadata) {
       if (metadata.count(field_))
-        fail(name_, fmt::format("the key {} appears twice", in_quotes(field_)));
+        fail(name_, concat({"the key ", in_quotes(field_), " appears twice"}));
       state_ = State::MetadataValue;
-      return true;
+      return;
     }
     const Entry &entry = entries.back();
     const bool known = field_ == "dtype" || field_ == "shape" || field_ == "data_offsets";
     if (!known)
-      fail(name_, fmt::format("has a field {}; a tensor has dtype, shape and data_offsets", in_quotes(field_)));
+      fail(name_, concat({"has a field ", in_quotes(field_), "; a tensor has dtype, shape and data_offsets"}));
     if (field_ == "dtype" ? entry.dtype.has_value() : field_ == "shape" ? entry.shape.has_value() : entry.offsets.has_value())
-      fail(name_, fmt::format("the field '{}' appears twice", field_));
+      fail(name_, concat({"the field '", field_, "' appears twice"}));
     state_ = State::Field;
-    return true;
   }
 
-  bool end_object() override {
+  void end_object() override {
     if (state_ == State::Header) {
       state_ = State::End;
-      return true;
+      return;
     }
     if (state_ == State::Entry) {
       const Entry &entry = entries.back();
       const char *missing = !entry.dtype ? "dtype" : !entry.shape ? "shape" : !entry.offsets ? "data_offsets" : nullptr;
       if (missing)
-        fail(name_, fmt::format("the field '{}' is missing", missing));
+        fail(name_, concat({"the field '", missing, "' is missing"}));
     }
     state_ = State::Header;
-    return true;
   }
 
-  bool start_array(std::size_t) override {
+  void start_array() override {
     if (state_ != State::Field || field_ == "dtype")
-      return unexpected("an array");
+      return other("an array");
     numbers_.clear();
     state_ = State::Numbers;
-    return true;
   }
 
-  bool end_array() override {
+  void end_array() override {
     Entry &entry = entries.back();
     if (field_ == "shape") {
       entry.shape.emplace();
       for (uint64_t size : numbers_) {
         if (size > static_cast<uint64_t>(INT64_MAX))
-          fail(name_, fmt::format("the size {} in its shape does not fit 63 bits", size));
+          fail(name_, concat({"the size ", size, " in its shape does not fit 63 bits"}));
         entry.shape->push_back(static_cast<int64_t>(size));
       }
     } else {
       if (numbers_.size() != 2)
-        fail(name_, fmt::format("data_offsets has {} numbers, expected 2", numbers_.size()));
+        fail(name_, concat({"data_offsets has ", numbers_.size(), " numbers, expected 2"}));
       entry.offsets = numbers_;
     }
     state_ = State::Entry;
-    return true;
   }
 
-  bool string(std::string &text) override {
+  void string(std::string text) override {
     if (state_ == State::MetadataValue) {
       metadata[field_] = text;
       state_ = State::Metadata;
-      return true;
+      return;
     }
     if (state_ != State::Field || field_ != "dtype")
-      return unexpected("a string");
+      return other("a string");
     const auto *found = std::ranges::find(kDTypes, std::string_view(text), &DTypeName::name);
     if (found == std::end(kDTypes))
-      fail(name_, fmt::format("dtype {} is not supported; expected F64, F32, F16, BF16, I64, I32, I16, I8, U8 or BOOL",
-                              in_quotes(text)));
+      fail(name_, concat({"dtype ", in_quotes(text), " is not supported; expected F64, F32, F16, BF16, I64, I32, I16, I8, U8 or BOOL"}));
     entries.back().dtype = found->dtype;
     state_ = State::Entry;
-    return true;
   }
 
-  bool number_unsigned(uint64_t number) override {
+  void number(uint64_t value) override {
     if (state_ != State::Numbers)
-      return unexpected("a number");
-    numbers_.push_back(number);
-    return true;
+      return other("a number");
+    numbers_.push_back(value);
   }
-  bool number_integer(int64_t) override { return unexpected("a negative number"); }
-  bool number_float(double, const std::string &) override { return unexpected("a number that is no 64-bit integer"); }
-  bool boolean(bool) override { return unexpected("a boolean"); }
-  bool null() override { return unexpected("null"); }
-  bool binary(json::binary_t &) override { return unexpected("binary data"); }
-  bool parse_error(std::size_t position, const std::string &, const nlohmann::detail::exception &) override {
-    // The parser counts from 1, and its own text repeats the position.
-    throw FileError(path_, fmt::format("offset {}", kLengthBytes + (position ? position - 1 : 0)),
-                    "the header is not valid JSON (UTF-8)");
+
+  void other(const char *found) override {
+    switch (state_) {
+    case State::Value:
+      fail(name_, concat({"expected an object, found ", found}));
+    case State::MetadataValue:
+      fail(name_, concat({"expected a string for ", in_quotes(field_), ", found ", found}));
+    case State::Field:
+      fail(name_,
+           concat({"expected ", field_ == "dtype" ? "a string" : "an array of integers", " for ", field_, ", found ", found}));
+    case State::Numbers:
+      fail(name_, concat({"expected an integer of 0 or more in ", field_, ", found ", found}));
+    default:
+      throw FileError(path_, "header", concat({"expected an object, found ", found}));
+    }
+  }
+
+  void error(std::size_t position) override {
+    throw FileError(path_, concat({"offset ", kLengthBytes + position}), "the header is not valid JSON (UTF-8)");
   }
 
 private:
@@ -166,18 +171,6 @@ private:
 
   [[noreturn]] void fail(const std::string &name, const std::string &rule) const {
     throw FileError(path_, in_quotes(name), rule);
-  }
-
-  [[noreturn]] bool unexpected(const char *found) const {
-    switch (state_) {
-    case State::Value: fail(name_, fmt::format("expected an object, found {}", found));
-    case State::MetadataValue: fail(name_, fmt::format("expected a string for {}, found {}", in_quotes(field_), found));
-    case State::Field:
-      fail(name_,
-           fmt::format("expected {} for {}, found {}", field_ == "dtype" ? "a string" : "an array of integers", field_, found));
-    case State::Numbers: fail(name_, fmt::format("expected an integer of 0 or more in {}, found {}", field_, found));
-    default: throw FileError(path_, "header", fmt::format("expected an object, found {}", found));
-    }
   }
 
   const std::string &path_;
@@ -199,7 +192,7 @@ uint64_t checked_bytes(const std::string &path, const Entry &entry) {
   for (int64_t size : *entry.shape)
     overflowed |= __builtin_mul_overflow(bytes, static_cast<uint64_t>(size), &bytes);
   if (overflowed || bytes > static_cast<uint64_t>(INT64_MAX))
-    throw FileError(path, in_quotes(entry.name), fmt::format("shape {} is too large", shape_text(*entry.shape)));
+    throw FileError(path, in_quotes(entry.name), concat({"shape ", shape_text(*entry.shape), " is too large"}));
   return bytes;
 }
 
@@ -212,25 +205,25 @@ void check_layout(const std::string &path, const std::vector<Entry> &entries, ui
   uint64_t position = 0;
   for (const Entry *entry : order) {
     const uint64_t begin = (*entry->offsets)[0], end = (*entry->offsets)[1];
-    const std::string where = in_quotes(entry->name), offsets = fmt::format("data_offsets [{}, {}]", begin, end);
+    const std::string where = in_quotes(entry->name), offsets = concat({"data_offsets [", begin, ", ", end, "]"});
     if (end < begin)
       throw FileError(path, where, offsets + " end before they begin");
     if (end > data_bytes)
       throw FileError(path, where,
-                      fmt::format("{} lie outside the data of {} bytes; the file is truncated or damaged", offsets, data_bytes));
+                      concat({offsets, " lie outside the data of ", data_bytes, " bytes; the file is truncated or damaged"}));
     if (begin < position)
-      throw FileError(path, where, fmt::format("{} overlap the tensor before, which ends at {}", offsets, position));
+      throw FileError(path, where, concat({offsets, " overlap the tensor before, which ends at ", position}));
     if (begin > position)
-      throw FileError(path, where, fmt::format("{} leave a hole after the tensor before, which ends at {}", offsets, position));
+      throw FileError(path, where, concat({offsets, " leave a hole after the tensor before, which ends at ", position}));
     const uint64_t bytes = checked_bytes(path, *entry);
     if (end - begin != bytes)
       throw FileError(path, where,
-                      fmt::format("{} hold {} bytes, but shape {} of {} needs {}", offsets, end - begin,
-                                  shape_text(*entry->shape), dtype_name(*entry->dtype), bytes));
+                      concat({offsets, " hold ", end - begin, " bytes, but shape ", shape_text(*entry->shape), " of ",
+                              dtype_name(*entry->dtype), " needs ", bytes}));
     position = end;
   }
   if (position != data_bytes)
-    throw FileError(path, "", fmt::format("the tensors end at byte {} of the data, but there are {}", position, data_bytes));
+    throw FileError(path, "", concat({"the tensors end at byte ", position, " of the data, but there are ", data_bytes}));
 }
 
 } // namespace
@@ -242,29 +235,24 @@ void check_layout(const std::string &path, const std::vector<Entry> &entries, ui
 StateDict load_safetensors(const std::string &path, std::map<std::string, std::string> *metadata) {
   const auto file = MappedFile::open(path);
   if (file->size() < kLengthBytes)
-    throw FileError(path, "",
-                    fmt::format("the file has {} bytes, too few for a safetensors header; it is truncated or of "
-                                "another kind",
-                                file->size()));
+    throw FileError(
+        path, "",
+        concat({"the file has ", file->size(), " bytes, too few for a safetensors header; it is truncated or of another kind"}));
   const auto header_bytes = file->number<uint64_t>(0);
   if (header_bytes > kMaxHeaderBytes)
     throw FileError(path, "offset 0",
-                    fmt::format("the header is {} bytes long, above the format's limit of {}; the file is "
-                                "damaged or no safetensors file",
-                                header_bytes, kMaxHeaderBytes));
+                    concat({"the header is ", header_bytes, " bytes long, above the format's limit of ", kMaxHeaderBytes,
+                            "; the file is damaged or no safetensors file"}));
   if (header_bytes > file->size() - kLengthBytes)
     throw FileError(path, "offset 0",
-                    fmt::format("the header is {} bytes long, but only {} follow; the file is truncated", header_bytes,
-                                file->size() - kLengthBytes));
+                    concat({"the header is ", header_bytes, " bytes long, but only ", file->size() - kLengthBytes,
+                            " follow; the file is truncated"}));
   const std::string_view header = file->text(kLengthBytes, header_bytes);
   if (!header.starts_with('{'))
     throw FileError(path, "offset 8", "the header must begin with '{'");
-  // The JSON parser takes a null byte for the end of its input: what follows would go unread.
-  if (const std::size_t null = header.find('\0'); null != header.npos)
-    throw FileError(path, fmt::format("offset {}", kLengthBytes + null), "the header is not valid JSON (UTF-8)");
 
   HeaderReader reader(path);
-  json::sax_parse(header, &reader);
+  parse_json(header, reader);
   const std::size_t data_begin = kLengthBytes + header_bytes;
   check_layout(path, reader.entries, file->size() - data_begin);
 
@@ -273,7 +261,8 @@ StateDict load_safetensors(const std::string &path, std::map<std::string, std::s
     const std::size_t begin = data_begin + (*entry.offsets)[0], bytes = (*entry.offsets)[1] - (*entry.offsets)[0];
     Tensor tensor = from_file(path, in_quotes(entry.name), [&] {
       auto strides = contiguous_strides(*entry.shape);
-      return Tensor(mapped_storage(file, begin, bytes, *entry.dtype), std::move(*entry.shape), std::move(strides), 0, *entry.dtype);
+      return Tensor(mapped_storage(file, begin, bytes, *entry.dtype), std::move(*entry.shape), std::move(strides), 0,
+                    *entry.dtype);
     });
     tensors.insert(std::move(entry.name), std::move(tensor));
   }
@@ -304,26 +293,39 @@ void save_safetensors(const std::string &path, const StateDict &tensors, const s
       throw FileError(path, in_quotes(entry->first), "the tensors do not fit a file");
   }
 
-  nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  std::string text;
-  try {
-    if (!metadata.empty())
-      header["__metadata__"] = metadata;
-    for (const auto &entry : tensors) {
-      const Tensor &tensor = entry.second;
-      const uint64_t begin = begins[&entry];
-      header[entry.first] = {{"dtype", dtype_name(tensor.dtype())},
-                             {"shape", std::vector<int64_t>(tensor.sizes().begin(), tensor.sizes().end())},
-                             {"data_offsets", {begin, begin + tensor.nbytes()}}};
+  std::string text = "{";
+  const auto append_string = [&](const std::string &string) {
+    if (!append_json_string(text, string))
+      throw FileError(path, "", "a name or a piece of metadata is not valid UTF-8");
+  };
+  const auto append_key = [&](const std::string &key) {
+    if (!text.ends_with('{'))
+      text += ',';
+    append_string(key);
+    text += ':';
+  };
+  if (!metadata.empty()) {
+    append_key("__metadata__");
+    text += '{';
+    for (const auto &[key, value] : metadata) {
+      append_key(key);
+      append_string(value);
     }
-    text = header.dump();
-  } catch (const json::type_error &) {
-    throw FileError(path, "", "a name or a piece of metadata is not valid UTF-8");
+    text += '}';
   }
+  for (const StateDict::value_type &entry : tensors) {
+    append_key(entry.first);
+    text += concat({"{\"dtype\":\"", dtype_name(entry.second.dtype()), "\",\"shape\":["});
+    for (int64_t size : entry.second.sizes())
+      text += concat({text.ends_with('[') ? "" : ",", size});
+    const uint64_t begin = begins[&entry];
+    text += concat({"],\"data_offsets\":[", begin, ",", begin + entry.second.nbytes(), "]}"});
+  }
+  text += '}';
   text.resize((text.size() + 7) / 8 * 8, ' ');
   if (text.size() > kMaxHeaderBytes)
-    throw FileError(
-        path, "", fmt::format("the header would be {} bytes long, above the format's limit of {}", text.size(), kMaxHeaderBytes));
+    throw FileError(path, "",
+                    concat({"the header would be ", text.size(), " bytes long, above the format's limit of ", kMaxHeaderBytes}));
 
   AtomicFile file(path);
   const uint64_t length = text.size();

@@ -1,6 +1,8 @@
 // Services for compiled code, and its errors as exceptions.
 #include "services.h"
 
+#include "concat.h"
+
 namespace kiln::runtime {
 
 namespace {
@@ -79,22 +81,21 @@ void CallServices::rethrow() {
 
 void throw_status(const Program &program, const std::string &function, int32_t status, const kiln_call &call) {
   if (status == KILN_ERROR_INDEX_OUT_OF_RANGE)
-    throw ValueOutOfRange("index out of range in self" + site_text(program, call.error_site) + "\n  index: " +
-                              std::to_string(call.error_values[0]) + "\n  size: " + std::to_string(call.error_values[1]),
+    throw ValueOutOfRange(concat({"index out of range in self", site_text(program, call.error_site),
+                                  "\n  index: ", call.error_values[0], "\n  size: ", call.error_values[1]}),
                           call);
   if (status == KILN_ERROR_ONE_VALUE_PER_CHANNEL) {
     std::string sizes = "1, " + std::to_string(call.error_values[1]);
     for (int64_t dim = 2; dim < call.error_values[0]; ++dim)
       sizes += ", 1";
-    throw ValueError("Expected more than 1 value per channel when training, got input size torch.Size([" + sizes + "])" +
-                     site_text(program, call.error_site));
+    throw ValueError(concat({"Expected more than 1 value per channel when training, got input size torch.Size([", sizes, "])",
+                             site_text(program, call.error_site)}));
   }
   if (status == KILN_ERROR_TARGET_OUT_OF_BOUNDS)
-    throw ValueOutOfRange("Target " + std::to_string(call.error_values[0]) + " is out of bounds." + site_text(program, call.error_site) +
-                              "\n  expected: a class index from 0 to " + std::to_string(call.error_values[1] - 1) + ", or ignore_index",
+    throw ValueOutOfRange(concat({"Target ", call.error_values[0], " is out of bounds.", site_text(program, call.error_site),
+                                  "\n  expected: a class index from 0 to ", call.error_values[1] - 1, ", or ignore_index"}),
                           call);
-  throw Error(function + ": compiled code returned the unknown status " + std::to_string(status) +
-              site_text(program, call.error_site));
+  throw Error(concat({function, ": compiled code returned the unknown status ", status, site_text(program, call.error_site)}));
 }
 
 } // namespace kiln::runtime

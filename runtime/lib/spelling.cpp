@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "foreign_text.h"
+#include "concat.h"
 
 namespace kiln::runtime {
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <set>
 
+#include "concat.h"
 #include "foreign_text.h"
 #include "kiln/runtime/spelling.h"
 
@@ -41,7 +42,7 @@ const Tensor &StateDict::at(std::string_view name) const {
   std::vector<std::string_view> names;
   for (const value_type &entry : entries_)
     names.push_back(entry.first);
-  throw KeyError("'" + std::string(name) + "' is not " + place_ + suggestion(name, names));
+  throw KeyError(concat({"'", name, "' is not ", place_, suggestion(name, names)}));
 }
 
 bool StateDict::erase(std::string_view name) {
@@ -95,8 +96,8 @@ std::string python_list(const std::vector<std::string> &names) {
 std::string IncompatibleKeys::text() const {
   if (empty())
     return "<All keys matched successfully>";
-  return "_IncompatibleKeys(missing_keys=" + python_list(missing_keys) + ", unexpected_keys=" + python_list(unexpected_keys) +
-         ")";
+  return concat(
+      {"_IncompatibleKeys(missing_keys=", python_list(missing_keys), ", unexpected_keys=", python_list(unexpected_keys), ")"});
 }
 
 //===----------------------------------------------------------------------===//
@@ -208,9 +209,9 @@ IncompatibleKeys copy_state_dict(const std::string &model_type, const StateDict 
     }
     Tensor value = *found;
     if (!value.defined()) {
-      mismatches.push_back("While copying the parameter named \"" + name +
-                           "\", expected torch.Tensor or Tensor-like object from checkpoint but received an undefined "
-                           "tensor");
+      mismatches.push_back(concat({"While copying the parameter named \"", name,
+                                   "\", expected torch.Tensor or Tensor-like object from checkpoint but received an undefined "
+                                   "tensor"}));
       continue;
     }
     // A scalar was a vector of one element before PyTorch 0.4.
@@ -219,20 +220,20 @@ IncompatibleKeys copy_state_dict(const std::string &model_type, const StateDict 
     if (std::ranges::equal(value.sizes(), target.sizes()))
       copies.emplace_back(&target, std::move(value));
     else
-      mismatches.push_back("size mismatch for " + name + ": copying a param with shape torch.Size(" + value.shape_text() +
-                           ") from checkpoint, the shape in current model is torch.Size(" + target.shape_text() + ").");
+      mismatches.push_back(concat({"size mismatch for ", name, ": copying a param with shape torch.Size(", value.shape_text(),
+                                   ") from checkpoint, the shape in current model is torch.Size(", target.shape_text(), ")."}));
   }
   keys.unexpected_keys = unexpected_keys(targets, source, module_paths);
 
   std::string errors;
   if (strict && !keys.missing_keys.empty())
-    errors += "\n\tMissing key(s) in state_dict: " + quoted_list(keys.missing_keys) + ". ";
+    errors += concat({"\n\tMissing key(s) in state_dict: ", quoted_list(keys.missing_keys), ". "});
   if (strict && !keys.unexpected_keys.empty())
-    errors += "\n\tUnexpected key(s) in state_dict: " + quoted_list(keys.unexpected_keys) + ". ";
+    errors += concat({"\n\tUnexpected key(s) in state_dict: ", quoted_list(keys.unexpected_keys), ". "});
   for (const std::string &mismatch : mismatches)
     errors += "\n\t" + mismatch;
   if (!errors.empty())
-    throw StateDictError("Error(s) in loading state_dict for " + model_type + ":" + errors);
+    throw StateDictError(concat({"Error(s) in loading state_dict for ", model_type, ":", errors}));
 
   for (const auto &[target, value] : copies)
     target->copy_(value);

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "concat.h"
+
 namespace kiln::runtime {
 
 namespace {
@@ -28,7 +30,7 @@ int64_t checked_numel(std::span<const int64_t> sizes) {
 void refuse_negative_sizes(std::span<const int64_t> sizes) {
   for (int64_t size : sizes)
     if (size < 0)
-      throw ValueError("Trying to create tensor with negative dimension " + std::to_string(size) + ": " + shape_text(sizes));
+      throw ValueError(concat({"Trying to create tensor with negative dimension ", size, ": ", shape_text(sizes)}));
 }
 
 // Bytes that elements at `offset` with these sizes and strides reach to, or -1 on overflow.
@@ -57,8 +59,8 @@ std::shared_ptr<Storage> Storage::allocate(std::size_t bytes) {
   // calloc leaves large blocks to the kernel's zero pages; aligning by hand keeps that.
   void *base = bytes <= static_cast<std::size_t>(INT64_MAX) ? std::calloc(bytes + kAlignment, 1) : nullptr;
   if (!base)
-    throw Error("DefaultCPUAllocator: can't allocate memory: you tried to allocate " + std::to_string(bytes) +
-                " bytes. Error code 12 (Cannot allocate memory)");
+    throw Error(concat({"DefaultCPUAllocator: can't allocate memory: you tried to allocate ", bytes,
+                        " bytes. Error code 12 (Cannot allocate memory)"}));
   const auto address = reinterpret_cast<std::uintptr_t>(base);
   const std::size_t skip = (kAlignment - address % kAlignment) % kAlignment;
   return wrap(static_cast<std::byte *>(base) + skip, bytes, [base] { std::free(base); });
@@ -108,13 +110,12 @@ Tensor::Tensor(std::shared_ptr<Storage> storage, std::vector<int64_t> sizes, std
     throw ValueError("numel: integer multiplication overflow");
   const int64_t bytes = required_bytes(sizes_, strides_, offset, item_bytes);
   if (bytes < 0)
-    throw ValueError("Storage size calculation overflowed with sizes=" + runtime::shape_text(sizes_) +
-                     " and strides=" + runtime::shape_text(strides_));
+    throw ValueError(concat({"Storage size calculation overflowed with sizes=", runtime::shape_text(sizes_),
+                             " and strides=", runtime::shape_text(strides_)}));
   if (static_cast<std::size_t>(bytes) > storage_->bytes())
-    throw ValueError("setStorage: sizes " + runtime::shape_text(sizes_) + ", strides " + runtime::shape_text(strides_) +
-                     ", storage offset " + std::to_string(offset) + ", and itemsize " + std::to_string(item_bytes) +
-                     " requiring a storage size of " + std::to_string(bytes) + " are out of bounds for storage of size " +
-                     std::to_string(storage_->bytes()));
+    throw ValueError(concat({"setStorage: sizes ", runtime::shape_text(sizes_), ", strides ", runtime::shape_text(strides_),
+                             ", storage offset ", offset, ", and itemsize ", item_bytes, " requiring a storage size of ", bytes,
+                             " are out of bounds for storage of size ", storage_->bytes()}));
   // An empty view may point anywhere, as in PyTorch; keeping its offset inside the storage keeps `data()` defined.
   if (count == 0 && static_cast<uint64_t>(offset) > storage_->bytes() / static_cast<uint64_t>(item_bytes))
     offset_ = 0;
@@ -127,10 +128,10 @@ Tensor::Tensor(std::shared_ptr<Storage> storage, std::vector<int64_t> sizes, std
 int64_t Tensor::size(int64_t dim) const {
   const int64_t rank = this->dim();
   if (rank == 0)
-    throw IndexError("Dimension specified as " + std::to_string(dim) + " but tensor has no dimensions");
+    throw IndexError(concat({"Dimension specified as ", dim, " but tensor has no dimensions"}));
   if (dim < -rank || dim >= rank)
-    throw IndexError("Dimension out of range (expected to be in range of [" + std::to_string(-rank) + ", " +
-                     std::to_string(rank - 1) + "], but got " + std::to_string(dim) + ")");
+    throw IndexError(
+        concat({"Dimension out of range (expected to be in range of [", -rank, ", ", rank - 1, "], but got ", dim, ")"}));
   return sizes_[static_cast<std::size_t>(dim < 0 ? dim + rank : dim)];
 }
 
@@ -159,8 +160,7 @@ std::string Tensor::shape_text() const { return runtime::shape_text(sizes_); }
 
 void Tensor::require_dtype(DType dtype) const {
   if (dtype != dtype_)
-    throw TypeError("expected scalar type " + std::string(scalar_type_name(dtype)) + " but found " +
-                    std::string(scalar_type_name(dtype_)));
+    throw TypeError(concat({"expected scalar type ", scalar_type_name(dtype), " but found ", scalar_type_name(dtype_)}));
 }
 
 std::string shape_text(std::span<const int64_t> sizes) {

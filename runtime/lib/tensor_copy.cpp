@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "concat.h"
 #include "kiln/runtime/half.h"
 #include "kiln/runtime/tensor.h"
 
@@ -198,8 +199,8 @@ template <class Word> void copy_words(const Tensor &to, const Tensor &from) {
 
 void Tensor::copy_(const Tensor &source) const {
   if (sizes_ != source.sizes_)
-    throw ValueError("copy_: expected a source of shape " + shape_text() + ", found " + source.shape_text() +
-                     "; use expand to broadcast");
+    throw ValueError(concat(
+        {"copy_: expected a source of shape ", shape_text(), ", found ", source.shape_text(), "; use expand to broadcast"}));
   if (numel() == 0)
     return;
   if (dtype_ == source.dtype_) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "concat.h"
 #include "kiln/runtime/tensor.h"
 
 namespace kiln::runtime {
@@ -16,8 +17,8 @@ using Sizes = std::vector<int64_t>;
 std::size_t wrap(int64_t dim, int64_t rank) {
   rank = std::max<int64_t>(rank, 1);
   if (dim < -rank || dim >= rank)
-    throw IndexError("Dimension out of range (expected to be in range of [" + std::to_string(-rank) + ", " +
-                     std::to_string(rank - 1) + "], but got " + std::to_string(dim) + ")");
+    throw IndexError(
+        concat({"Dimension out of range (expected to be in range of [", -rank, ", ", rank - 1, "], but got ", dim, ")"}));
   return static_cast<std::size_t>(dim < 0 ? dim + rank : dim);
 }
 
@@ -33,8 +34,7 @@ Sizes resolve_sizes(Sizes sizes, int64_t numel) {
         throw ValueError("only one dimension can be inferred");
       inferred = d;
     } else if (sizes[d] < 0) {
-      throw ValueError("invalid shape dimension " + std::to_string(sizes[d]) + " at index " + std::to_string(d) + " of shape " +
-                       shape);
+      throw ValueError(concat({"invalid shape dimension ", sizes[d], " at index ", d, " of shape ", shape}));
     } else {
       has_zero |= sizes[d] == 0;
       overflowed |= __builtin_mul_overflow(known, sizes[d], &known);
@@ -43,17 +43,17 @@ Sizes resolve_sizes(Sizes sizes, int64_t numel) {
   if (has_zero)
     known = 0;
   else if (overflowed)
-    throw ValueError("shape '" + shape + "' is invalid for input of size " + std::to_string(numel));
+    throw ValueError(concat({"shape '", shape, "' is invalid for input of size ", numel}));
   if (known == numel || (inferred && known > 0 && numel % known == 0)) {
     if (inferred) {
       if (known == 0)
-        throw ValueError("cannot reshape tensor of 0 elements into shape " + shape +
-                         " because the unspecified dimension size -1 can be any value and is ambiguous");
+        throw ValueError(concat({"cannot reshape tensor of 0 elements into shape ", shape,
+                                 " because the unspecified dimension size -1 can be any value and is ambiguous"}));
       sizes[*inferred] = numel / known;
     }
     return sizes;
   }
-  throw ValueError("shape '" + shape + "' is invalid for input of size " + std::to_string(numel));
+  throw ValueError(concat({"shape '", shape, "' is invalid for input of size ", numel}));
 }
 
 // Strides with which memory of `old_sizes` and `old_strides` is read as `sizes`; empty when there are none.
@@ -111,9 +111,9 @@ Tensor Tensor::reshape(Sizes sizes) const {
 
 Tensor Tensor::permute(Sizes dims) const {
   if (dims.size() != sizes_.size())
-    throw ValueError("permute(sparse_coo): number of dimensions in the tensor input does not match the length of the "
-                     "desired ordering of dimensions i.e. input.dim() = " +
-                     std::to_string(dim()) + " is not equal to len(dims) = " + std::to_string(dims.size()));
+    throw ValueError(concat({"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the "
+                             "desired ordering of dimensions i.e. input.dim() = ",
+                             dim(), " is not equal to len(dims) = ", dims.size()}));
   Sizes sizes, strides;
   std::vector<bool> seen(sizes_.size());
   for (int64_t dim : dims) {
@@ -139,9 +139,9 @@ Tensor Tensor::transpose(int64_t dim0, int64_t dim1) const {
 
 Tensor Tensor::expand(Sizes sizes) const {
   if (sizes.size() < sizes_.size())
-    throw ValueError("expand(torch." + std::string(scalar_type_name(dtype_)) + "Tensor{" + shape_text() + "}, size=" +
-                     runtime::shape_text(sizes) + "): the number of sizes provided (" + std::to_string(sizes.size()) +
-                     ") must be greater or equal to the number of dimensions in the tensor (" + std::to_string(dim()) + ")");
+    throw ValueError(concat({"expand(torch.", scalar_type_name(dtype_), "Tensor{", shape_text(),
+                             "}, size=", runtime::shape_text(sizes), "): the number of sizes provided (", sizes.size(),
+                             ") must be greater or equal to the number of dimensions in the tensor (", dim(), ")"}));
   const std::string target = runtime::shape_text(sizes);
   const std::size_t leading = sizes.size() - sizes_.size();
   Sizes strides(sizes.size(), 0);
@@ -158,9 +158,9 @@ Tensor Tensor::expand(Sizes sizes) const {
     if (sizes[d] == old_size)
       strides[d] = strides_[d - leading];
     else if (old_size != 1)
-      throw ValueError("The expanded size of the tensor (" + std::to_string(sizes[d]) + ") must match the existing size (" +
-                       std::to_string(old_size) + ") at non-singleton dimension " + std::to_string(d) +
-                       ".  Target sizes: " + target + ".  Tensor sizes: " + shape_text());
+      throw ValueError(
+          concat({"The expanded size of the tensor (", sizes[d], ") must match the existing size (", old_size,
+                  ") at non-singleton dimension ", d, ".  Target sizes: ", target, ".  Tensor sizes: ", shape_text()}));
   }
   return Tensor(storage_, std::move(sizes), std::move(strides), offset_, dtype_);
 }
@@ -193,8 +193,7 @@ Tensor Tensor::select(int64_t dim, int64_t index) const {
   const std::size_t d = wrap(dim, this->dim());
   const int64_t size = sizes_[d];
   if (index < -size || index >= size)
-    throw IndexError("select(): index " + std::to_string(index) + " out of range for tensor of size " + shape_text() +
-                     " at dimension " + std::to_string(d));
+    throw IndexError(concat({"select(): index ", index, " out of range for tensor of size ", shape_text(), " at dimension ", d}));
   Sizes sizes = sizes_, strides = strides_;
   const int64_t offset = offset_ + (numel() == 0 ? 0 : (index < 0 ? index + size : index) * strides[d]);
   sizes.erase(sizes.begin() + static_cast<std::ptrdiff_t>(d));

@@ -5,7 +5,7 @@
 //   <name>/byteorder     "little" or "big"; absent in files of older versions, which are little-endian
 #include <algorithm>
 
-#include <fmt/format.h>
+#include "concat.h"
 
 #include "foreign_text.h"
 #include "kiln/runtime/files.h"
@@ -36,7 +36,7 @@ public:
     const auto bytes = archive.data(*entry);
     const std::string_view order(reinterpret_cast<const char *>(bytes.data()), bytes.size());
     if (order != "little" && order != "big")
-      throw FileError(path(), in_quotes(entry->name), fmt::format("expected little or big, found {}", in_quotes(order)));
+      throw FileError(path(), in_quotes(entry->name), concat({"expected little or big, found ", in_quotes(order)}));
     swap_ = order == "big";
   }
 
@@ -50,13 +50,13 @@ public:
     if (numel < 0 || __builtin_mul_overflow(static_cast<uint64_t>(numel), element_size(dtype), &bytes) || bytes != entry->size)
       throw FileError(
           path(), where,
-          fmt::format("a storage of {} elements of {} expected, found {} bytes", numel, runtime::name(dtype), entry->size));
+          concat({"a storage of ", numel, " elements of ", runtime::name(dtype), " expected, found ", entry->size, " bytes"}));
     auto [place, added] = loaded_.try_emplace(key);
     if (!added) {
       if (place->second.dtype != dtype)
         throw FileError(
             path(), where,
-            fmt::format("the storage is used as {} and as {}", runtime::name(place->second.dtype), runtime::name(dtype)));
+            concat({"the storage is used as ", runtime::name(place->second.dtype), " and as ", runtime::name(dtype)}));
       return place->second.storage;
     }
     archive_.data(*entry); // checks the CRC
@@ -117,12 +117,9 @@ std::string list_of_dicts(const Pickle &pickle, const Dict &dict, const std::str
     const std::string *name = key_text(pickle, item_key);
     if (!inner || !name || ++count > kListed)
       continue;
-    text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", in_quotes(key + (key.empty() ? "" : ".") + *name),
-                        !inner->items.empty() && is_state_dict(pickle, *inner)
-                            ? fmt::format("a state_dict of {} tensors", inner->items.size())
-                            : "no state_dict");
+    text += concat({text.empty() ? "" : ", ", in_quotes(key + (key.empty() ? "" : ".") + *name), " (", !inner->items.empty() && is_state_dict(pickle, *inner) ? concat({"a state_dict of ", inner->items.size(), " tensors"}) : "no state_dict", ")"});
   }
-  return count > kListed ? text + fmt::format(" and {} more", count - kListed) : text;
+  return count > kListed ? text + concat({" and ", count - kListed, " more"}) : text;
 }
 
 void read_versions(const Pickle &pickle, const Dict &dict, StateDict &result) {
@@ -146,12 +143,12 @@ StateDict state_dict_of(const std::string &path, const Pickle &pickle, const std
   const Dict *dict = std::get_if<Dict>(&pickle[pickle.root]);
   if (!dict)
     throw FileError(path, "",
-                    fmt::format("expected a state_dict (a dict of tensors), found {}", pickle::type_name(pickle[pickle.root])));
+                    concat({"expected a state_dict (a dict of tensors), found ", pickle::type_name(pickle[pickle.root])}));
   if (!key.empty()) {
     const Dict *picked = follow(pickle, *dict, key);
     if (!picked) {
       const std::string dicts = list_of_dicts(pickle, *dict, "");
-      throw FileError(path, "'" + key + "'",
+      throw FileError(path, concat({"'", key, "'"}),
                       dicts.empty() ? "there is no dict under this key; the file holds none"
                                     : "there is no dict under this key; there are: " + dicts);
     }
@@ -159,18 +156,19 @@ StateDict state_dict_of(const std::string &path, const Pickle &pickle, const std
   }
   if (!is_state_dict(pickle, *dict))
     if (const std::string dicts = list_of_dicts(pickle, *dict, key); !dicts.empty())
-      throw CheckpointGiven(path, key.empty() ? "" : "'" + key + "'",
-                            std::string("this is a checkpoint ") +
-                                (key.empty() && find_dict(pickle, *dict, "kiln") ? "of kiln train " : "") + "with a state_dict inside, not a state_dict; pick one by its key: " + dicts);
+      throw CheckpointGiven(
+          path, key.empty() ? "" : concat({"'", key, "'"}),
+          concat({"this is a checkpoint ", (key.empty() && find_dict(pickle, *dict, "kiln") ? "of kiln train " : ""),
+                  "with a state_dict inside, not a state_dict; pick one by its key: ", dicts}));
   StateDict result;
   for (const auto &[item_key, item] : dict->items) {
     const std::string *name = key_text(pickle, item_key);
     if (!name)
       throw FileError(path, "",
-                      fmt::format("a key of the state_dict is of type {}, expected str", pickle::type_name(pickle[item_key])));
+                      concat({"a key of the state_dict is of type ", pickle::type_name(pickle[item_key]), ", expected str"}));
     const auto *tensor = std::get_if<std::unique_ptr<Tensor>>(&pickle[item]);
     if (!tensor)
-      throw FileError(path, in_quotes(*name), fmt::format("expected a tensor, found {}", pickle::type_name(pickle[item])));
+      throw FileError(path, in_quotes(*name), concat({"expected a tensor, found ", pickle::type_name(pickle[item])}));
     if (result.contains(*name))
       throw FileError(path, in_quotes(*name), "the key appears twice");
     result.insert(*name, **tensor);
@@ -202,7 +200,7 @@ pickle::Pickle read_torch_pickle(const std::string &path) {
   for (const ZipEntry &entry : archive.entries()) {
     const bool is_pickle = entry.name.ends_with(kPickleName) && entry.name.find('/') == entry.name.size() - kPickleName.size();
     if (is_pickle && data)
-      throw FileError(path, in_quotes(entry.name), fmt::format("the archive has another pickle, {}", in_quotes(data->name)));
+      throw FileError(path, in_quotes(entry.name), concat({"the archive has another pickle, ", in_quotes(data->name)}));
     if (is_pickle)
       data = &entry;
   }
@@ -226,7 +224,7 @@ StateDict load(const std::string &path, const std::string &key) {
   if (file->size() >= 6 && file->text(0, 6) == "\x93NUMPY")
     throw FileError(path, "", "this is a NumPy array (.npy): one tensor without a name; expected a state_dict, a .pt or .safetensors file");
   if (!key.empty())
-    throw FileError(path, "'" + key + "'", "only a .pt file holds a state_dict under a key; this is none");
+    throw FileError(path, concat({"'", key, "'"}), "only a .pt file holds a state_dict under a key; this is none");
   return load_safetensors(path);
 }
 

@@ -1,4 +1,5 @@
 // Writing .pt files: the archive of torch_file.cpp's head comment, entries in torch.save's order.
+#include "concat.h"
 #include "file_io.h"
 #include "kiln/runtime/files.h"
 #include "pickler.h"
@@ -17,7 +18,7 @@ void save_torch(const std::string &path, const Value &value) {
   archive.add(root + ".storage_alignment", std::to_string(ZipWriter::kDataAlignment));
   archive.add(root + "byteorder", "little");
   for (std::size_t i = 0; i < pickled.storages.size(); ++i)
-    archive.add(root + "data/" + std::to_string(i), {pickled.storages[i]->data(), pickled.storages[i]->bytes()});
+    archive.add(concat({root, "data/", i}), {pickled.storages[i]->data(), pickled.storages[i]->bytes()});
   archive.add(root + "version", "3\n");
   archive.finish();
   file.commit();

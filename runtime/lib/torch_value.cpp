@@ -2,7 +2,7 @@
 //
 // In a pickle values refer to each other, so that a list may contain itself, or a few bytes stand for a list of lists that doubles at
 // each level. A Value is a tree: the depth and, in proportion to the pickle's length, the size of what is built are bounded.
-#include <fmt/format.h>
+#include "concat.h"
 
 #include "kiln/runtime/files.h"
 #include "torch_pickle.h"
@@ -24,7 +24,7 @@ public:
 
   Value build(ValueId id, int depth = 0) {
     if (depth > kMaxValueDepth)
-      fail(fmt::format("values are nested more than {} deep", kMaxValueDepth));
+      fail(concat({"values are nested more than ", kMaxValueDepth, " deep"}));
     spend(1);
     return std::visit([&](const auto &value) { return convert(value, depth); }, pickle_[id]);
   }
@@ -74,7 +74,7 @@ private:
     }
     if (const auto *number = std::get_if<int64_t>(&pickle_[id]))
       return *number;
-    fail(fmt::format("a key of a dict is of type {}, expected str or int", pickle::type_name(pickle_[id])));
+    fail(concat({"a key of a dict is of type ", pickle::type_name(pickle_[id]), ", expected str or int"}));
   }
 
   const std::string &path_;

@@ -9,6 +9,7 @@
 
 #include <unistd.h>
 
+#include "concat.h"
 #include "kiln/runtime/checkpoint.h"
 #include "kiln/runtime/command_options.h"
 #include "kiln/runtime/files.h"
@@ -48,22 +49,23 @@ constexpr OptionHelp kOptions[] = {
 };
 
 std::string help_text(const Program &program, const std::string &command) {
-  std::string text = "Usage: " + command +
-                     " [--function=NAME] --input=NAME=FILE ... --epochs=N --batch-size=N --save=FILE [OPTIONS]\n\n"
-                     "Trains the compiled program '" +
-                     std::string(program.name()) +
-                     "': calls a function with shuffled mini-batches. Its first output is the loss.\n\nFunctions:\n";
+  std::string text =
+      concat({"Usage: ", command,
+              " [--function=NAME] --input=NAME=FILE ... --epochs=N --batch-size=N --save=FILE [OPTIONS]\n\n"
+              "Trains the compiled program '",
+              program.name(), "': calls a function with shuffled mini-batches. Its first output is the loss.\n\nFunctions:\n"});
   for (const Function &function : program.functions())
-    text += "  " + function.declaration() + "\n";
-  return text + "\nOptions:\n" + options_text(kOptions) +
-         "\nExit codes: 0 success, 1 an error in files, shapes or labels, 2 a wrong command line, 3 an internal error.\n";
+    text += concat({"  ", function.declaration(), "\n"});
+  return concat(
+      {text, "\nOptions:\n", options_text(kOptions),
+       "\nExit codes: 0 success, 1 an error in files, shapes or labels, 2 a wrong command line, 3 an internal error.\n"});
 }
 
 /// The value of an option that must be there.
 std::string required(const CommandLine &line, const std::string &name) {
   for (const OptionHelp &option : kOptions)
     if (option.name == name && !line.has(name))
-      throw UsageError(name + " is missing: give " + name + "=" + std::string(option.value));
+      throw UsageError(concat({name, " is missing: give ", name, "=", option.value}));
   return *line.value(name);
 }
 
@@ -77,8 +79,8 @@ const Function &choose_batched(const Program &program, const std::string &name) 
 /// Before hours of training, not after: whether a file can be written. One is, beside the target, and removed again.
 void check_target(const std::string &option, const std::string &path, std::initializer_list<std::string_view> endings) {
   if (std::ranges::none_of(endings, [&](std::string_view ending) { return path.ends_with(ending); }))
-    throw UsageError(option + "=" + path + ": expected a file that ends in " +
-                     (endings.size() == 1 ? "" : ".safetensors or ") + ".pt");
+    throw UsageError(
+        concat({option, "=", path, ": expected a file that ends in ", (endings.size() == 1 ? "" : ".safetensors or "), ".pt"}));
   const auto folder = std::filesystem::path(path).parent_path();
   if (::access(folder.empty() ? "." : folder.c_str(), W_OK | X_OK) != 0)
     throw FileError(path, "", "can't be written: the folder " + (folder.empty() ? "." : folder.string()) + " " +
@@ -93,7 +95,7 @@ void check_target(const std::string &option, const std::string &path, std::initi
 /// What messages call the data of an option NAME=FILE.
 std::string input_name(const std::string &text) {
   const std::size_t equals = text.find('=');
-  return "input '" + text.substr(0, equals) + "' (" + text.substr(equals + 1) + ")";
+  return concat({"input '", text.substr(0, equals), "' (", text.substr(equals + 1), ")"});
 }
 
 Samples training_data(const Function &function, const std::vector<std::string> &texts) {
@@ -134,14 +136,15 @@ EvaluationData evaluation_data(const Function &evaluated, const Function &traine
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const bool is_input = i < evaluated.inputs.size();
     if (is_input && !data[i].defined())
-      throw UsageError("--eval=" + std::string(evaluated.name) + ": input '" + std::string(arguments[i].name) +
-                       "' is missing: give --eval-input=" + std::string(arguments[i].name) + "=FILE\n  " + evaluated.declaration());
+      throw UsageError(concat({"--eval=", evaluated.name, ": input '", arguments[i].name,
+                               "' is missing: give --eval-input=", arguments[i].name, "=FILE\n  ", evaluated.declaration()}));
     if (is_input) {
       result.samples.add(std::move(data[i]), names[i]);
     } else if (data[i].defined() && data[i].dim() == 1 && is_integral(data[i].dtype()) && data[i].dtype() != DType::Bool) {
       if (result.has_labels)
-        throw UsageError("--eval=" + std::string(evaluated.name) + ": several inputs could be its labels; give the one that is with "
-                         "--eval-input");
+        throw UsageError(concat({"--eval=", evaluated.name,
+                                 ": several inputs could be its labels; give the one that is with "
+                                 "--eval-input"}));
       result.samples.add(std::move(data[i]), names[i]);
       result.has_labels = true;
     }
@@ -159,11 +162,11 @@ void print_gradients(const Model &model) {
   for (const auto &[name, values] : statistics)
     width = std::max(width, name.size());
   const std::string padding(width - 8, ' ');
-  std::string text = "  gradient" + padding + "          mean           std          norm\n";
+  std::string text = concat({"  gradient", padding, "          mean           std          norm\n"});
   for (const auto &[name, values] : statistics) {
     char numbers[80];
     std::snprintf(numbers, sizeof numbers, " %13.6e %13.6e %13.6e\n", values.mean, values.std, values.norm);
-    text += "  " + name + std::string(width - name.size(), ' ') + numbers;
+    text += concat({"  ", name, std::string(width - name.size(), ' '), numbers});
   }
   print(statistics.empty() ? "  no gradients\n" : text);
 }
@@ -183,11 +186,11 @@ int64_t prepare(Model &model, Trainer &trainer, const CommandLine &line, Order &
   if (const auto resume = line.value("--resume")) {
     if (const auto progress = load_checkpoint(*resume, model, line.has("--ignore-fingerprint"))) {
       if (line.has("--seed") && progress->seed != order.seed)
-        warn("--seed=" + *line.value("--seed") + " has no effect: the training that --resume=" + *resume +
-             " goes on with began with --seed=" + std::to_string(progress->seed) + ", and its random numbers go on");
+        warn(concat({"--seed=", *line.value("--seed"), " has no effect: the training that --resume=", *resume,
+                     " goes on with began with --seed=", progress->seed, ", and its random numbers go on"}));
       if (progress->batch_size != 0 && progress->batch_size != order.batch_size)
-        warn("--batch-size=" + std::to_string(order.batch_size) + ", but " + *resume + " was made with --batch-size=" +
-             std::to_string(progress->batch_size) + ": other mini-batches from here on, so not the same bits as training that never stopped");
+        warn(concat({"--batch-size=", order.batch_size, ", but ", *resume, " was made with --batch-size=", progress->batch_size,
+                     ": other mini-batches from here on, so not the same bits as training that never stopped"}));
       order.seed = progress->seed;
       trainer.loader().set_generator_state(progress->shuffle);
       epoch = progress->epoch;
@@ -196,8 +199,9 @@ int64_t prepare(Model &model, Trainer &trainer, const CommandLine &line, Order &
   if (const auto rate = line.value("--learning-rate")) {
     const double value = parse_number("--learning-rate", *rate);
     if (model.program().optimizers().empty())
-      throw UsageError("--learning-rate=" + *rate +
-                       ": no optimizer of the program ever steps, so there is no learning rate: no function calls step()");
+      throw UsageError(
+          concat({"--learning-rate=", *rate,
+                  ": no optimizer of the program ever steps, so there is no learning rate: no function calls step()"}));
     for (const OptimizerDescription &optimizer : model.program().optimizers())
       model.set_learning_rate(value, optimizer.name);
   }
@@ -208,8 +212,8 @@ void train(const Program &program, const std::string &command, const CommandLine
   if (line.help)
     return print(help_text(program, command));
   if (!line.positional.empty())
-    throw UsageError("unexpected argument '" + line.positional.front() + "'; name the function with --function=" +
-                     line.positional.front());
+    throw UsageError(concat(
+        {"unexpected argument '", line.positional.front(), "'; name the function with --function=", line.positional.front()}));
   const Function &function = choose_batched(program, line.value("--function").value_or("train_step"));
   const int epochs = parse_count("--epochs", required(line, "--epochs"), 1000000);
   const int batch_size = parse_count("--batch-size", required(line, "--batch-size"), 1 << 30);
@@ -218,8 +222,10 @@ void train(const Program &program, const std::string &command, const CommandLine
   if (line.has("--resume") && line.has("--weights"))
     throw UsageError("--weights and --resume can't be given together: the checkpoint holds weights");
   if (line.value("--resume").value_or("").ends_with(".safetensors"))
-    throw UsageError("--resume=" + *line.value("--resume") + ": a .safetensors file holds weights alone, no optimizer's state to go on with; "
-                     "--weights=" + *line.value("--resume") + " begins with them");
+    throw UsageError(concat({"--resume=", *line.value("--resume"),
+                             ": a .safetensors file holds weights alone, no optimizer's state to go on with; "
+                             "--weights=",
+                             *line.value("--resume"), " begins with them"}));
   if (line.has("--key") && !line.has("--weights"))
     throw UsageError("--key needs --weights=FILE, whose state_dict it picks");
   if (line.has("--ignore-fingerprint") && !line.has("--resume"))
@@ -249,9 +255,9 @@ void train(const Program &program, const std::string &command, const CommandLine
   const int64_t first = prepare(model, trainer, line, order);
   bool warned = false; // of a loss that is no number
   if (const auto resume = line.value("--resume"); resume && first >= epochs)
-    print(*resume + ": " + std::to_string(first) + " epochs are done already\n");
+    print(concat({*resume, ": ", first, " epochs are done already\n"}));
   for (int64_t epoch = first; epoch < epochs; ++epoch) {
-    const std::string title = "epoch " + std::to_string(epoch + 1) + "/" + std::to_string(epochs);
+    const std::string title = concat({"epoch ", epoch + 1, "/", epochs});
     const auto begin = std::chrono::steady_clock::now();
     double loss;
     int64_t done = 0;
@@ -263,8 +269,9 @@ void train(const Program &program, const std::string &command, const CommandLine
       });
     }
     if (const auto step = trainer.diverged_at(); step && !std::exchange(warned, true))
-      warn("the loss is not finite from step " + std::to_string(*step) + " of epoch " + std::to_string(epoch + 1) +
-           " on; training goes on, but weights that are no numbers stay so: try a smaller learning rate, and look at the data");
+      warn(concat(
+          {"the loss is not finite from step ", *step, " of epoch ", epoch + 1,
+           " on; training goes on, but weights that are no numbers stay so: try a smaller learning rate, and look at the data"}));
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     char numbers[96], rate[64];
     std::snprintf(numbers, sizeof numbers, ": loss %.6f, ", loss);

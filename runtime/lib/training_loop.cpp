@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "concat.h"
 #include "services.h"
 
 namespace kiln::runtime {
@@ -29,7 +30,7 @@ std::vector<Tensor> checked(Samples data) {
     if (data.tensors[i].dim() == 0)
       return std::move(data.tensors); // which the loader refuses
     differ = differ || data.tensors[i].size(0) != data.tensors.front().size(0);
-    counts += "\n  " + data.names[i] + ": " + std::to_string(data.tensors[i].size(0)) + " samples";
+    counts += concat({"\n  ", data.names[i], ": ", data.tensors[i].size(0), " samples"});
   }
   if (differ)
     throw ValueError("Size mismatch between tensors" + counts);
@@ -181,9 +182,9 @@ std::span<const Tensor> Trainer::call(std::span<const Tensor> batch) {
     if (rows == batch_size_ || loader().samples() <= batch_size_)
       throw;
     // A size that only this mini-batch has: where a statistic needs more than one sample, say.
-    throw ValueError(std::string(error.what()) + "\n  this is the epoch's last mini-batch, of " + std::to_string(rows) +
-                     (rows == 1 ? " sample (" : " samples (") + std::to_string(loader().samples()) + " in batches of " +
-                     std::to_string(batch_size_) + "): leave it out with --drop-last, or give another --batch-size");
+    throw ValueError(concat({error.what(), "\n  this is the epoch's last mini-batch, of ", rows,
+                             (rows == 1 ? " sample (" : " samples ("), loader().samples(), " in batches of ", batch_size_,
+                             "): leave it out with --drop-last, or give another --batch-size"}));
   }
 }
 
@@ -241,8 +242,8 @@ Evaluator::Evaluator(Model &model, const Function &function, Samples data, bool 
              options_for(function, batch_size, /*shuffle=*/false, 0), "the evaluation") {
   const auto sizes = first_output(model, function, calls_.loader(), function.inputs.size(), batch_size);
   if (has_labels_ && (sizes.size() != 2 || sizes[1] < 1 || sizes[0] != calls_.loader().buffers().front().sizes()[0]))
-    throw ValueError(std::string(function.name) + ": labels are given, so the first output must be scores [N, C]\n  " +
-                     function.declaration());
+    throw ValueError(
+        concat({function.name, ": labels are given, so the first output must be scores [N, C]\n  ", function.declaration()}));
   if (!has_labels_ && !is_number(sizes))
     throw ValueError(std::string(function.name) +
                      ": the first output must be one floating-point number, or scores [N, C] with labels given\n  " +

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <unordered_map>
 
-#include <fmt/format.h>
+#include "concat.h"
 
 #include "foreign_text.h"
 
@@ -57,8 +57,8 @@ public:
     if (data_.size() < 2 || data_[0] != std::byte{0x80})
       fail("a pickle must begin with its protocol");
     if (data_[1] != std::byte{2})
-      fail(fmt::format("pickle protocol {} is not supported; torch.save writes 2 unless pickle_protocol is given",
-                       static_cast<int>(data_[1])));
+      fail(concat({"pickle protocol ", static_cast<int>(data_[1]),
+                   " is not supported; torch.save writes 2 unless pickle_protocol is given"}));
     position_ = 2;
     while (!stopped_) {
       at_ = position_;
@@ -72,7 +72,7 @@ public:
 
 private:
   [[noreturn]] void fail(const std::string &rule) const {
-    throw FileError(path_, fmt::format("{} offset {}", shown(entry_), at_), rule);
+    throw FileError(path_, concat({shown(entry_), " offset ", at_}), rule);
   }
 
   //===--------------------------------------------------------------------===//
@@ -114,7 +114,7 @@ private:
   void push_id(ValueId id) { stack_.push_back(id); }
   void push(Value value) {
     if (pickle_.values.size() >= kMaxValues)
-      fail(fmt::format("the pickle makes more than {} values", kMaxValues));
+      fail(concat({"the pickle makes more than ", kMaxValues, " values"}));
     pickle_.values.push_back(std::move(value));
     push_id(static_cast<ValueId>(pickle_.values.size() - 1));
   }
@@ -142,7 +142,7 @@ private:
   void get(uint32_t index) {
     auto found = memo_.find(index);
     if (found == memo_.end())
-      fail(fmt::format("the memo has no entry {}", index));
+      fail(concat({"the memo has no entry ", index}));
     push_id(found->second);
   }
   Value &value(ValueId id) { return pickle_.values[id]; }
@@ -151,7 +151,7 @@ private:
   template <class T> T &require(ValueId id, const char *what, const char *expected) {
     if (T *result = as<T>(id))
       return *result;
-    fail(fmt::format("{} must be {}, found {}", what, expected, type_name(value(id))));
+    fail(concat({what, " must be ", expected, ", found ", type_name(value(id))}));
   }
 
   //===--------------------------------------------------------------------===//
@@ -162,7 +162,7 @@ private:
     switch (op) {
     case Op::Mark:
       if (marks_.size() >= kMaxMarks)
-        fail(fmt::format("values are nested more than {} deep", kMaxMarks));
+        fail(concat({"values are nested more than ", kMaxMarks, " deep"}));
       return marks_.push_back(stack_.size());
     case Op::Stop:
       pickle_.root = pop();
@@ -214,7 +214,7 @@ private:
     case Op::BinPersId: return persistent_id();
     case Op::Proto: break;
     }
-    fail(fmt::format("the instruction {:#04x} is not one that torch.save writes", static_cast<unsigned>(op)));
+    fail(concat({"the instruction 0x", Piece::hex(static_cast<uint8_t>(op), 2), " is not one that torch.save writes"}));
   }
 
   int64_t long1() {
@@ -251,15 +251,13 @@ private:
   }
 
   void global() {
-    const std::string module = line(), name = module + "." + line();
+    const std::string module = line(), name = concat({module, ".", line()});
     for (const KnownGlobal &known : kGlobals)
       if (known.name == name)
         return push(known.global);
     if (module == "torch" && name.ends_with("Storage"))
-      fail(fmt::format("the element type of {} is not supported", shown(name)));
-    fail(fmt::format("{} is not part of a state_dict and is refused: loading it could run code. Save model.state_dict(), not "
-                     "the model",
-                     shown(name)));
+      fail(concat({"the element type of ", shown(name), " is not supported"}));
+    fail(concat({shown(name), " is not part of a state_dict and is refused: loading it could run code. Save model.state_dict(), not the model"}));
   }
 
   void reduce() {
@@ -276,11 +274,11 @@ private:
     }
     case Global::RebuildTensor:
       if (arguments.size() != 4)
-        fail(fmt::format("_rebuild_tensor has {} arguments, expected 4", arguments.size()));
+        fail(concat({"_rebuild_tensor has ", arguments.size(), " arguments, expected 4"}));
       return rebuild_tensor(arguments);
     case Global::RebuildTensorV2:
       if (arguments.size() != 6 && arguments.size() != 7)
-        fail(fmt::format("_rebuild_tensor_v2 has {} arguments, expected 6 or 7", arguments.size()));
+        fail(concat({"_rebuild_tensor_v2 has ", arguments.size(), " arguments, expected 6 or 7"}));
       // The last argument holds bits of a tensor (conjugate, negative) that change its values.
       if (arguments.size() == 7 && !as<pickle::None>(arguments[6]) &&
           !require<Dict>(arguments[6], "a tensor's metadata", "a dict").items.empty())
@@ -288,7 +286,7 @@ private:
       return rebuild_tensor(arguments);
     case Global::RebuildParameter:
       if (arguments.size() != 3)
-        fail(fmt::format("_rebuild_parameter has {} arguments, expected 3", arguments.size()));
+        fail(concat({"_rebuild_parameter has ", arguments.size(), " arguments, expected 3"}));
       require<std::unique_ptr<Tensor>>(arguments[0], "the data of a parameter", "a tensor");
       return push_id(arguments[0]);
     case Global::TypedStorage:

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <type_traits>
 
+#include "concat.h"
 #include "foreign_text.h"
 
 namespace kiln::runtime {
@@ -191,14 +192,14 @@ void read_versions(const Value::Dict &dict, StateDict &result) {
 StateDict to_state_dict(const Value &value, const std::string &what) {
   const auto *dict = value.get_if<Value::Dict>();
   if (!dict)
-    throw TypeError("Expected state_dict to be dict-like, got <class '" + std::string(value.type_name()) + "'>.\n  " + what +
-                    " is no dict of tensors");
+    throw TypeError(concat(
+        {"Expected state_dict to be dict-like, got <class '", value.type_name(), "'>.\n  ", what, " is no dict of tensors"}));
   StateDict result;
   for (const auto &[key, item] : *dict) {
     const auto *name = std::get_if<std::string>(&key);
     const auto *tensor = item.get_if<Tensor>();
     if (!name)
-      throw TypeError(what + ": the key " + std::to_string(std::get<int64_t>(key)) + " is of type int, expected str");
+      throw TypeError(concat({what, ": the key ", std::get<int64_t>(key), " is of type int, expected str"}));
     if (!tensor)
       throw TypeError(what + ": " + in_quotes(*name) + " is of type " + item.type_name() + ", expected Tensor");
     result.insert(*name, *tensor);

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-#include <fmt/format.h>
+#include "concat.h"
 
 #include "foreign_text.h"
 
@@ -71,7 +71,7 @@ ZipArchive::ZipArchive(std::shared_ptr<MappedFile> file) : file_(std::move(file)
 }
 
 void ZipArchive::fail(std::size_t offset, const std::string &rule) const {
-  throw FileError(file_->path(), fmt::format("offset {}", offset), rule);
+  throw FileError(file_->path(), concat({"offset ", offset}), rule);
 }
 
 ZipArchive::Directory ZipArchive::find_directory() const {
@@ -115,7 +115,7 @@ ZipArchive::Directory ZipArchive::find_directory() const {
   if (directory.size > directory.end || directory.offset != directory.end - directory.size)
     fail(directory.end, "the central directory must end where the end record begins");
   if (directory.count > directory.size / kCentralBytes)
-    fail(directory.end, fmt::format("{} entries do not fit a central directory of {} bytes", directory.count, directory.size));
+    fail(directory.end, concat({directory.count, " entries do not fit a central directory of ", directory.size, " bytes"}));
   return directory;
 }
 
@@ -133,16 +133,16 @@ void ZipArchive::resolve_zip64(const std::string &name, std::size_t extra, std::
     const std::size_t begin = extra + 4;
     const auto kind = file.number<uint16_t>(extra), bytes = file.number<uint16_t>(extra + 2);
     if (extra_end - begin < bytes)
-      fail(extra, fmt::format("an extra field of {} reaches beyond its end", in_quotes(name)));
+      fail(extra, concat({"an extra field of ", in_quotes(name), " reaches beyond its end"}));
     if (kind == kZip64Extra) {
       if (seen)
-        fail(extra, fmt::format("{} has two zip64 fields", in_quotes(name)));
+        fail(extra, concat({in_quotes(name), " has two zip64 fields"}));
       seen = true;
       std::size_t at = begin;
       for (uint64_t &value : values)
         if (value == kSaturated32) {
           if (begin + bytes - at < 8)
-            fail(extra, fmt::format("the zip64 field of {} is too short", in_quotes(name)));
+            fail(extra, concat({"the zip64 field of ", in_quotes(name), " is too short"}));
           value = file.number<uint64_t>(at);
           at += 8;
         }
@@ -168,23 +168,21 @@ void ZipArchive::read_directory(const Directory &directory) {
     if (entry.name.empty() || entry.name.find('\0') != std::string::npos)
       fail(at, "an entry's name is empty or has a null byte");
     if (flags & ~(kDataDescriptor | kUtf8))
-      fail(at, fmt::format("{} is encrypted or uses an unknown feature (flags {:#06x})", in_quotes(entry.name), flags));
+      fail(at, concat({in_quotes(entry.name), " is encrypted or uses an unknown feature (flags 0x", Piece::hex(flags, 4), ")"}));
     if (method != 0)
-      fail(at, fmt::format("{} is compressed (method {}); torch.save stores its entries. If torch.jit.save wrote the file, save "
-                           "the model's state_dict() with torch.save",
-                           in_quotes(entry.name), method));
+      fail(at, concat({in_quotes(entry.name), " is compressed (method ", method, "); torch.save stores its entries. If torch.jit.save wrote the file, save the model's state_dict() with torch.save"}));
 
     uint64_t values[3] = {file.number<uint32_t>(at + 24), file.number<uint32_t>(at + 20), file.number<uint32_t>(at + 42)};
     resolve_zip64(entry.name, at + kCentralBytes + name_bytes, extra_bytes, values);
     if (values[0] != values[1])
-      fail(at, fmt::format("{} is stored, but its two sizes differ: {} and {}", in_quotes(entry.name), values[0], values[1]));
+      fail(at, concat({in_quotes(entry.name), " is stored, but its two sizes differ: ", values[0], " and ", values[1]}));
     if (file.number<uint16_t>(at + 34) != 0)
       fail(at, "zip archives of several disks are not supported");
     entry.size = values[0];
     entry.header = values[2];
     check_local_header(entry, flags, directory.offset);
     if (!index_.emplace(entry.name, entries_.size()).second)
-      fail(at, fmt::format("the entry {} is there twice", in_quotes(entry.name)));
+      fail(at, concat({"the entry ", in_quotes(entry.name), " is there twice"}));
     entries_.push_back(std::move(entry));
     at += kCentralBytes + name_bytes + extra_bytes + comment_bytes;
   }
@@ -197,10 +195,10 @@ void ZipArchive::check_local_header(ZipEntry &entry, uint16_t flags, std::size_t
   const MappedFile &file = *file_;
   const std::size_t at = entry.header;
   if (at > directory_offset || directory_offset - at < kLocalBytes || file.number<uint32_t>(at) != kLocalSignature)
-    fail(at, fmt::format("expected the local header of {}", in_quotes(entry.name)));
+    fail(at, concat({"expected the local header of ", in_quotes(entry.name)}));
   const std::size_t name_bytes = file.number<uint16_t>(at + 26), extra_bytes = file.number<uint16_t>(at + 28);
   if (directory_offset - at - kLocalBytes < name_bytes + extra_bytes)
-    fail(at, fmt::format("the local header of {} reaches into the central directory", in_quotes(entry.name)));
+    fail(at, concat({"the local header of ", in_quotes(entry.name), " reaches into the central directory"}));
   const auto crc = file.number<uint32_t>(at + 14);
   uint64_t sizes[2] = {file.number<uint32_t>(at + 22), file.number<uint32_t>(at + 18)};
   resolve_zip64(entry.name, at + kLocalBytes + name_bytes, extra_bytes, sizes);
@@ -210,10 +208,10 @@ void ZipArchive::check_local_header(ZipEntry &entry, uint16_t flags, std::size_t
   if (file.text(at + kLocalBytes, name_bytes) != entry.name || file.number<uint16_t>(at + 6) != flags ||
       file.number<uint16_t>(at + 8) != 0 || !agrees(sizes[0], entry.size) || !agrees(sizes[1], entry.size) ||
       !agrees(crc, entry.crc))
-    fail(at, fmt::format("the local header of {} contradicts the central directory", in_quotes(entry.name)));
+    fail(at, concat({"the local header of ", in_quotes(entry.name), " contradicts the central directory"}));
   entry.offset = at + kLocalBytes + name_bytes + extra_bytes;
   if (entry.size > directory_offset - entry.offset)
-    fail(at, fmt::format("{} reaches into the central directory", in_quotes(entry.name)));
+    fail(at, concat({in_quotes(entry.name), " reaches into the central directory"}));
 }
 
 void ZipArchive::check_overlap() const {
@@ -223,7 +221,7 @@ void ZipArchive::check_overlap() const {
   std::ranges::sort(order, {}, &ZipEntry::header);
   for (std::size_t i = 1; i < order.size(); ++i)
     if (order[i]->header < order[i - 1]->offset + order[i - 1]->size)
-      fail(order[i]->header, fmt::format("{} and {} overlap", in_quotes(order[i - 1]->name), in_quotes(order[i]->name)));
+      fail(order[i]->header, concat({in_quotes(order[i - 1]->name), " and ", in_quotes(order[i]->name), " overlap"}));
 }
 
 const ZipEntry *ZipArchive::find(std::string_view name) const {
@@ -234,8 +232,7 @@ const ZipEntry *ZipArchive::find(std::string_view name) const {
 std::span<std::byte> ZipArchive::data(const ZipEntry &entry) const {
   const std::span<std::byte> bytes = file_->bytes().subspan(entry.offset, entry.size);
   if (const uint32_t crc = crc32(bytes); crc != entry.crc)
-    fail(entry.offset, fmt::format("the CRC-32 of {} is {:08x}, but {:08x} is recorded; the file is damaged",
-                                   in_quotes(entry.name), crc, entry.crc));
+    fail(entry.offset, concat({"the CRC-32 of ", in_quotes(entry.name), " is ", Piece::hex(crc, 8), ", but ", Piece::hex(entry.crc, 8), " is recorded; the file is damaged"}));
   return bytes;
 }
 

@@ -2,7 +2,7 @@
 // RUN: kiln build %s --emit=object -o %t.o && llvm-nm %t.o | FileCheck %s --check-prefix=SYMBOLS
 
 // One kernel for each instruction set, named after what it computes, with that set's vectors.
-// The functions that launch it come in the same sets, and sizes are computed once for all.
+// What launches it is there once, with an entry for each set that brings its kernels, and sizes are computed once for all.
 
 !x = tensor<?x784xf32, #nn.shape<batch, 784>>
 !y = tensor<?x512xf32, #nn.shape<batch, 512>>
@@ -23,13 +23,17 @@ module attributes {nn.program = "layer"} {
 
 // CHECK: define internal {{.*}}void @f32_packed_linear_784x512_bias_relu.v2(ptr noalias noundef readonly
 // CHECK:   phi <4 x float>
-// CHECK: define internal {{.*}}i32 @predict.run.v2(ptr
 // CHECK: define internal {{.*}}void @f32_packed_linear_784x512_bias_relu.v3(
 // CHECK:   phi <8 x float>
 // CHECK:   call <8 x float> @llvm.fma.v8f32
 // CHECK: define internal {{.*}}void @f32_packed_linear_784x512_bias_relu.v4(
 // CHECK:   phi <16 x float>
 // CHECK:   call <16 x float> @llvm.fma.v16f32
+// CHECK: define internal {{.*}}i32 @predict.run(ptr
+// CHECK: define internal {{.*}}i32 @predict.run.v2(ptr
+// CHECK:   call i32 @predict.run(ptr %{{.*}}, ptr @kernels.v2)
+// CHECK: define internal {{.*}}i32 @predict.run.v3(ptr
+// CHECK: define internal {{.*}}i32 @predict.run.v4(ptr
 // CHECK: define internal void @predict.measure(
 
 // SYMBOLS-NOT: {{ [A-Z] }}

@@ -29,7 +29,8 @@ struct ConstantData {
 
 struct CudaProgram;
 
-/// A program as LLVM functions. Names: `<function>.run.<set>`, `<function>.run.cuda`, `<function>.measure`, `<kernel>.<set>`.
+/// A program as LLVM functions. Names: `<function>.run` and for each set, which call it, `<function>.run.<set>`; `<function>.run.cuda`,
+/// `<function>.measure`, `<kernel>.<set>`, `<kernel>.check`; what launches share.
 struct CpuModule {
   mlir::OwningOpRef<mlir::ModuleOp> module;
   std::vector<ConstantData> constants;
