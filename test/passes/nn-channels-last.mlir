@@ -323,6 +323,47 @@ func.func @batch_norm(%x: tensor<?x3x6x6xf32, #nn.shape<batch, 3, 6, 6>> {nn.nam
   return %y, %gx, %b : tensor<?x4x6x6xf32, #nn.shape<batch, 4, 6, 6>>, tensor<?x4x6x6xf32, #nn.shape<batch, 4, 6, 6>>, tensor<4xf32>
 }
 
+// Gradients of poolings stay in the layout of the poolings; that of an average, which reads the cotangent alone, goes with who reads it.
+// CHECK-LABEL: func.func @pool_gradients
+// CHECK: %[[G:.*]] = nn.reshape %arg2 to [2, 1, 1, 4]
+// CHECK: %[[C:.*]] = nn.packed_linear
+// CHECK: %[[R:.*]] = nn.relu %[[C]]
+// CHECK: %[[M:.*]] = nn.max_pool %[[R]] {{.*}} channels_last = true
+// CHECK: %[[V:.*]] = nn.avg_pool %[[M]] {{.*}} channels_last = true
+// CHECK: %[[GA:.*]] = nn.adaptive_avg_pool_backward %[[G]] input_size = [3, 3] channels_last = true : (tensor<2x1x1x4xf32>) -> tensor<2x3x3x4xf32>
+// CHECK: %[[GV:.*]] = nn.mul %[[GA]], %[[V]]
+// CHECK: %[[GM:.*]] = nn.avg_pool_backward %[[GV]] input_size = [4, 4] {{.*}} channels_last = true : (tensor<2x3x3x4xf32>) -> tensor<2x4x4x4xf32>
+// CHECK: %[[GR:.*]] = nn.max_pool_backward %[[GM]], %[[R]] {{.*}} channels_last = true : (tensor<2x4x4x4xf32>, tensor<2x8x8x4xf32>) -> tensor<2x8x8x4xf32>
+// CHECK: %[[Y:.*]] = nn.permute %[[GR]] dims = [0, 3, 1, 2]
+// CHECK: return %[[Y]]
+func.func @pool_gradients(%x: tensor<2x3x8x8xf32> {nn.name = "x"}, %w: tensor<4x3x1x1xf32> {nn.name = "w"}, %g: tensor<2x4x1x1xf32> {nn.name = "g"}) -> (tensor<2x4x8x8xf32> {nn.name = "gr"}) attributes {nn.entry} {
+  %c = nn.conv %x, %w stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0] dilation = [1, 1] groups = 1
+      : (tensor<2x3x8x8xf32>, tensor<4x3x1x1xf32>) -> tensor<2x4x8x8xf32>
+  %r = nn.relu %c : tensor<2x4x8x8xf32>
+  %m = nn.max_pool %r kernel_size = [2, 2] stride = [2, 2] padding = [0, 0] dilation = [1, 1] ceil_mode = false
+      : (tensor<2x4x8x8xf32>) -> tensor<2x4x4x4xf32>
+  %v = nn.avg_pool %m kernel_size = [2, 2] stride = [1, 1] padding = [0, 0] ceil_mode = false count_include_pad = true
+      : (tensor<2x4x4x4xf32>) -> tensor<2x4x3x3xf32>
+  %ga = nn.adaptive_avg_pool_backward %g input_size = [3, 3] : (tensor<2x4x1x1xf32>) -> tensor<2x4x3x3xf32>
+  %gv = nn.mul %ga, %v : tensor<2x4x3x3xf32>
+  %gm = nn.avg_pool_backward %gv input_size = [4, 4] kernel_size = [2, 2] stride = [1, 1] padding = [0, 0] ceil_mode = false
+      count_include_pad = true : (tensor<2x4x3x3xf32>) -> tensor<2x4x4x4xf32>
+  %gr = nn.max_pool_backward %gm, %r kernel_size = [2, 2] stride = [2, 2] padding = [0, 0] dilation = [1, 1] ceil_mode = false
+      : (tensor<2x4x4x4xf32>, tensor<2x4x8x8xf32>) -> tensor<2x4x8x8xf32>
+  return %gr : tensor<2x4x8x8xf32>
+}
+
+// Without a convolution they stay as they are.
+// CHECK-LABEL: func.func @plain_pool_gradients
+// CHECK-NOT: channels_last
+// CHECK: return
+func.func @plain_pool_gradients(%x: tensor<2x4x8x8xf32>, %g: tensor<2x4x4x4xf32>) -> (tensor<2x4x8x8xf32>, tensor<2x4x8x8xf32>) attributes {nn.entry} {
+  %0 = nn.max_pool_backward %g, %x kernel_size = [2, 2] stride = [2, 2] padding = [0, 0] dilation = [1, 1] ceil_mode = false
+      : (tensor<2x4x4x4xf32>, tensor<2x4x8x8xf32>) -> tensor<2x4x8x8xf32>
+  %1 = nn.adaptive_avg_pool_backward %g input_size = [8, 8] : (tensor<2x4x4x4xf32>) -> tensor<2x4x8x8xf32>
+  return %0, %1 : tensor<2x4x8x8xf32>, tensor<2x4x8x8xf32>
+}
+
 // CHECK-LABEL: func.func @depthwise_gradients
 // CHECK: nn.conv_backward_input
 // CHECK: nn.conv_backward_weight {{.*}} groups = 4 :
@@ -355,6 +396,9 @@ func.func @depthwise_gradients(%g: tensor<2x4x3x3xf32>, %x: tensor<2x4x5x5xf32>,
 // RUN: kiln-interpret %t.mlir batch_norm --input=x=iota:2x3x6x6 --input=w=values:4x3x1x1:1,-2,3,0,2,-1,5,4,1,-1,-1,2 --input=g=iota:2x4x6x6 --f64 --output=y=%t.after.npy --output=gx=%t.after2.npy
 // RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12
 // RUN: tensor-tool compare %t.after2.npy %t.before2.npy --tolerance=1e-12
+// RUN: kiln-interpret %s pool_gradients --input=x=iota:2x3x8x8 --input=w=values:4x3x1x1:1,-2,3,0,2,-1,5,4,1,-1,-1,2 --input=g=iota:2x4x1x1 --f64 --output=gr=%t.before.npy
+// RUN: kiln-interpret %t.mlir pool_gradients --input=x=iota:2x3x8x8 --input=w=values:4x3x1x1:1,-2,3,0,2,-1,5,4,1,-1,-1,2 --input=g=iota:2x4x1x1 --f64 --output=gr=%t.after.npy
+// RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12
 // RUN: kiln-interpret %s whole_panels --input=g=iota:2x6x4x3 --input=w=iota:6x4x2x3 --f64 --output=gx=%t.before.npy
 // RUN: kiln-interpret %t.mlir whole_panels --input=g=iota:2x6x4x3 --input=w=iota:6x4x2x3 --f64 --output=gx=%t.after.npy
 // RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12

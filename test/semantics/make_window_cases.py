@@ -299,6 +299,20 @@ for dtype in (f32, bf16):
          kernel_size=[3, 3], stride=[2, 2], padding=[1, 1], ceil_mode=False, count_include_pad=True)
     case("adaptive_avg_pool", [last(x)], lambda: last(F.adaptive_avg_pool2d(x, (3, 1))), "scaled", channels_last=True,
          output_size=Dims([3, 1]))
+    if dtype is f32:  # gradients in both precisions
+        y = x.double()
+        for x in (x, y):
+            pooled = lambda x: F.max_pool2d(x, 3, 2, 1)
+            grad = normal(*pooled(x).shape, dtype=x.dtype)
+            case("max_pool_backward", [last(grad), last(x)], lambda: last(gradients(pooled, [x], grad)[0]), "scaled",
+                 channels_last=True, kernel_size=[3, 3], stride=[2, 2], padding=[1, 1], dilation=[1, 1], ceil_mode=False)
+            pooled = lambda x: F.avg_pool2d(x, 3, 2, 1)
+            case("avg_pool_backward", [last(grad)], lambda: last(gradients(pooled, [x], grad)[0]), "scaled", channels_last=True,
+                 input_size=Dims([7, 6]), kernel_size=[3, 3], stride=[2, 2], padding=[1, 1], ceil_mode=False,
+                 count_include_pad=True)
+            pooled = lambda x: F.adaptive_avg_pool2d(x, (4, 3))
+            case("adaptive_avg_pool_backward", [last(grad)], lambda: last(gradients(pooled, [x], grad)[0]), "scaled",
+                 channels_last=True, input_size=Dims([7, 6]))
     w = normal(3, 5, 4, dtype=dtype)
     case("pack_panels", [w], lambda: panels(w, 2), panel=2)
 

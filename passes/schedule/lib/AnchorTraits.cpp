@@ -142,8 +142,10 @@ static Grid convBackwardWeightGrid(KernelOp kernel) {
             groupsOf(kernel) * ceilDiv(sizes.back().floordiv(groupsOf(kernel)), kColumnBlock)};
   return channelBlockGrid(kernel, 1, sizes[0].floordiv(groupsOf(kernel)), sizes[1]);
 }
-/// Planes of a pooling.
+/// Planes of a pooling; where these lie side by side, samples and blocks of their channels.
 static Grid planeGrid(KernelOp kernel) {
+  if (std::vector<DimExpr> sizes = kernel.getResultType().getSizes(); isChannelsLast(kernel))
+    return {sizes.front(), ceilDiv(sizes.back(), kSummedColumns)};
   size_t rank = cast<DenseI64ArrayAttr>(kernel.getAnchorAttribute("kernel_size")).size();
   return {product(ArrayRef(kernel.getResultType().getSizes()).drop_back(rank))};
 }

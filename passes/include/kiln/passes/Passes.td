@@ -165,7 +165,7 @@ def ChannelsLastPass : Pass<"nn-channels-last", "::mlir::func::FuncOp"> {
     - `nn.conv_backward_input`, whose weight is packed with input channels as rows; `nn.conv_backward_weight`, whose result is
       permuted back (unless each output channel is a group of its own);
     - `nn.batch_norm` and its gradient, on `[positions, C]`, and sums over all but the channels;
-    - pooling, with the attribute `channels_last`;
+    - pooling and its gradients, with the attribute `channels_last`;
     - `nn.linear` after a flattening reshape: the columns of its weight are permuted instead of the data, where the weight
       depends on states alone and the function writes none of them, so that `nn-hoist-prepare` does it once.
 
