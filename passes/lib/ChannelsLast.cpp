@@ -139,8 +139,8 @@ private:
   static std::string gradientObstacle(RankedTensorType weight, int64_t groups) {
     if (std::string reason = obstacle(weight); !reason.empty())
       return reason;
-    if (groups > 1 && weight.getDimSize(0) == groups)
-      return "each output channel is a group of its own, for which its gradients have no kernel";
+    if (groups > 1 && weight.getDimSize(0) == groups && weight.getDimSize(1) > 1)
+      return "each output channel is a group of several input channels, for which its gradients have no kernel";
     return {};
   }
   void missed(Operation *op, const std::string &reason) {
@@ -188,14 +188,20 @@ private:
     return ir::createOp<ir::PackedLinearOp>(builder, conv.getLoc(), {input, weight}, {{"out_features", sizes[0]}});
   }
 
+  static bool isDepthwise(ArrayRef<int64_t> weight, int64_t groups) { return groups == weight[0] && weight[1] == 1; }
+
+  /// A weight [O, C / groups, ...] as nn.packed_conv reads it. Where each channel is a group of its own, lanes are channels, and all
+  /// are the rows of one matrix.
+  Value packedByOutputs(OpBuilder &builder, Location location, Value weight, int64_t groups) {
+    ArrayRef<int64_t> sizes = typeOf(weight).getShape();
+    int64_t matrices = isDepthwise(sizes, groups) ? 1 : groups, depth = typeOf(weight).getNumElements() / sizes[0];
+    return packed(builder, location, rotatedLast(builder, location, weight), {matrices, sizes[0] / matrices, depth});
+  }
+
   Value packedConv(OpBuilder &builder, ir::ConvOp conv, Value input) {
     ArrayRef<int64_t> sizes = typeOf(conv.getWeight()).getShape();
     auto groups = static_cast<int64_t>(conv.getGroups());
-    // Where each channel is a group of its own, lanes are channels, and all are the rows of one matrix.
-    int64_t matrices = groups == sizes[0] && sizes[1] == 1 ? 1 : groups;
-    int64_t depth = typeOf(conv.getWeight()).getNumElements() / sizes[0];
-    Value weight = rotatedLast(builder, conv.getLoc(), conv.getWeight());
-    weight = packed(builder, conv.getLoc(), weight, {matrices, sizes[0] / matrices, depth});
+    Value weight = packedByOutputs(builder, conv.getLoc(), conv.getWeight(), groups);
     return ir::createOp<ir::PackedConvOp>(builder, conv.getLoc(), {input, weight},
                                           {{"out_channels", sizes[0]},
                                            {"kernel_size", toVector(sizes.drop_front(2))},
@@ -223,6 +229,8 @@ private:
   Value packedByInputs(OpBuilder &builder, Location location, Value weight, int64_t groups) {
     RankedTensorType type = typeOf(weight);
     ArrayRef<int64_t> sizes = type.getShape();
+    if (isDepthwise(sizes, groups))
+      return packedByOutputs(builder, location, weight, groups);
     int64_t outputs = sizes[0] / groups, inputs = sizes[1], taps = type.getNumElements() / (sizes[0] * inputs);
     auto reshaped = [&](Value value, const Sizes &shape) {
       return Value(ir::createOp<ir::ReshapeOp>(builder, location, {value}, {{"shape", shape}}));

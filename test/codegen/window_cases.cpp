@@ -177,6 +177,14 @@ void WindowCases::addConvolutions() {
       addConv(conv, element, /*hasBias=*/element.dtype == DType::Float32, /*backward=*/false);
   // Gradients by panels that are whole.
   addConv({"whole_panels", {kBatch, 64, 3, 4}, {36, 32, 3, 3}, {2, 1}, {1, 1}, {1, 1}, 2}, kF32, /*hasBias=*/false, /*backward=*/true);
+  // Depthwise: vectors of channels that are full and not; strides that leave taps out.
+  for (const Conv &conv : std::vector<Conv>{
+           {"depthwise_vectors", {kBatch, 37, 6, 5}, {37, 1, 3, 3}, {2, 1}, {1, 1}, {1, 2}, 37},
+           {"depthwise_strided", {kBatch, 72, 7, 9}, {72, 1, 3, 2}, {2, 3}, {1, 0}, {1, 1}, 72, {2, 1}},
+           {"depthwise_line", {kBatch, 16, 21}, {16, 1, 5}, {3}, {4}, {2}, 16},
+       })
+    for (const Element &element : {kF32, kF64})
+      addConv(conv, element, /*hasBias=*/false, /*backward=*/true);
   for (const Element &element : {kF16, kBF16})
     for (size_t i : {1, 3})
       addConv(convolutions[i], element, /*hasBias=*/true, /*backward=*/true);

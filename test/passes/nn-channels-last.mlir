@@ -364,16 +364,32 @@ func.func @plain_pool_gradients(%x: tensor<2x4x8x8xf32>, %g: tensor<2x4x4x4xf32>
   return %0, %1 : tensor<2x4x8x8xf32>, tensor<2x4x8x8xf32>
 }
 
+// Where each channel is a group of its own, the gradient of the input reads the panels of the convolution.
 // CHECK-LABEL: func.func @depthwise_gradients
+// CHECK: %[[TAPS:.*]] = nn.reshape %{{.*}} to [4, 3, 3, 1]
+// CHECK: %[[ROWS:.*]] = nn.reshape %[[TAPS]] to [1, 4, 9]
+// CHECK: %[[PACKED:.*]] = nn.pack_panels %[[ROWS]] panel = 32 : (tensor<1x4x9xf32>) -> tensor<1x1x9x32xf32>
+// CHECK: nn.packed_conv_backward_input %{{.*}}, %[[PACKED]] in_channels = 4 {{.*}} groups = 4
+// CHECK: %[[GW:.*]] = nn.conv_backward_weight {{.*}} groups = 4 channels_last = true {{.*}} -> tensor<3x3x1x4xf32>
+// CHECK: nn.permute %[[GW]] dims = [3, 2, 0, 1]
+func.func @depthwise_gradients(%g: tensor<2x4x3x3xf32> {nn.name = "g"}, %x: tensor<2x4x6x5xf32> {nn.name = "x"}, %w: tensor<4x1x3x3xf32> {nn.name = "w"}) -> (tensor<2x4x6x5xf32> {nn.name = "gx"}, tensor<4x1x3x3xf32> {nn.name = "gw"}) attributes {nn.entry} {
+  %gx = nn.conv_backward_input %g, %w input_size = [6, 5] stride = [2, 1] padding_low = [1, 0] padding_high = [0, 0]
+      dilation = [1, 1] groups = 4 : (tensor<2x4x3x3xf32>, tensor<4x1x3x3xf32>) -> tensor<2x4x6x5xf32>
+  %gw = nn.conv_backward_weight %g, %x kernel_size = [3, 3] stride = [2, 1] padding_low = [1, 0] padding_high = [0, 0]
+      dilation = [1, 1] groups = 4 : (tensor<2x4x3x3xf32>, tensor<2x4x6x5xf32>) -> tensor<4x1x3x3xf32>
+  return %gx, %gw : tensor<2x4x6x5xf32>, tensor<4x1x3x3xf32>
+}
+
+// CHECK-LABEL: func.func @single_output_gradients
 // CHECK: nn.conv_backward_input
-// CHECK: nn.conv_backward_weight {{.*}} groups = 4 :
-// REMARK-COUNT-2: [Missed] channels-last | {{.*}}Function=depthwise_gradients{{.*}}Reason="each output channel is a group of its own, for which its gradients have no kernel"
-func.func @depthwise_gradients(%g: tensor<2x4x3x3xf32>, %x: tensor<2x4x5x5xf32>, %w: tensor<4x1x3x3xf32>) -> (tensor<2x4x5x5xf32>, tensor<4x1x3x3xf32>) attributes {nn.entry} {
+// CHECK: nn.conv_backward_weight {{.*}} groups = 2 :
+// REMARK-COUNT-2: [Missed] channels-last | {{.*}}Function=single_output_gradients{{.*}}Reason="each output channel is a group of several input channels, for which its gradients have no kernel"
+func.func @single_output_gradients(%g: tensor<2x2x3x3xf32>, %x: tensor<2x4x5x5xf32>, %w: tensor<2x2x3x3xf32>) -> (tensor<2x4x5x5xf32>, tensor<2x2x3x3xf32>) attributes {nn.entry} {
   %gx = nn.conv_backward_input %g, %w input_size = [5, 5] stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0]
-      dilation = [1, 1] groups = 4 : (tensor<2x4x3x3xf32>, tensor<4x1x3x3xf32>) -> tensor<2x4x5x5xf32>
+      dilation = [1, 1] groups = 2 : (tensor<2x2x3x3xf32>, tensor<2x2x3x3xf32>) -> tensor<2x4x5x5xf32>
   %gw = nn.conv_backward_weight %g, %x kernel_size = [3, 3] stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0]
-      dilation = [1, 1] groups = 4 : (tensor<2x4x3x3xf32>, tensor<2x4x5x5xf32>) -> tensor<4x1x3x3xf32>
-  return %gx, %gw : tensor<2x4x5x5xf32>, tensor<4x1x3x3xf32>
+      dilation = [1, 1] groups = 2 : (tensor<2x2x3x3xf32>, tensor<2x4x5x5xf32>) -> tensor<2x2x3x3xf32>
+  return %gx, %gw : tensor<2x4x5x5xf32>, tensor<2x2x3x3xf32>
 }
 
 // The same values, whatever the layout, and whatever the panel.
@@ -399,6 +415,10 @@ func.func @depthwise_gradients(%g: tensor<2x4x3x3xf32>, %x: tensor<2x4x5x5xf32>,
 // RUN: kiln-interpret %s pool_gradients --input=x=iota:2x3x8x8 --input=w=values:4x3x1x1:1,-2,3,0,2,-1,5,4,1,-1,-1,2 --input=g=iota:2x4x1x1 --f64 --output=gr=%t.before.npy
 // RUN: kiln-interpret %t.mlir pool_gradients --input=x=iota:2x3x8x8 --input=w=values:4x3x1x1:1,-2,3,0,2,-1,5,4,1,-1,-1,2 --input=g=iota:2x4x1x1 --f64 --output=gr=%t.after.npy
 // RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12
+// RUN: kiln-interpret %s depthwise_gradients --input=g=iota:2x4x3x3 --input=x=iota:2x4x6x5 --input=w=iota:4x1x3x3 --f64 --output=gx=%t.before.npy --output=gw=%t.before2.npy
+// RUN: kiln-interpret %t.mlir depthwise_gradients --input=g=iota:2x4x3x3 --input=x=iota:2x4x6x5 --input=w=iota:4x1x3x3 --f64 --output=gx=%t.after.npy --output=gw=%t.after2.npy
+// RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12
+// RUN: tensor-tool compare %t.after2.npy %t.before2.npy --tolerance=1e-12
 // RUN: kiln-interpret %s whole_panels --input=g=iota:2x6x4x3 --input=w=iota:6x4x2x3 --f64 --output=gx=%t.before.npy
 // RUN: kiln-interpret %t.mlir whole_panels --input=g=iota:2x6x4x3 --input=w=iota:6x4x2x3 --f64 --output=gx=%t.after.npy
 // RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12

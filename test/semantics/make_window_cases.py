@@ -272,8 +272,9 @@ def packed_conv_cases(x, w, stride, padding, dilation, groups, panel):
     case("packed_conv", [last(x), packed], lambda: last(compute(x, w)), "scaled", out_channels=w.shape[0], **attributes)
 
     grad = normal(*compute(x, w).shape, dtype=x.dtype)
-    by_group = w.reshape(groups, w.shape[0] // groups, w.shape[1], -1)
-    packed = panels(by_group.permute(0, 2, 3, 1).reshape(groups, w.shape[1], -1), panel)
+    if groups != w.shape[0] or groups != x.shape[1]:  # else each channel is a group of its own, and the weights are the same
+        by_group = w.reshape(groups, w.shape[0] // groups, w.shape[1], -1)
+        packed = panels(by_group.permute(0, 2, 3, 1).reshape(groups, w.shape[1], -1), panel)
     case("packed_conv_backward_input", [last(grad), packed], lambda: last(gradients(compute, [x, w], grad)[0]), "scaled",
          in_channels=x.shape[1], input_size=Dims(x.shape[2:]), **attributes)
     del attributes["kernel_size"]

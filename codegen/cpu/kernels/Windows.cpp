@@ -60,6 +60,14 @@ Range Windows::positionsOf(int64_t dim, Value tap) const {
                  d.output);
 }
 
+/// Solves 0 <= at + low - tap * dilation <= (output - 1) * stride.
+Range Windows::tapsReading(int64_t dim, Value at) const {
+  const Dim &d = dims[dim];
+  Value zero = b.constant(0), farthest = b.add(at, d.low);
+  Value nearest = b.sub(farthest, b.size((d.output - 1) * d.stride));
+  return clamped(ceilDiv(b.maximum(nearest, zero), d.dilation), b.add(b.div(farthest, d.dilation), 1), d.kernel);
+}
+
 Range Windows::interior(int64_t dim) const {
   Value begin = positionsOf(dim, b.constant(0)).begin, end = positionsOf(dim, b.sub(b.size(dims[dim].kernel), b.constant(1))).end;
   return {begin, b.maximum(begin, end)};

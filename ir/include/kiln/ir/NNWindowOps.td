@@ -109,7 +109,8 @@ def NN_PackedConvBackwardInputOp : NN_SemanticOp<"packed_conv_backward_input"> {
   let description = [{
     As nn.conv_backward_input, with channels last: `grad` is `[N, ..., O]`, the result `[N, ...input_size, C]` with C = `in_channels`.
     `packed` has the weight `[O, C / groups, ...kernel_size]` as a matrix of C / groups rows for each group, its columns the taps and
-    the group's output channels of each, in panels (`nn.pack_panels`).
+    the group's output channels of each, in panels (`nn.pack_panels`). Where each channel is a group of its own, it is the matrix of
+    nn.packed_conv: all channels as rows and all taps as columns.
 
     ```mlir
     %v = nn.permute %w dims = [1, 2, 3, 0] : (tensor<16x3x3x3xf32>) -> tensor<3x3x3x16xf32>
@@ -122,7 +123,7 @@ def NN_PackedConvBackwardInputOp : NN_SemanticOp<"packed_conv_backward_input"> {
 
     Constraints:
     - packed_conv_backward_input_c1: as conv_backward_input_c1, channels last; `packed` is
-      `[groups, ceil(C / groups / panel), taps * O / groups, panel]`.
+      `[groups, ceil(C / groups / panel), taps * O / groups, panel]`, or `[1, ceil(C / panel), taps, panel]` where O = C = `groups`.
     - packed_conv_backward_input_c2: the output is `[N, ...input_size, C]`.
   }];
   let arguments = (ins NN_Tensor:$grad, NN_Tensor:$packed, I64Attr:$in_channels, NN_ShapeAttr:$input_size,
