@@ -7,11 +7,13 @@
 
 #include "ChannelLayouts.h"
 #include "FusionRegion.h"
+#include "PackedWeights.h"
 #include "PassRemarks.h"
 #include "StateDependence.h"
 #include "kiln/ir/Statistics.h"
 #include "kiln/passes/Interfaces.h"
 #include "kiln/passes/Passes.h"
+#include "kiln/semantics/reduced_dims.h"
 #include "mlir/IR/IRMapping.h"
 
 using namespace mlir;
@@ -76,8 +78,8 @@ struct ChannelsLast : impl::ChannelsLastPassBase<ChannelsLast> {
         rewriteFlatten(reshape);
       else if (auto gradient = dyn_cast<ir::ConvBackwardWeightOp>(op))
         rewriteWeightGradient(gradient);
-      else if (auto sum = dyn_cast<ir::SumOp>(op))
-        rewriteChannelSum(sum);
+      else if (isa<ir::SumOp, ir::MeanOp>(op) && !layouts.isNative(op->getResult(0)))
+        rewriteChannelReduction(cast<ir::SemanticOpInterface>(op));
     for (Operation *op : llvm::reverse(replaced)) { // users first
       Value result = op->getResult(0);
       if (!result.use_empty())
@@ -111,8 +113,14 @@ private:
       return rewrittenAffine(builder, affine);
     if (isa<ir::BatchNormOp, ir::BatchNormBackwardOp>(op))
       return rewrittenBatchNorm(builder, cast<ir::SemanticOpInterface>(op));
+    if (auto expand = dyn_cast<ir::ExpandOp>(op))
+      return rewrittenExpand(builder, expand);
     if (isElementwise(op) && !isa<OperandMapInterface>(op))
       return rewrittenElementwise(builder, op);
+    if (isa<ir::CatOp, ir::SliceOp>(op))
+      return rewrittenParts(builder, cast<ir::SemanticOpInterface>(op));
+    if (isa<ir::SumOp, ir::MeanOp>(op))
+      return rewrittenReduction(builder, cast<ir::SemanticOpInterface>(op));
     return {};
   }
 
@@ -177,31 +185,16 @@ private:
            all(conv.getPaddingLow(), 0) && all(conv.getPaddingHigh(), 0);
   }
 
-  Value packed(OpBuilder &builder, Location location, Value weight, const Sizes &matrices) {
-    Value matrix = ir::createOp<ir::ReshapeOp>(builder, location, {weight}, {{"shape", matrices}});
-    return ir::createOp<ir::PackPanelsOp>(builder, location, {matrix}, {{"panel", panel.getValue()}});
-  }
-
   Value pointwise(OpBuilder &builder, ir::ConvOp conv, Value input) {
     ArrayRef<int64_t> sizes = typeOf(conv.getWeight()).getShape();
-    Value weight = packed(builder, conv.getLoc(), conv.getWeight(), {sizes[0], sizes[1]});
+    Value weight = packedRows(builder, conv.getLoc(), conv.getWeight(), {sizes[0], sizes[1]}, panel);
     return ir::createOp<ir::PackedLinearOp>(builder, conv.getLoc(), {input, weight}, {{"out_features", sizes[0]}});
-  }
-
-  static bool isDepthwise(ArrayRef<int64_t> weight, int64_t groups) { return groups == weight[0] && weight[1] == 1; }
-
-  /// A weight [O, C / groups, ...] as nn.packed_conv reads it. Where each channel is a group of its own, lanes are channels, and all
-  /// are the rows of one matrix.
-  Value packedByOutputs(OpBuilder &builder, Location location, Value weight, int64_t groups) {
-    ArrayRef<int64_t> sizes = typeOf(weight).getShape();
-    int64_t matrices = isDepthwise(sizes, groups) ? 1 : groups, depth = typeOf(weight).getNumElements() / sizes[0];
-    return packed(builder, location, rotatedLast(builder, location, weight), {matrices, sizes[0] / matrices, depth});
   }
 
   Value packedConv(OpBuilder &builder, ir::ConvOp conv, Value input) {
     ArrayRef<int64_t> sizes = typeOf(conv.getWeight()).getShape();
     auto groups = static_cast<int64_t>(conv.getGroups());
-    Value weight = packedByOutputs(builder, conv.getLoc(), conv.getWeight(), groups);
+    Value weight = packedByOutputs(builder, conv.getLoc(), conv.getWeight(), groups, panel);
     return ir::createOp<ir::PackedConvOp>(builder, conv.getLoc(), {input, weight},
                                           {{"out_channels", sizes[0]},
                                            {"kernel_size", toVector(sizes.drop_front(2))},
@@ -225,28 +218,6 @@ private:
             {"groups", static_cast<int64_t>(op.getGroups())}};
   }
 
-  /// A weight [O, C / groups, ...] as nn.packed_conv_backward_input reads it.
-  Value packedByInputs(OpBuilder &builder, Location location, Value weight, int64_t groups) {
-    RankedTensorType type = typeOf(weight);
-    ArrayRef<int64_t> sizes = type.getShape();
-    if (isDepthwise(sizes, groups))
-      return packedByOutputs(builder, location, weight, groups);
-    int64_t outputs = sizes[0] / groups, inputs = sizes[1], taps = type.getNumElements() / (sizes[0] * inputs);
-    auto reshaped = [&](Value value, const Sizes &shape) {
-      return Value(ir::createOp<ir::ReshapeOp>(builder, location, {value}, {{"shape", shape}}));
-    };
-    auto permuted = [&](Value value, const std::vector<int64_t> &dims) {
-      return Value(ir::createOp<ir::PermuteOp>(builder, location, {value}, {{"dims", dims}}));
-    };
-    if (inputs % panel == 0) { // with the channels last, which the convolution packs too, panels are moved as they are
-      Value last = rotatedLast(builder, location, weight);
-      Value moved = permuted(reshaped(last, {groups, outputs, taps, inputs / panel, panel.getValue()}), {0, 3, 2, 1, 4});
-      return reshaped(moved, {groups, inputs / panel, taps * outputs, panel.getValue()});
-    }
-    Value rows = permuted(reshaped(weight, {groups, outputs, inputs, taps}), {0, 2, 3, 1});
-    return packed(builder, location, rows, {groups, inputs, taps * outputs});
-  }
-
   Value rewrittenInputGradient(ir::ConvBackwardInputOp gradient) {
     RankedTensorType type = typeOf(gradient.getWeight());
     auto groups = static_cast<int64_t>(gradient.getGroups());
@@ -258,7 +229,7 @@ private:
     OpBuilder builder(gradient);
     Location location = gradient.getLoc();
     ArrayRef<int64_t> sizes = type.getShape();
-    Value weight = packedByInputs(builder, location, gradient.getWeight(), groups);
+    Value weight = packedByInputs(builder, location, gradient.getWeight(), groups, panel);
     semantics::Attributes attributes = windowAttributes(gradient);
     attributes.set("in_channels", sizes[1] * groups);
     attributes.set("input_size", toVector(gradient.getInputSize()));
@@ -304,23 +275,21 @@ private:
         return;
       semantics::Attributes attributes = pool.getSemanticAttributes();
       attributes.set("channels_last", true);
-      SmallVector<Value> operands;
-      for (Value operand : op->getOperands())
-        operands.push_back(layouts.last(operand));
-      result = ir::createOp<decltype(pool)>(builder, op->getLoc(), operands, attributes);
+      result = renewed(builder, cast<ir::SemanticOpInterface>(op), attributes);
     };
     (rewrite(dyn_cast<OpTys>(op)), ...);
     return result;
   }
 
-  /// Whether an operand comes last. The gradient of an average has the cotangent alone, which is smaller than what it is spread
-  /// over: if who reads that has more to read in this layout, the cotangent is permuted.
+  /// Whether an operand comes last. What is spread over its result, as the cotangent of an average is, is smaller than that: if
+  /// who reads the result has more to read in this layout, the operand is permuted.
   bool isBetterLast(Operation *op) const {
     auto hasNative = [&](Operation *op) {
       return llvm::any_of(op->getOperands(), [&](Value operand) { return layouts.isNative(operand); });
     };
-    return hasNative(op) ||
-           (isa<ir::AvgPoolBackwardOp, ir::AdaptiveAvgPoolBackwardOp>(op) && llvm::any_of(op->getUsers(), hasNative));
+    auto computesWithNative = [&](Operation *user) { return !user->hasTrait<OpTrait::IsTerminator>() && hasNative(user); };
+    bool isSpread = isa<ir::AvgPoolBackwardOp, ir::AdaptiveAvgPoolBackwardOp, ir::ExpandOp>(op);
+    return hasNative(op) || (isSpread && llvm::any_of(op->getUsers(), computesWithNative));
   }
 
   /// Vectors of channels are aligned with the last dimension. The product is rounded before the sum, as it is in the op itself
@@ -373,6 +342,56 @@ private:
     return copy->getResult(0);
   }
 
+  /// Where dimension `dim` of [N, C, ...] is in [N, ..., C].
+  static int64_t placeLast(int64_t dim, int64_t rank) { return dim == 0 ? 0 : dim == 1 ? rank - 1 : dim - 1; }
+
+  /// Concatenations, and slices, which are their gradients.
+  Value rewrittenParts(OpBuilder &builder, ir::SemanticOpInterface op) {
+    int64_t rank = typeOf(op->getResult(0)).getRank();
+    bool areAlike = llvm::all_of(op->getOperands(), [&](Value operand) { return typeOf(operand).getRank() == rank; });
+    if (!areAlike || !isBetterLast(op))
+      return {};
+    semantics::Attributes attributes = op.getSemanticAttributes();
+    attributes.set("dim", placeLast(semantics::wrap_dim(attributes.get<int64_t>("dim"), rank), rank));
+    return renewed(builder, op, attributes);
+  }
+
+  /// Sums and means that keep single dimensions in the place of those they reduce; for others see rewriteChannelReduction.
+  Value rewrittenReduction(OpBuilder &builder, ir::SemanticOpInterface op) {
+    semantics::Attributes attributes = op.getSemanticAttributes();
+    if (!layouts.isNative(op->getOperand(0)) || !attributes.get<bool>("keepdim"))
+      return {};
+    attributes.set("dims", reducedLast(op));
+    return renewed(builder, op, attributes);
+  }
+
+  /// The dimensions that a sum or a mean reduces, where its operand comes last.
+  static std::vector<int64_t> reducedLast(ir::SemanticOpInterface op) {
+    auto rank = static_cast<size_t>(typeOf(op->getOperand(0)).getRank());
+    std::vector<int64_t> dims;
+    for (auto [dim, isReduced] :
+         llvm::enumerate(semantics::reduced_dims(rank, op.getSemanticAttributes().get<std::vector<int64_t>>("dims"))))
+      if (isReduced)
+        dims.push_back(placeLast(static_cast<int64_t>(dim), static_cast<int64_t>(rank)));
+    llvm::sort(dims);
+    return dims;
+  }
+
+  Value rewrittenExpand(OpBuilder &builder, ir::ExpandOp expand) {
+    RankedTensorType type = typeOf(expand.getOutput());
+    if (type.getRank() < 3 || typeOf(expand.getInput()).getRank() != type.getRank() || !isBetterLast(expand))
+      return {};
+    return renewed(builder, cast<ir::SemanticOpInterface>(expand.getOperation()), {{"shape", rotatedLast(ir::sizesOf(type))}});
+  }
+
+  /// The same op of operands with their channels last.
+  Value renewed(OpBuilder &builder, ir::SemanticOpInterface op, const semantics::Attributes &attributes) {
+    SmallVector<Value> operands;
+    for (Value operand : op->getOperands())
+      operands.push_back(layouts.last(operand));
+    return ir::createOperation(builder, op->getLoc(), op->getName().getStringRef(), operands, attributes)->getResult(0);
+  }
+
   /// An operand that is broadcast to a result of this rank, for a result with its channels last.
   Value aligned(OpBuilder &builder, Location location, Value operand, int64_t rank) {
     Sizes sizes = sizesOf(operand);
@@ -420,21 +439,20 @@ private:
     reshape.erase();
   }
 
-  /// A sum for each channel, as the gradient of a bias is.
-  void rewriteChannelSum(ir::SumOp sum) {
-    Value input = sum.getInput();
+  /// A sum or mean for each channel, or for each of each sample: the order of what is left is the same in both layouts.
+  void rewriteChannelReduction(ir::SemanticOpInterface op) {
+    Value input = op->getOperand(0);
+    semantics::Attributes attributes = op.getSemanticAttributes();
+    std::vector<int64_t> dims = reducedLast(op);
     int64_t rank = typeOf(input).getRank();
-    if (!layouts.isNative(input) || sum.getKeepdim() || static_cast<int64_t>(sum.getDims().size()) != rank - 1 ||
-        llvm::is_contained(sum.getDims(), 1) || llvm::is_contained(sum.getDims(), 1 - rank))
+    auto isReduced = [&](int64_t dim) { return llvm::is_contained(dims, dim); };
+    if (!layouts.isNative(input) || attributes.get<bool>("keepdim") || isReduced(rank - 1) ||
+        !llvm::all_of(llvm::seq<int64_t>(1, rank - 1), isReduced))
       return;
-    OpBuilder builder(sum);
-    std::vector<int64_t> dims;
-    for (int64_t dim = 0; dim + 1 < rank; ++dim)
-      dims.push_back(dim);
-    Value result =
-        ir::createOp<ir::SumOp>(builder, sum.getLoc(), {layouts.last(input)}, {{"dims", dims}, {"keepdim", false}});
-    sum.getOutput().replaceAllUsesWith(result);
-    sum.erase();
+    OpBuilder builder(op);
+    attributes.set("dims", dims);
+    op->getResult(0).replaceAllUsesWith(renewed(builder, op, attributes));
+    op->erase();
   }
 
   ChannelLayouts layouts;

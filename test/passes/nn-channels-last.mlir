@@ -230,6 +230,57 @@ func.func @single(%x: tensor<2x1x4x4xf32>, %w: tensor<3x1x4x4xf32>) -> tensor<2x
 }
 
 //===----------------------------------------------------------------------===//
+// Parts and means
+//===----------------------------------------------------------------------===//
+
+// Channels side by side, a mean that scales them, and slices.
+// CHECK-LABEL: func.func @parts
+// CHECK: %[[OTHER:.*]] = nn.permute %arg2 dims = [0, 2, 3, 1]
+// CHECK: %[[C:.*]] = nn.packed_linear
+// CHECK: %[[CAT:.*]] = nn.cat %[[C]], %[[OTHER]] dim = 3 : (tensor<2x6x5x4xf32>, tensor<2x6x5x2xf32>) -> tensor<2x6x5x6xf32>
+// CHECK: %[[MEAN:.*]] = nn.mean %[[CAT]] dims = [1, 2] keepdim = true : (tensor<2x6x5x6xf32>) -> tensor<2x1x1x6xf32>
+// CHECK: %[[SCALED:.*]] = nn.mul %[[CAT]], %[[MEAN]]
+// CHECK: %[[PART:.*]] = nn.slice %[[SCALED]] dim = 3 {{\[}}1 : 5 : 1{{\]}}
+// CHECK: %[[ROWS:.*]] = nn.slice %[[PART]] dim = 1 {{\[}}0 : 6 : 2{{\]}}
+// CHECK: %[[SUM:.*]] = nn.sum %[[ROWS]] dims = [3] keepdim = true : (tensor<2x3x5x4xf32>) -> tensor<2x3x5x1xf32>
+// CHECK: %[[Y:.*]] = nn.add %[[ROWS]], %[[SUM]]
+// CHECK: %[[Z:.*]] = nn.mean %[[Y]] dims = [1, 2] keepdim = false : (tensor<2x3x5x4xf32>) -> tensor<2x4xf32>
+// CHECK: return %[[Z]]
+func.func @parts(%x: tensor<2x3x6x5xf32> {nn.name = "x"}, %w: tensor<4x3x1x1xf32> {nn.name = "w"}, %o: tensor<2x2x6x5xf32> {nn.name = "o"}) -> (tensor<2x4xf32> {nn.name = "z"}) attributes {nn.entry} {
+  %c = nn.conv %x, %w stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0] dilation = [1, 1] groups = 1
+      : (tensor<2x3x6x5xf32>, tensor<4x3x1x1xf32>) -> tensor<2x4x6x5xf32>
+  %cat = nn.cat %c, %o dim = 1 : (tensor<2x4x6x5xf32>, tensor<2x2x6x5xf32>) -> tensor<2x6x6x5xf32>
+  %m = nn.mean %cat dims = [2, 3] keepdim = true : (tensor<2x6x6x5xf32>) -> tensor<2x6x1x1xf32>
+  %s = nn.mul %cat, %m : (tensor<2x6x6x5xf32>, tensor<2x6x1x1xf32>) -> tensor<2x6x6x5xf32>
+  %p = nn.slice %s dim = 1 [1 : 5 : 1] : (tensor<2x6x6x5xf32>) -> tensor<2x4x6x5xf32>
+  %r = nn.slice %p dim = 2 [0 : 6 : 2] : (tensor<2x4x6x5xf32>) -> tensor<2x4x3x5xf32>
+  %t = nn.sum %r dims = [1] keepdim = true : (tensor<2x4x3x5xf32>) -> tensor<2x1x3x5xf32>
+  %y = nn.add %r, %t : (tensor<2x4x3x5xf32>, tensor<2x1x3x5xf32>) -> tensor<2x4x3x5xf32>
+  %z = nn.mean %y dims = [2, 3] keepdim = false : (tensor<2x4x3x5xf32>) -> tensor<2x4xf32>
+  return %z : tensor<2x4xf32>
+}
+
+// The gradient of such a mean, of which each position gets its share; what is read in the user's layout alone stays in it.
+// CHECK-LABEL: func.func @spread
+// CHECK: %[[C:.*]] = nn.packed_linear
+// CHECK: %[[R:.*]] = nn.reshape %arg2 to [2, 4, 1, 1]
+// CHECK: %[[G:.*]] = nn.reshape %[[R]] to [2, 1, 1, 4]
+// CHECK: %[[E:.*]] = nn.expand %[[G]] to [2, 6, 5, 4]
+// CHECK: %[[M:.*]] = nn.mul %[[E]], %[[C]]
+// CHECK: %[[Y:.*]] = nn.permute %[[M]] dims = [0, 3, 1, 2]
+// CHECK: %[[Z:.*]] = nn.expand %[[R]] to [2, 4, 6, 5]
+// CHECK: return %[[Y]], %[[Z]]
+func.func @spread(%x: tensor<2x3x6x5xf32> {nn.name = "x"}, %w: tensor<4x3x1x1xf32> {nn.name = "w"}, %g: tensor<2x4xf32> {nn.name = "g"}) -> (tensor<2x4x6x5xf32> {nn.name = "y"}, tensor<2x4x6x5xf32> {nn.name = "z"}) attributes {nn.entry} {
+  %c = nn.conv %x, %w stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0] dilation = [1, 1] groups = 1
+      : (tensor<2x3x6x5xf32>, tensor<4x3x1x1xf32>) -> tensor<2x4x6x5xf32>
+  %r = nn.reshape %g to [2, 4, 1, 1] : (tensor<2x4xf32>) -> tensor<2x4x1x1xf32>
+  %e = nn.expand %r to [2, 4, 6, 5] : (tensor<2x4x1x1xf32>) -> tensor<2x4x6x5xf32>
+  %y = nn.mul %e, %c : tensor<2x4x6x5xf32>
+  %z = nn.expand %r to [2, 4, 6, 5] : (tensor<2x4x1x1xf32>) -> tensor<2x4x6x5xf32>
+  return %y, %z : tensor<2x4x6x5xf32>, tensor<2x4x6x5xf32>
+}
+
+//===----------------------------------------------------------------------===//
 // A linear layer behind
 //===----------------------------------------------------------------------===//
 
@@ -417,6 +468,13 @@ func.func @single_output_gradients(%g: tensor<2x2x3x3xf32>, %x: tensor<2x4x5x5xf
 // RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12
 // RUN: kiln-interpret %s depthwise_gradients --input=g=iota:2x4x3x3 --input=x=iota:2x4x6x5 --input=w=iota:4x1x3x3 --f64 --output=gx=%t.before.npy --output=gw=%t.before2.npy
 // RUN: kiln-interpret %t.mlir depthwise_gradients --input=g=iota:2x4x3x3 --input=x=iota:2x4x6x5 --input=w=iota:4x1x3x3 --f64 --output=gx=%t.after.npy --output=gw=%t.after2.npy
+// RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12
+// RUN: tensor-tool compare %t.after2.npy %t.before2.npy --tolerance=1e-12
+// RUN: kiln-interpret %s parts --input=x=iota:2x3x6x5 --input=w=values:4x3x1x1:1,-2,3,0,2,-1,5,4,1,-1,-1,2 --input=o=iota:2x2x6x5 --f64 --output=z=%t.before.npy
+// RUN: kiln-interpret %t.mlir parts --input=x=iota:2x3x6x5 --input=w=values:4x3x1x1:1,-2,3,0,2,-1,5,4,1,-1,-1,2 --input=o=iota:2x2x6x5 --f64 --output=z=%t.after.npy
+// RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12
+// RUN: kiln-interpret %s spread --input=x=iota:2x3x6x5 --input=w=values:4x3x1x1:1,-2,3,0,2,-1,5,4,1,-1,-1,2 --input=g=iota:2x4 --f64 --output=y=%t.before.npy --output=z=%t.before2.npy
+// RUN: kiln-interpret %t.mlir spread --input=x=iota:2x3x6x5 --input=w=values:4x3x1x1:1,-2,3,0,2,-1,5,4,1,-1,-1,2 --input=g=iota:2x4 --f64 --output=y=%t.after.npy --output=z=%t.after2.npy
 // RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12
 // RUN: tensor-tool compare %t.after2.npy %t.before2.npy --tolerance=1e-12
 // RUN: kiln-interpret %s whole_panels --input=g=iota:2x6x4x3 --input=w=iota:6x4x2x3 --f64 --output=gx=%t.before.npy

@@ -164,8 +164,11 @@ def ChannelsLastPass : Pass<"nn-channels-last", "::mlir::func::FuncOp"> {
       and an addition;
     - `nn.conv_backward_input`, whose weight is packed with input channels as rows; `nn.conv_backward_weight`, whose result is
       permuted back (unless each output channel is a group of several input channels);
-    - `nn.batch_norm` and its gradient, on `[positions, C]`, and sums over all but the channels;
+    - `nn.batch_norm` and its gradient, on `[positions, C]`;
     - pooling and its gradients, with the attribute `channels_last`;
+    - concatenations and slices; sums and means that keep their dimensions; and others over all positions, whose results are the
+      same in both layouts;
+    - `nn.expand`, and the gradient of an average, if who reads them reads such a value beside them;
     - `nn.linear` after a flattening reshape: the columns of its weight are permuted instead of the data, where the weight
       depends on states alone and the function writes none of them, so that `nn-hoist-prepare` does it once.
 
