@@ -5,13 +5,15 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ChannelLayouts.h"
 #include "FusionRegion.h"
+#include "PackedWeights.h"
 #include "PassRemarks.h"
 #include "StateDependence.h"
-#include "kiln/ir/Build.h"
 #include "kiln/ir/Statistics.h"
 #include "kiln/passes/Interfaces.h"
 #include "kiln/passes/Passes.h"
+#include "kiln/semantics/reduced_dims.h"
 #include "mlir/IR/IRMapping.h"
 
 using namespace mlir;
@@ -21,7 +23,6 @@ namespace kiln::passes {
 static ir::Statistic numConvolutions("nn-channels-last", "Number of convolutions whose channels come last");
 static ir::Statistic numGradients("nn-channels-last", "Number of gradients of convolutions whose channels come last");
 static ir::Statistic numFollowers("nn-channels-last", "Number of other ops whose channels come last");
-static ir::Statistic numPermutations("nn-channels-last", "Number of permutations between the two layouts");
 static ir::Statistic numMissed("nn-channels-last", "Number of convolutions and their gradients that stay as they are");
 
 #define GEN_PASS_DEF_CHANNELSLASTPASS
@@ -32,21 +33,19 @@ namespace {
 constexpr llvm::StringLiteral kPass = "nn-channels-last";
 
 using semantics::DimExpr;
-using Sizes = std::vector<DimExpr>;
+using Sizes = DimSizes;
 
-RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
-Sizes sizesOf(Value value) { return ir::sizesOf(typeOf(value)); }
 std::vector<int64_t> toVector(ArrayRef<int64_t> values) { return {values.begin(), values.end()}; }
 Sizes toVector(ir::ShapeAttr sizes) { return sizes.getSizes(); }
 
-/// Whether all but the channels, dimension 1, are single; N does not count.
-bool hasOnePosition(const Sizes &sizes) {
-  return llvm::all_of(ArrayRef(sizes).drop_front(2), [](const DimExpr &size) { return size == DimExpr(1); });
-}
-
-/// The pooling of one form in the other: [N, C, ...] with as many dimensions as windows have behind.
-template <class OpTy> bool mayComeLast(OpTy op, size_t spatial) {
-  return !op.getChannelsLast() && typeOf(op.getInput()).getRank() == static_cast<int64_t>(spatial) + 2;
+/// How many dimensions the windows of a pooling have, or those of its gradient.
+template <class OpTy> int64_t windowRank(OpTy op) {
+  if constexpr (std::is_same_v<OpTy, ir::AdaptiveAvgPoolOp>)
+    return op.getOutputSize().getRank();
+  else if constexpr (std::is_same_v<OpTy, ir::AdaptiveAvgPoolBackwardOp>)
+    return op.getInputSize().getRank();
+  else
+    return static_cast<int64_t>(op.getKernelSize().size());
 }
 
 struct ChannelsLast : impl::ChannelsLastPassBase<ChannelsLast> {
@@ -64,16 +63,14 @@ struct ChannelsLast : impl::ChannelsLastPassBase<ChannelsLast> {
     func::FuncOp function = getOperation();
     if (!function->hasAttr(ir::NNDialect::kEntryAttrName))
       return;
-    last.clear();
-    native.clear();
+    layouts = {};
     StateDependence states(function);
     dependence = &states;
     SmallVector<Operation *> ops, replaced;
     function.walk([&](Operation *op) { ops.push_back(op); });
     for (Operation *op : ops)
       if (Value result = rewritten(op)) {
-        last[op->getResult(0)] = result;
-        native.insert(op->getResult(0));
+        layouts.setNative(op->getResult(0), result);
         replaced.push_back(op);
       }
     for (Operation *op : ops)
@@ -81,68 +78,17 @@ struct ChannelsLast : impl::ChannelsLastPassBase<ChannelsLast> {
         rewriteFlatten(reshape);
       else if (auto gradient = dyn_cast<ir::ConvBackwardWeightOp>(op))
         rewriteWeightGradient(gradient);
-      else if (auto sum = dyn_cast<ir::SumOp>(op))
-        rewriteChannelSum(sum);
+      else if (isa<ir::SumOp, ir::MeanOp>(op) && !layouts.isNative(op->getResult(0)))
+        rewriteChannelReduction(cast<ir::SemanticOpInterface>(op));
     for (Operation *op : llvm::reverse(replaced)) { // users first
       Value result = op->getResult(0);
       if (!result.use_empty())
-        result.replaceAllUsesWith(channelsFirst(last.lookup(result)));
+        result.replaceAllUsesWith(layouts.first(layouts.last(result)));
       op->erase();
     }
   }
 
 private:
-  //===--------------------------------------------------------------------===//
-  // Between the layouts
-  //===--------------------------------------------------------------------===//
-
-  /// Where only the order of single dimensions changes, memory stays as it is.
-  Value permuted(OpBuilder &builder, Location location, Value value, const std::vector<int64_t> &dims, bool moves) {
-    if (moves) {
-      ++numPermutations;
-      return ir::createOp<ir::PermuteOp>(builder, location, {value}, {{"dims", dims}});
-    }
-    Sizes sizes = sizesOf(value), shape;
-    for (int64_t dim : dims)
-      shape.push_back(sizes[dim]);
-    return ir::createOp<ir::ReshapeOp>(builder, location, {value}, {{"shape", shape}});
-  }
-
-  Value rotatedLast(OpBuilder &builder, Location location, Value value) {
-    int64_t rank = typeOf(value).getRank();
-    std::vector<int64_t> dims = {0};
-    for (int64_t dim = 2; dim < rank; ++dim)
-      dims.push_back(dim);
-    dims.push_back(1);
-    Sizes sizes = sizesOf(value);
-    return permuted(builder, location, value, dims, !hasOnePosition(sizes) && !(sizes[1] == DimExpr(1)));
-  }
-
-  /// The value with its channels last; permuted where it is made, if need be, so that all uses can read it.
-  Value channelsLast(Value value) {
-    Value &entry = last[value];
-    if (!entry) {
-      OpBuilder builder(value.getContext());
-      builder.setInsertionPointAfterValue(value);
-      entry = rotatedLast(builder, value.getLoc(), value);
-    }
-    return entry;
-  }
-
-  Value channelsFirst(Value value) {
-    OpBuilder builder(value.getContext());
-    builder.setInsertionPointAfterValue(value);
-    int64_t rank = typeOf(value).getRank();
-    std::vector<int64_t> dims = {0, rank - 1};
-    for (int64_t dim = 1; dim + 1 < rank; ++dim)
-      dims.push_back(dim);
-    Sizes sizes = sizesOf(value);
-    bool onePosition = llvm::all_of(ArrayRef(sizes).drop_front().drop_back(), [](const DimExpr &size) { return size == DimExpr(1); });
-    return permuted(builder, value.getLoc(), value, dims, !onePosition && !(sizes.back() == DimExpr(1)));
-  }
-
-  bool isNative(Value value) const { return native.contains(value); }
-
   //===--------------------------------------------------------------------===//
   // Ops
   //===--------------------------------------------------------------------===//
@@ -160,18 +106,21 @@ private:
 
   Value rewrittenFollower(Operation *op) {
     OpBuilder builder(op);
-    if (auto pool = dyn_cast<ir::MaxPoolOp>(op))
-      return rewrittenPool(builder, pool, pool.getKernelSize().size());
-    if (auto pool = dyn_cast<ir::AvgPoolOp>(op))
-      return rewrittenPool(builder, pool, pool.getKernelSize().size());
-    if (auto pool = dyn_cast<ir::AdaptiveAvgPoolOp>(op))
-      return rewrittenPool(builder, pool, pool.getOutputSize().getRank());
+    if (Value pool = rewrittenPool<ir::MaxPoolOp, ir::AvgPoolOp, ir::AdaptiveAvgPoolOp, ir::MaxPoolBackwardOp,
+                                   ir::AvgPoolBackwardOp, ir::AdaptiveAvgPoolBackwardOp>(builder, op))
+      return pool;
     if (auto affine = dyn_cast<ir::ChannelAffineOp>(op))
       return rewrittenAffine(builder, affine);
     if (isa<ir::BatchNormOp, ir::BatchNormBackwardOp>(op))
       return rewrittenBatchNorm(builder, cast<ir::SemanticOpInterface>(op));
+    if (auto expand = dyn_cast<ir::ExpandOp>(op))
+      return rewrittenExpand(builder, expand);
     if (isElementwise(op) && !isa<OperandMapInterface>(op))
       return rewrittenElementwise(builder, op);
+    if (isa<ir::CatOp, ir::SliceOp>(op))
+      return rewrittenParts(builder, cast<ir::SemanticOpInterface>(op));
+    if (isa<ir::SumOp, ir::MeanOp>(op))
+      return rewrittenReduction(builder, cast<ir::SemanticOpInterface>(op));
     return {};
   }
 
@@ -198,8 +147,8 @@ private:
   static std::string gradientObstacle(RankedTensorType weight, int64_t groups) {
     if (std::string reason = obstacle(weight); !reason.empty())
       return reason;
-    if (groups > 1 && weight.getDimSize(0) == groups)
-      return "each output channel is a group of its own, for which its gradients have no kernel";
+    if (groups > 1 && weight.getDimSize(0) == groups && weight.getDimSize(1) > 1)
+      return "each output channel is a group of several input channels, for which its gradients have no kernel";
     return {};
   }
   void missed(Operation *op, const std::string &reason) {
@@ -218,7 +167,7 @@ private:
         "weight {0} packed in panels of {1}{2}", ir::shapeText(weight), panel.getValue(),
         dependence->onStateAlone(conv.getWeight()) ? "" : ", in each call: " + dependence->reason(conv.getWeight()));
     OpBuilder builder(conv);
-    Value input = channelsLast(conv.getInput());
+    Value input = layouts.last(conv.getInput());
     Value product = isPointwise(conv) ? pointwise(builder, conv, input) : packedConv(builder, conv, input);
     if (conv.getBias())
       product = ir::AddOp::create(builder, conv.getLoc(), product, conv.getBias());
@@ -236,25 +185,16 @@ private:
            all(conv.getPaddingLow(), 0) && all(conv.getPaddingHigh(), 0);
   }
 
-  Value packed(OpBuilder &builder, Location location, Value weight, const Sizes &matrices) {
-    Value matrix = ir::createOp<ir::ReshapeOp>(builder, location, {weight}, {{"shape", matrices}});
-    return ir::createOp<ir::PackPanelsOp>(builder, location, {matrix}, {{"panel", panel.getValue()}});
-  }
-
   Value pointwise(OpBuilder &builder, ir::ConvOp conv, Value input) {
     ArrayRef<int64_t> sizes = typeOf(conv.getWeight()).getShape();
-    Value weight = packed(builder, conv.getLoc(), conv.getWeight(), {sizes[0], sizes[1]});
+    Value weight = packedRows(builder, conv.getLoc(), conv.getWeight(), {sizes[0], sizes[1]}, panel);
     return ir::createOp<ir::PackedLinearOp>(builder, conv.getLoc(), {input, weight}, {{"out_features", sizes[0]}});
   }
 
   Value packedConv(OpBuilder &builder, ir::ConvOp conv, Value input) {
     ArrayRef<int64_t> sizes = typeOf(conv.getWeight()).getShape();
     auto groups = static_cast<int64_t>(conv.getGroups());
-    // Where each channel is a group of its own, lanes are channels, and all are the rows of one matrix.
-    int64_t matrices = groups == sizes[0] && sizes[1] == 1 ? 1 : groups;
-    int64_t depth = typeOf(conv.getWeight()).getNumElements() / sizes[0];
-    Value weight = rotatedLast(builder, conv.getLoc(), conv.getWeight());
-    weight = packed(builder, conv.getLoc(), weight, {matrices, sizes[0] / matrices, depth});
+    Value weight = packedByOutputs(builder, conv.getLoc(), conv.getWeight(), groups, panel);
     return ir::createOp<ir::PackedConvOp>(builder, conv.getLoc(), {input, weight},
                                           {{"out_channels", sizes[0]},
                                            {"kernel_size", toVector(sizes.drop_front(2))},
@@ -278,26 +218,6 @@ private:
             {"groups", static_cast<int64_t>(op.getGroups())}};
   }
 
-  /// A weight [O, C / groups, ...] as nn.packed_conv_backward_input reads it.
-  Value packedByInputs(OpBuilder &builder, Location location, Value weight, int64_t groups) {
-    RankedTensorType type = typeOf(weight);
-    ArrayRef<int64_t> sizes = type.getShape();
-    int64_t outputs = sizes[0] / groups, inputs = sizes[1], taps = type.getNumElements() / (sizes[0] * inputs);
-    auto reshaped = [&](Value value, const Sizes &shape) {
-      return Value(ir::createOp<ir::ReshapeOp>(builder, location, {value}, {{"shape", shape}}));
-    };
-    auto permuted = [&](Value value, const std::vector<int64_t> &dims) {
-      return Value(ir::createOp<ir::PermuteOp>(builder, location, {value}, {{"dims", dims}}));
-    };
-    if (inputs % panel == 0) { // with the channels last, which the convolution packs too, panels are moved as they are
-      Value last = rotatedLast(builder, location, weight);
-      Value moved = permuted(reshaped(last, {groups, outputs, taps, inputs / panel, panel.getValue()}), {0, 3, 2, 1, 4});
-      return reshaped(moved, {groups, inputs / panel, taps * outputs, panel.getValue()});
-    }
-    Value rows = permuted(reshaped(weight, {groups, outputs, inputs, taps}), {0, 2, 3, 1});
-    return packed(builder, location, rows, {groups, inputs, taps * outputs});
-  }
-
   Value rewrittenInputGradient(ir::ConvBackwardInputOp gradient) {
     RankedTensorType type = typeOf(gradient.getWeight());
     auto groups = static_cast<int64_t>(gradient.getGroups());
@@ -309,12 +229,12 @@ private:
     OpBuilder builder(gradient);
     Location location = gradient.getLoc();
     ArrayRef<int64_t> sizes = type.getShape();
-    Value weight = packedByInputs(builder, location, gradient.getWeight(), groups);
+    Value weight = packedByInputs(builder, location, gradient.getWeight(), groups, panel);
     semantics::Attributes attributes = windowAttributes(gradient);
     attributes.set("in_channels", sizes[1] * groups);
     attributes.set("input_size", toVector(gradient.getInputSize()));
     attributes.set("kernel_size", toVector(sizes.drop_front(2)));
-    return ir::createOp<ir::PackedConvBackwardInputOp>(builder, location, {channelsLast(gradient.getGrad()), weight}, attributes);
+    return ir::createOp<ir::PackedConvBackwardInputOp>(builder, location, {layouts.last(gradient.getGrad()), weight}, attributes);
   }
 
   /// The result is [...kernel, C / groups, O], which is permuted: it is small beside what it is computed from.
@@ -333,7 +253,7 @@ private:
     attributes.set("kernel_size", toVector(gradient.getKernelSize()));
     attributes.set("channels_last", true);
     Value result = ir::createOp<ir::ConvBackwardWeightOp>(
-        builder, gradient.getLoc(), {channelsLast(gradient.getGrad()), channelsLast(gradient.getInput())}, attributes);
+        builder, gradient.getLoc(), {layouts.last(gradient.getGrad()), layouts.last(gradient.getInput())}, attributes);
     int64_t rank = type.getRank();
     std::vector<int64_t> dims = {rank - 1, rank - 2};
     for (int64_t dim = 0; dim + 2 < rank; ++dim)
@@ -347,22 +267,39 @@ private:
   // What follows
   //===--------------------------------------------------------------------===//
 
-  template <class OpTy> Value rewrittenPool(OpBuilder &builder, OpTy pool, size_t spatial) {
-    if (!isNative(pool.getInput()) || !mayComeLast(pool, spatial))
-      return {};
-    semantics::Attributes attributes = pool.getSemanticAttributes();
-    attributes.set("channels_last", true);
-    return ir::createOp<OpTy>(builder, pool.getLoc(), {channelsLast(pool.getInput())}, attributes);
+  /// Of poolings and their gradients, [N, C, ...] with as many dimensions behind as windows have.
+  template <class... OpTys> Value rewrittenPool(OpBuilder &builder, Operation *op) {
+    Value result;
+    auto rewrite = [&](auto pool) {
+      if (!pool || pool.getChannelsLast() || typeOf(op->getOperand(0)).getRank() != windowRank(pool) + 2 || !isBetterLast(op))
+        return;
+      semantics::Attributes attributes = pool.getSemanticAttributes();
+      attributes.set("channels_last", true);
+      result = renewed(builder, cast<ir::SemanticOpInterface>(op), attributes);
+    };
+    (rewrite(dyn_cast<OpTys>(op)), ...);
+    return result;
   }
 
-  /// Vectors of channels are aligned with the last dimension. The product is rounded before the sum, as it is in the op itself unless
-  /// elements have 16 bits.
+  /// Whether an operand comes last. What is spread over its result, as the cotangent of an average is, is smaller than that: if
+  /// who reads the result has more to read in this layout, the operand is permuted.
+  bool isBetterLast(Operation *op) const {
+    auto hasNative = [&](Operation *op) {
+      return llvm::any_of(op->getOperands(), [&](Value operand) { return layouts.isNative(operand); });
+    };
+    auto computesWithNative = [&](Operation *user) { return !user->hasTrait<OpTrait::IsTerminator>() && hasNative(user); };
+    bool isSpread = isa<ir::AvgPoolBackwardOp, ir::AdaptiveAvgPoolBackwardOp, ir::ExpandOp>(op);
+    return hasNative(op) || (isSpread && llvm::any_of(op->getUsers(), computesWithNative));
+  }
+
+  /// Vectors of channels are aligned with the last dimension. The product is rounded before the sum, as it is in the op itself
+  /// unless elements have 16 bits.
   Value rewrittenAffine(OpBuilder &builder, ir::ChannelAffineOp affine) {
     Type element = typeOf(affine.getOutput()).getElementType();
-    if (!isNative(affine.getInput()) || isa<Float16Type, BFloat16Type>(element) ||
+    if (!layouts.isNative(affine.getInput()) || isa<Float16Type, BFloat16Type>(element) ||
         typeOf(affine.getScale()).getElementType() != element)
       return {};
-    Value product = ir::MulOp::create(builder, affine.getLoc(), channelsLast(affine.getInput()), affine.getScale());
+    Value product = ir::MulOp::create(builder, affine.getLoc(), layouts.last(affine.getInput()), affine.getScale());
     return ir::AddOp::create(builder, affine.getLoc(), product, affine.getShift());
   }
 
@@ -378,34 +315,81 @@ private:
         }))
       return {};
     SmallVector<Value> operands = op.getSemanticOperands();
-    if (llvm::none_of(ArrayRef(operands).take_front(count), [&](Value value) { return isNative(value); }))
+    if (llvm::none_of(ArrayRef(operands).take_front(count), [&](Value value) { return layouts.isNative(value); }))
       return {};
     DimExpr positions = 1;
     for (size_t dim = 0; dim < sizes.size(); ++dim)
       positions = dim == 1 ? positions : positions * sizes[dim];
     for (Value &operand : MutableArrayRef(operands).take_front(count))
-      operand = ir::createOp<ir::ReshapeOp>(builder, op->getLoc(), {channelsLast(operand)},
+      operand = ir::createOp<ir::ReshapeOp>(builder, op->getLoc(), {layouts.last(operand)},
                                             {{"shape", Sizes{positions, sizes[1]}}});
     Operation *flat = ir::createOperation(builder, op->getLoc(), op->getName().getStringRef(), operands,
                                           op.getSemanticAttributes());
     for (unsigned result = 1; result < op->getNumResults(); ++result)
       op->getResult(result).replaceAllUsesWith(flat->getResult(result));
-    std::rotate(sizes.begin() + 1, sizes.begin() + 2, sizes.end());
-    return ir::createOp<ir::ReshapeOp>(builder, op->getLoc(), {flat->getResult(0)}, {{"shape", sizes}});
+    return ir::createOp<ir::ReshapeOp>(builder, op->getLoc(), {flat->getResult(0)}, {{"shape", rotatedLast(sizes)}});
   }
 
   Value rewrittenElementwise(OpBuilder &builder, Operation *op) {
     RankedTensorType type = typeOf(op->getResult(0));
-    if (llvm::none_of(op->getOperands(), [&](Value operand) { return isNative(operand) && sizesOf(operand) == ir::sizesOf(type); }))
+    if (llvm::none_of(op->getOperands(), [&](Value operand) { return layouts.isNative(operand) && sizesOf(operand) == ir::sizesOf(type); }))
       return {};
     IRMapping mapping;
     for (Value operand : op->getOperands())
       mapping.map(operand, aligned(builder, op->getLoc(), operand, type.getRank()));
     Operation *copy = builder.clone(*op, mapping);
-    Sizes sizes = ir::sizesOf(type);
-    std::rotate(sizes.begin() + 1, sizes.begin() + 2, sizes.end());
-    copy->getResult(0).setType(ir::toTensorType(sizes, type.getElementType()));
+    copy->getResult(0).setType(ir::toTensorType(rotatedLast(ir::sizesOf(type)), type.getElementType()));
     return copy->getResult(0);
+  }
+
+  /// Where dimension `dim` of [N, C, ...] is in [N, ..., C].
+  static int64_t placeLast(int64_t dim, int64_t rank) { return dim == 0 ? 0 : dim == 1 ? rank - 1 : dim - 1; }
+
+  /// Concatenations, and slices, which are their gradients.
+  Value rewrittenParts(OpBuilder &builder, ir::SemanticOpInterface op) {
+    int64_t rank = typeOf(op->getResult(0)).getRank();
+    bool areAlike = llvm::all_of(op->getOperands(), [&](Value operand) { return typeOf(operand).getRank() == rank; });
+    if (!areAlike || !isBetterLast(op))
+      return {};
+    semantics::Attributes attributes = op.getSemanticAttributes();
+    attributes.set("dim", placeLast(semantics::wrap_dim(attributes.get<int64_t>("dim"), rank), rank));
+    return renewed(builder, op, attributes);
+  }
+
+  /// Sums and means that keep single dimensions in the place of those they reduce; for others see rewriteChannelReduction.
+  Value rewrittenReduction(OpBuilder &builder, ir::SemanticOpInterface op) {
+    semantics::Attributes attributes = op.getSemanticAttributes();
+    if (!layouts.isNative(op->getOperand(0)) || !attributes.get<bool>("keepdim"))
+      return {};
+    attributes.set("dims", reducedLast(op));
+    return renewed(builder, op, attributes);
+  }
+
+  /// The dimensions that a sum or a mean reduces, where its operand comes last.
+  static std::vector<int64_t> reducedLast(ir::SemanticOpInterface op) {
+    auto rank = static_cast<size_t>(typeOf(op->getOperand(0)).getRank());
+    std::vector<int64_t> dims;
+    for (auto [dim, isReduced] :
+         llvm::enumerate(semantics::reduced_dims(rank, op.getSemanticAttributes().get<std::vector<int64_t>>("dims"))))
+      if (isReduced)
+        dims.push_back(placeLast(static_cast<int64_t>(dim), static_cast<int64_t>(rank)));
+    llvm::sort(dims);
+    return dims;
+  }
+
+  Value rewrittenExpand(OpBuilder &builder, ir::ExpandOp expand) {
+    RankedTensorType type = typeOf(expand.getOutput());
+    if (type.getRank() < 3 || typeOf(expand.getInput()).getRank() != type.getRank() || !isBetterLast(expand))
+      return {};
+    return renewed(builder, cast<ir::SemanticOpInterface>(expand.getOperation()), {{"shape", rotatedLast(ir::sizesOf(type))}});
+  }
+
+  /// The same op of operands with their channels last.
+  Value renewed(OpBuilder &builder, ir::SemanticOpInterface op, const semantics::Attributes &attributes) {
+    SmallVector<Value> operands;
+    for (Value operand : op->getOperands())
+      operands.push_back(layouts.last(operand));
+    return ir::createOperation(builder, op->getLoc(), op->getName().getStringRef(), operands, attributes)->getResult(0);
   }
 
   /// An operand that is broadcast to a result of this rank, for a result with its channels last.
@@ -414,7 +398,7 @@ private:
     if (llvm::all_of(sizes, [](const DimExpr &size) { return size == DimExpr(1); }))
       return operand;
     if (typeOf(operand).getRank() == rank)
-      return channelsLast(operand);
+      return layouts.last(operand);
     sizes.insert(sizes.begin(), static_cast<size_t>(rank) - sizes.size(), DimExpr(1));
     Value whole = ir::createOp<ir::ReshapeOp>(builder, location, {operand}, {{"shape", sizes}});
     return rotatedLast(builder, location, whole);
@@ -428,7 +412,7 @@ private:
   /// weight in another order, if that order need not be made in each call.
   void rewriteFlatten(ir::ReshapeOp reshape) {
     Value input = reshape.getInput();
-    if (!isNative(input))
+    if (!layouts.isNative(input))
       return;
     Sizes from = sizesOf(input), to = sizesOf(reshape.getOutput());
     if (to.size() != 2 || !(to[0] == from[0]) || hasOnePosition(from) ||
@@ -440,7 +424,7 @@ private:
         return;
     }
     OpBuilder builder(reshape);
-    Value flat = ir::createOp<ir::ReshapeOp>(builder, reshape.getLoc(), {channelsLast(input)}, {{"shape", to}});
+    Value flat = ir::createOp<ir::ReshapeOp>(builder, reshape.getLoc(), {layouts.last(input)}, {{"shape", to}});
     for (OpOperand &use : llvm::make_early_inc_range(reshape.getOutput().getUses())) {
       auto linear = cast<ir::LinearOp>(use.getOwner());
       OpBuilder before(linear);
@@ -455,26 +439,23 @@ private:
     reshape.erase();
   }
 
-  /// A sum for each channel, as the gradient of a bias is.
-  void rewriteChannelSum(ir::SumOp sum) {
-    Value input = sum.getInput();
+  /// A sum or mean for each channel, or for each of each sample: the order of what is left is the same in both layouts.
+  void rewriteChannelReduction(ir::SemanticOpInterface op) {
+    Value input = op->getOperand(0);
+    semantics::Attributes attributes = op.getSemanticAttributes();
+    std::vector<int64_t> dims = reducedLast(op);
     int64_t rank = typeOf(input).getRank();
-    if (!isNative(input) || sum.getKeepdim() || static_cast<int64_t>(sum.getDims().size()) != rank - 1 ||
-        llvm::is_contained(sum.getDims(), 1) || llvm::is_contained(sum.getDims(), 1 - rank))
+    auto isReduced = [&](int64_t dim) { return llvm::is_contained(dims, dim); };
+    if (!layouts.isNative(input) || attributes.get<bool>("keepdim") || isReduced(rank - 1) ||
+        !llvm::all_of(llvm::seq<int64_t>(1, rank - 1), isReduced))
       return;
-    OpBuilder builder(sum);
-    std::vector<int64_t> dims;
-    for (int64_t dim = 0; dim + 1 < rank; ++dim)
-      dims.push_back(dim);
-    Value result =
-        ir::createOp<ir::SumOp>(builder, sum.getLoc(), {channelsLast(input)}, {{"dims", dims}, {"keepdim", false}});
-    sum.getOutput().replaceAllUsesWith(result);
-    sum.erase();
+    OpBuilder builder(op);
+    attributes.set("dims", dims);
+    op->getResult(0).replaceAllUsesWith(renewed(builder, op, attributes));
+    op->erase();
   }
 
-  /// Values by what the user's program calls them, and which of them are computed with their channels last.
-  llvm::DenseMap<Value, Value> last;
-  llvm::DenseSet<Value> native;
+  ChannelLayouts layouts;
   const StateDependence *dependence = nullptr;
 };
 

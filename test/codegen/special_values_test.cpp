@@ -3,6 +3,7 @@
 #include "compiled_program.h"
 #include "kernel_cases.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -179,6 +180,44 @@ TEST(UnsignedTest, BytesHaveNoSign) {
         expectSame(program.model(set, 1).call("f", {a, b})[0], expected, copies);
       }
   }
+}
+
+/// A convolution over 4 x 4 positions, padded by 1, with input channel 0's first tap infinite for output channel 0.
+Tensor convolvedWithInfinity(int64_t groups, const std::string &set) {
+  constexpr int64_t kChannels = 16, kSide = 4;
+  const int64_t depth = kChannels / groups;
+  const std::string x = fmt::format("tensor<1x{}x4x4xf32>", kChannels), w = fmt::format("tensor<{}x{}x3x3xf32>", kChannels, depth);
+  CompiledProgram program(
+      moduleText(fmt::format("func.func @f(%x: {0}, %w: {1}) -> {0} attributes {{nn.entry}} {{\n  %y = nn.conv %x, %w stride = [1, 1] "
+                             "padding_low = [1, 1] padding_high = [1, 1] dilation = [1, 1] groups = {2} : ({0}, {1}) -> {0}\n"
+                             "  return %y : {0}\n}}",
+                             x, w, groups)),
+      Optimize::Yes);
+  EXPECT_TRUE(program.ok()) << program.message();
+  std::vector<double> input(kChannels * kSide * kSide, 1), weight(kChannels * depth * 9, 0.5);
+  weight[0] = kInfinity;
+  return program.model(set, 1).call("f", {Tensor::from<double>(input, {1, kChannels, kSide, kSide}).to(DType::Float32),
+                                          Tensor::from<double>(weight, {kChannels, depth, 3, 3}).to(DType::Float32)})[0];
+}
+
+// Infinite where the tap is inside the input, finite in other channels. Where the tap is in the padding, it is left out of depthwise
+// convolutions; of others it is 0 times infinity, as in torch.nn.functional.conv2d where that copies windows.
+TEST(ConvolutionTest, AnInfiniteWeightShowsWhereItsTapIs) {
+  for (const std::string &set : runnableInstructionSets())
+    for (int64_t groups : {1, 16}) {
+      SCOPED_TRACE(set + ", groups " + std::to_string(groups));
+      const Tensor result = convolvedWithInfinity(groups, set);
+      for (int64_t i = 0; i < result.numel(); ++i) {
+        const bool isInside = i / 4 % 4 > 0 && i % 4 > 0;
+        const float value = result.data<float>()[i];
+        if (i >= 16)
+          EXPECT_TRUE(std::isfinite(value)) << i;
+        else if (isInside)
+          EXPECT_EQ(value, static_cast<float>(kInfinity)) << i;
+        else
+          EXPECT_TRUE(groups == 1 ? std::isnan(value) : std::isfinite(value)) << i << ": " << value;
+      }
+    }
 }
 
 } // namespace

@@ -177,6 +177,14 @@ void WindowCases::addConvolutions() {
       addConv(conv, element, /*hasBias=*/element.dtype == DType::Float32, /*backward=*/false);
   // Gradients by panels that are whole.
   addConv({"whole_panels", {kBatch, 64, 3, 4}, {36, 32, 3, 3}, {2, 1}, {1, 1}, {1, 1}, 2}, kF32, /*hasBias=*/false, /*backward=*/true);
+  // Depthwise: vectors of channels that are full and not; strides that leave taps out.
+  for (const Conv &conv : std::vector<Conv>{
+           {"depthwise_vectors", {kBatch, 37, 6, 5}, {37, 1, 3, 3}, {2, 1}, {1, 1}, {1, 2}, 37},
+           {"depthwise_strided", {kBatch, 72, 7, 9}, {72, 1, 3, 2}, {2, 3}, {1, 0}, {1, 1}, 72, {2, 1}},
+           {"depthwise_line", {kBatch, 16, 21}, {16, 1, 5}, {3}, {4}, {2}, 16},
+       })
+    for (const Element &element : {kF32, kF64})
+      addConv(conv, element, /*hasBias=*/false, /*backward=*/true);
   for (const Element &element : {kF16, kBF16})
     for (size_t i : {1, 3})
       addConv(convolutions[i], element, /*hasBias=*/true, /*backward=*/true);
@@ -310,6 +318,9 @@ Sizes channelsLast(Sizes sizes, int64_t channels) {
   return sizes;
 }
 
+/// The sizes of [N, ..., C] between the two.
+std::vector<DimExpr> spatialSizes(const Sizes &sizes) { return {sizes.begin() + 1, sizes.end() - 1}; }
+
 /// What passes make of poolings: channels that are less than a vector, and more.
 void WindowCases::addChannelsLast() {
   for (int64_t channels : {3, 37}) {
@@ -334,18 +345,33 @@ void WindowCases::addChannelsLast() {
       Attributes maximum = attributes, average = attributes;
       maximum.set("dilation", pool.dilation);
       average.set("count_include_pad", pool.countsPadding);
-      for (const Element &element : {kF32, kBF16, kI8})
-        addOp("max_pool_" + last + pool.name, "nn.max_pool", {channelsLast(pool.input, channels)}, element, maximum, 0);
-      for (const Element &element : {kF32, kF64, kF16, kI64})
-        addOp("avg_pool_" + last + pool.name, "nn.avg_pool", {channelsLast(pool.input, channels)}, element, average,
-              element.tolerance);
+      const Sizes input = channelsLast(pool.input, channels);
+      for (const Element &element : {kF32, kF64, kBF16, kI8}) {
+        const Sizes output = addOp("max_pool_" + last + pool.name, "nn.max_pool", {input}, element, maximum, 0);
+        if (runtime::is_floating_point(element.dtype))
+          addOp("max_pool_backward_" + last + pool.name, "nn.max_pool_backward", {output, input}, element, maximum,
+                2 * element.tolerance);
+      }
+      for (const Element &element : {kF32, kF64, kF16, kI64}) {
+        const Sizes output = addOp("avg_pool_" + last + pool.name, "nn.avg_pool", {input}, element, average, element.tolerance);
+        if (!runtime::is_floating_point(element.dtype))
+          continue;
+        Attributes backward = average;
+        backward.set("input_size", spatialSizes(input));
+        addOp("avg_pool_backward_" + last + pool.name, "nn.avg_pool_backward", {output}, element, backward, element.tolerance);
+      }
     }
     for (const auto &[input, output] : std::vector<std::pair<Sizes, Sizes>>{
              {{kBatch, 0, 7, 3}, {1, 1}}, {{kBatch, 0, 7, 5}, {3, 2}}, {{kBatch, 0, 2, 4, 3}, {2, 5, 1}}})
-      for (const Element &element : {kF32, kBF16})
-        addOp(fmt::format("adaptive_avg_pool_{}{}", last, fmt::join(output, "x")), "nn.adaptive_avg_pool",
-              {channelsLast(input, channels)}, element,
-              {{"output_size", std::vector<DimExpr>(output.begin(), output.end())}, {"channels_last", true}}, element.tolerance);
+      for (const Element &element : {kF32, kBF16}) {
+        const Sizes whole = channelsLast(input, channels);
+        const std::string name = fmt::format("{}{}", last, fmt::join(output, "x"));
+        const Sizes pooled =
+            addOp("adaptive_avg_pool_" + name, "nn.adaptive_avg_pool", {whole}, element,
+                  {{"output_size", std::vector<DimExpr>(output.begin(), output.end())}, {"channels_last", true}}, element.tolerance);
+        addOp("adaptive_avg_pool_backward_" + name, "nn.adaptive_avg_pool_backward", {pooled}, element,
+              {{"input_size", spatialSizes(whole)}, {"channels_last", true}}, element.tolerance);
+      }
   }
 }
 

@@ -380,3 +380,27 @@ func.func @conv_backward_weight_c1_channels_last(%g: tensor<4x8x8x48xf32>, %x: t
   %0 = nn.conv_backward_weight %g, %x kernel_size = [3, 3] stride = [1, 1] padding_low = [1, 1] padding_high = [1, 1] dilation = [1, 1] groups = 1 channels_last = true : (tensor<4x8x8x48xf32>, tensor<4x3x8x8xf32>) -> tensor<3x3x3x48xf32>
   return
 }
+
+// -----
+
+func.func @max_pool_backward_c1_channels_last(%g: tensor<4x4x3xf32>, %x: tensor<8x8x3xf32>) {
+  // expected-error @+1 {{'nn.max_pool_backward' op max_pool_backward_c1: nn.max_pool_backward with channels_last needs an input [N, ..., C] of two dimensions more than kernel_size has, but it has 3}}
+  %0 = nn.max_pool_backward %g, %x kernel_size = [2, 2] stride = [2, 2] padding = [0, 0] dilation = [1, 1] ceil_mode = false channels_last = true : (tensor<4x4x3xf32>, tensor<8x8x3xf32>) -> tensor<8x8x3xf32>
+  return
+}
+
+// -----
+
+func.func @avg_pool_backward_c1_channels_last(%g: tensor<2x4x5x3xf32>) {
+  // expected-error @+1 {{'nn.avg_pool_backward' op avg_pool_backward_c1: nn.avg_pool_backward needs a gradient of type float32[2, 3, 4, 4], that of the result, but got float32[2, 3, 4, 5]}}
+  %0 = nn.avg_pool_backward %g input_size = [8, 8] kernel_size = [2, 2] stride = [2, 2] padding = [0, 0] ceil_mode = false count_include_pad = true channels_last = true : (tensor<2x4x5x3xf32>) -> tensor<2x8x8x3xf32>
+  return
+}
+
+// -----
+
+func.func @adaptive_avg_pool_backward_c2_channels_last(%g: tensor<2x1x1x3xf32>) {
+  // expected-error @+1 {{'nn.adaptive_avg_pool_backward' op adaptive_avg_pool_backward_c2: expected type 'tensor<2x8x8x3xf32>', found 'tensor<2x3x8x8xf32>'}}
+  %0 = nn.adaptive_avg_pool_backward %g input_size = [8, 8] channels_last = true : (tensor<2x1x1x3xf32>) -> tensor<2x3x8x8xf32>
+  return
+}

@@ -54,6 +54,14 @@ func.func @channels_last(%x: tensor<4x8x8x3xf32>, %w: tensor<1x2x27x32xf32>, %v:
       divisor_override = 3 channels_last = true : (tensor<4x8x8x3xf32>) -> tensor<4x4x4x3xf32>
   // CHECK: nn.adaptive_avg_pool %{{.*}} output_size = [1, 2] channels_last = true : (tensor<4x8x8x3xf32>) -> tensor<4x1x2x3xf32>
   %2 = nn.adaptive_avg_pool %x output_size = [1, 2] channels_last = true : (tensor<4x8x8x3xf32>) -> tensor<4x1x2x3xf32>
+  // CHECK: nn.max_pool_backward %{{.*}}, %{{.*}} ceil_mode = false channels_last = true : (tensor<4x4x4x3xf32>, tensor<4x8x8x3xf32>) -> tensor<4x8x8x3xf32>
+  %3 = nn.max_pool_backward %0, %x kernel_size = [2, 2] stride = [2, 2] padding = [0, 0] dilation = [1, 1] ceil_mode = false
+      channels_last = true : (tensor<4x4x4x3xf32>, tensor<4x8x8x3xf32>) -> tensor<4x8x8x3xf32>
+  // CHECK: nn.avg_pool_backward %{{.*}} input_size = [8, 8] {{.*}} divisor_override = 3 channels_last = true : (tensor<4x4x4x3xf32>) -> tensor<4x8x8x3xf32>
+  %4 = nn.avg_pool_backward %1 input_size = [8, 8] kernel_size = [2, 2] stride = [2, 2] padding = [0, 0] ceil_mode = false
+      count_include_pad = true divisor_override = 3 channels_last = true : (tensor<4x4x4x3xf32>) -> tensor<4x8x8x3xf32>
+  // CHECK: nn.adaptive_avg_pool_backward %{{.*}} input_size = [8, 8] channels_last = true : (tensor<4x1x2x3xf32>) -> tensor<4x8x8x3xf32>
+  %5 = nn.adaptive_avg_pool_backward %2 input_size = [8, 8] channels_last = true : (tensor<4x1x2x3xf32>) -> tensor<4x8x8x3xf32>
   return
 }
 

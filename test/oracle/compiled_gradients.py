@@ -132,6 +132,22 @@ def convolutions():
                        lambda a, w, b: F.conv1d(a, w, b, 2)),
         "conv3d": Case({"a": "n,2,4,5,6", "w": "3,2,2,3,2", "b": "3"}, "n,3,2,5,3", "kiln::conv3d(a, w, b, {2, 1, 2}, {0, 1, 0})",
                        lambda a, w, b: F.conv3d(a, w, b, (2, 1, 2), (0, 1, 0))),
+        "conv2d, poolings": Case(
+            {"a": "n,3,9,10", "w": "20,3,3,3"}, "n,20,1,1",
+            "kiln::adaptive_avg_pool2d(kiln::avg_pool2d(kiln::max_pool2d(relu(kiln::conv2d(a, w)), {3, 2}, {2, 2}, {1, 0}), 2, 1), 1)",
+            lambda a, w: F.adaptive_avg_pool2d(
+                F.avg_pool2d(F.max_pool2d(torch.relu(F.conv2d(a, w)), (3, 2), (2, 2), (1, 0)), 2, 1), 1)),
+        "conv2d, tiled by a pooling": Case({"a": "n,2,8,8", "w": "37,2,3,3"}, "n,37,3,3",
+                                           "kiln::max_pool2d(relu(kiln::conv2d(a, w)), 2)",
+                                           lambda a, w: F.max_pool2d(torch.relu(F.conv2d(a, w)), 2)),
+        "conv2d, concatenated and scaled by means": Case(
+            {"a": "n,3,5,6", "w": "18,3,1,1", "v": "3,21,3,3"}, "n,3",
+            "[&] { auto y = kiln::cat({kiln::conv2d(a, w), a}, 1); return kiln::conv2d(y * y.mean({2, 3}, true), v).mean({2, 3}); }()",
+            lambda a, w, v: (lambda y: F.conv2d(y * y.mean((2, 3), True), v).mean((2, 3)))(torch.cat([F.conv2d(a, w), a], 1))),
+        "conv2d, depthwise between others": Case(
+            {"a": "n,3,7,9", "w": "33,3,1,1", "v": "33,1,3,3", "u": "4,33,1,1"}, "n,4,4,5",
+            "kiln::conv2d(F::conv2d(kiln::conv2d(a, w), v, F::Conv2dFuncOptions().stride(2).padding(1).groups(33)), u)",
+            lambda a, w, v, u: F.conv2d(F.conv2d(F.conv2d(a, w), v, None, 2, 1, 1, 33), u)),
         "conv2d, relu, conv2d": Case(
             {"a": "n,2,7,7", "w": "4,2,3,3", "v": "3,4,3,3", "b": "4"}, "n,3,5,5",
             "kiln::conv2d(relu(kiln::conv2d(a, w, b, 1, 1)), v)",

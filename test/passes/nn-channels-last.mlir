@@ -230,6 +230,57 @@ func.func @single(%x: tensor<2x1x4x4xf32>, %w: tensor<3x1x4x4xf32>) -> tensor<2x
 }
 
 //===----------------------------------------------------------------------===//
+// Parts and means
+//===----------------------------------------------------------------------===//
+
+// Channels side by side, a mean that scales them, and slices.
+// CHECK-LABEL: func.func @parts
+// CHECK: %[[OTHER:.*]] = nn.permute %arg2 dims = [0, 2, 3, 1]
+// CHECK: %[[C:.*]] = nn.packed_linear
+// CHECK: %[[CAT:.*]] = nn.cat %[[C]], %[[OTHER]] dim = 3 : (tensor<2x6x5x4xf32>, tensor<2x6x5x2xf32>) -> tensor<2x6x5x6xf32>
+// CHECK: %[[MEAN:.*]] = nn.mean %[[CAT]] dims = [1, 2] keepdim = true : (tensor<2x6x5x6xf32>) -> tensor<2x1x1x6xf32>
+// CHECK: %[[SCALED:.*]] = nn.mul %[[CAT]], %[[MEAN]]
+// CHECK: %[[PART:.*]] = nn.slice %[[SCALED]] dim = 3 {{\[}}1 : 5 : 1{{\]}}
+// CHECK: %[[ROWS:.*]] = nn.slice %[[PART]] dim = 1 {{\[}}0 : 6 : 2{{\]}}
+// CHECK: %[[SUM:.*]] = nn.sum %[[ROWS]] dims = [3] keepdim = true : (tensor<2x3x5x4xf32>) -> tensor<2x3x5x1xf32>
+// CHECK: %[[Y:.*]] = nn.add %[[ROWS]], %[[SUM]]
+// CHECK: %[[Z:.*]] = nn.mean %[[Y]] dims = [1, 2] keepdim = false : (tensor<2x3x5x4xf32>) -> tensor<2x4xf32>
+// CHECK: return %[[Z]]
+func.func @parts(%x: tensor<2x3x6x5xf32> {nn.name = "x"}, %w: tensor<4x3x1x1xf32> {nn.name = "w"}, %o: tensor<2x2x6x5xf32> {nn.name = "o"}) -> (tensor<2x4xf32> {nn.name = "z"}) attributes {nn.entry} {
+  %c = nn.conv %x, %w stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0] dilation = [1, 1] groups = 1
+      : (tensor<2x3x6x5xf32>, tensor<4x3x1x1xf32>) -> tensor<2x4x6x5xf32>
+  %cat = nn.cat %c, %o dim = 1 : (tensor<2x4x6x5xf32>, tensor<2x2x6x5xf32>) -> tensor<2x6x6x5xf32>
+  %m = nn.mean %cat dims = [2, 3] keepdim = true : (tensor<2x6x6x5xf32>) -> tensor<2x6x1x1xf32>
+  %s = nn.mul %cat, %m : (tensor<2x6x6x5xf32>, tensor<2x6x1x1xf32>) -> tensor<2x6x6x5xf32>
+  %p = nn.slice %s dim = 1 [1 : 5 : 1] : (tensor<2x6x6x5xf32>) -> tensor<2x4x6x5xf32>
+  %r = nn.slice %p dim = 2 [0 : 6 : 2] : (tensor<2x4x6x5xf32>) -> tensor<2x4x3x5xf32>
+  %t = nn.sum %r dims = [1] keepdim = true : (tensor<2x4x3x5xf32>) -> tensor<2x1x3x5xf32>
+  %y = nn.add %r, %t : (tensor<2x4x3x5xf32>, tensor<2x1x3x5xf32>) -> tensor<2x4x3x5xf32>
+  %z = nn.mean %y dims = [2, 3] keepdim = false : (tensor<2x4x3x5xf32>) -> tensor<2x4xf32>
+  return %z : tensor<2x4xf32>
+}
+
+// The gradient of such a mean, of which each position gets its share; what is read in the user's layout alone stays in it.
+// CHECK-LABEL: func.func @spread
+// CHECK: %[[C:.*]] = nn.packed_linear
+// CHECK: %[[R:.*]] = nn.reshape %arg2 to [2, 4, 1, 1]
+// CHECK: %[[G:.*]] = nn.reshape %[[R]] to [2, 1, 1, 4]
+// CHECK: %[[E:.*]] = nn.expand %[[G]] to [2, 6, 5, 4]
+// CHECK: %[[M:.*]] = nn.mul %[[E]], %[[C]]
+// CHECK: %[[Y:.*]] = nn.permute %[[M]] dims = [0, 3, 1, 2]
+// CHECK: %[[Z:.*]] = nn.expand %[[R]] to [2, 4, 6, 5]
+// CHECK: return %[[Y]], %[[Z]]
+func.func @spread(%x: tensor<2x3x6x5xf32> {nn.name = "x"}, %w: tensor<4x3x1x1xf32> {nn.name = "w"}, %g: tensor<2x4xf32> {nn.name = "g"}) -> (tensor<2x4x6x5xf32> {nn.name = "y"}, tensor<2x4x6x5xf32> {nn.name = "z"}) attributes {nn.entry} {
+  %c = nn.conv %x, %w stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0] dilation = [1, 1] groups = 1
+      : (tensor<2x3x6x5xf32>, tensor<4x3x1x1xf32>) -> tensor<2x4x6x5xf32>
+  %r = nn.reshape %g to [2, 4, 1, 1] : (tensor<2x4xf32>) -> tensor<2x4x1x1xf32>
+  %e = nn.expand %r to [2, 4, 6, 5] : (tensor<2x4x1x1xf32>) -> tensor<2x4x6x5xf32>
+  %y = nn.mul %e, %c : tensor<2x4x6x5xf32>
+  %z = nn.expand %r to [2, 4, 6, 5] : (tensor<2x4x1x1xf32>) -> tensor<2x4x6x5xf32>
+  return %y, %z : tensor<2x4x6x5xf32>, tensor<2x4x6x5xf32>
+}
+
+//===----------------------------------------------------------------------===//
 // A linear layer behind
 //===----------------------------------------------------------------------===//
 
@@ -323,16 +374,73 @@ func.func @batch_norm(%x: tensor<?x3x6x6xf32, #nn.shape<batch, 3, 6, 6>> {nn.nam
   return %y, %gx, %b : tensor<?x4x6x6xf32, #nn.shape<batch, 4, 6, 6>>, tensor<?x4x6x6xf32, #nn.shape<batch, 4, 6, 6>>, tensor<4xf32>
 }
 
+// Gradients of poolings stay in the layout of the poolings; that of an average, which reads the cotangent alone, goes with who reads it.
+// CHECK-LABEL: func.func @pool_gradients
+// CHECK: %[[G:.*]] = nn.reshape %arg2 to [2, 1, 1, 4]
+// CHECK: %[[C:.*]] = nn.packed_linear
+// CHECK: %[[R:.*]] = nn.relu %[[C]]
+// CHECK: %[[M:.*]] = nn.max_pool %[[R]] {{.*}} channels_last = true
+// CHECK: %[[V:.*]] = nn.avg_pool %[[M]] {{.*}} channels_last = true
+// CHECK: %[[GA:.*]] = nn.adaptive_avg_pool_backward %[[G]] input_size = [3, 3] channels_last = true : (tensor<2x1x1x4xf32>) -> tensor<2x3x3x4xf32>
+// CHECK: %[[GV:.*]] = nn.mul %[[GA]], %[[V]]
+// CHECK: %[[GM:.*]] = nn.avg_pool_backward %[[GV]] input_size = [4, 4] {{.*}} channels_last = true : (tensor<2x3x3x4xf32>) -> tensor<2x4x4x4xf32>
+// CHECK: %[[GR:.*]] = nn.max_pool_backward %[[GM]], %[[R]] {{.*}} channels_last = true : (tensor<2x4x4x4xf32>, tensor<2x8x8x4xf32>) -> tensor<2x8x8x4xf32>
+// CHECK: %[[Y:.*]] = nn.permute %[[GR]] dims = [0, 3, 1, 2]
+// CHECK: return %[[Y]]
+func.func @pool_gradients(%x: tensor<2x3x8x8xf32> {nn.name = "x"}, %w: tensor<4x3x1x1xf32> {nn.name = "w"}, %g: tensor<2x4x1x1xf32> {nn.name = "g"}) -> (tensor<2x4x8x8xf32> {nn.name = "gr"}) attributes {nn.entry} {
+  %c = nn.conv %x, %w stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0] dilation = [1, 1] groups = 1
+      : (tensor<2x3x8x8xf32>, tensor<4x3x1x1xf32>) -> tensor<2x4x8x8xf32>
+  %r = nn.relu %c : tensor<2x4x8x8xf32>
+  %m = nn.max_pool %r kernel_size = [2, 2] stride = [2, 2] padding = [0, 0] dilation = [1, 1] ceil_mode = false
+      : (tensor<2x4x8x8xf32>) -> tensor<2x4x4x4xf32>
+  %v = nn.avg_pool %m kernel_size = [2, 2] stride = [1, 1] padding = [0, 0] ceil_mode = false count_include_pad = true
+      : (tensor<2x4x4x4xf32>) -> tensor<2x4x3x3xf32>
+  %ga = nn.adaptive_avg_pool_backward %g input_size = [3, 3] : (tensor<2x4x1x1xf32>) -> tensor<2x4x3x3xf32>
+  %gv = nn.mul %ga, %v : tensor<2x4x3x3xf32>
+  %gm = nn.avg_pool_backward %gv input_size = [4, 4] kernel_size = [2, 2] stride = [1, 1] padding = [0, 0] ceil_mode = false
+      count_include_pad = true : (tensor<2x4x3x3xf32>) -> tensor<2x4x4x4xf32>
+  %gr = nn.max_pool_backward %gm, %r kernel_size = [2, 2] stride = [2, 2] padding = [0, 0] dilation = [1, 1] ceil_mode = false
+      : (tensor<2x4x4x4xf32>, tensor<2x4x8x8xf32>) -> tensor<2x4x8x8xf32>
+  return %gr : tensor<2x4x8x8xf32>
+}
+
+// Without a convolution they stay as they are.
+// CHECK-LABEL: func.func @plain_pool_gradients
+// CHECK-NOT: channels_last
+// CHECK: return
+func.func @plain_pool_gradients(%x: tensor<2x4x8x8xf32>, %g: tensor<2x4x4x4xf32>) -> (tensor<2x4x8x8xf32>, tensor<2x4x8x8xf32>) attributes {nn.entry} {
+  %0 = nn.max_pool_backward %g, %x kernel_size = [2, 2] stride = [2, 2] padding = [0, 0] dilation = [1, 1] ceil_mode = false
+      : (tensor<2x4x4x4xf32>, tensor<2x4x8x8xf32>) -> tensor<2x4x8x8xf32>
+  %1 = nn.adaptive_avg_pool_backward %g input_size = [8, 8] : (tensor<2x4x4x4xf32>) -> tensor<2x4x8x8xf32>
+  return %0, %1 : tensor<2x4x8x8xf32>, tensor<2x4x8x8xf32>
+}
+
+// Where each channel is a group of its own, the gradient of the input reads the panels of the convolution.
 // CHECK-LABEL: func.func @depthwise_gradients
+// CHECK: %[[TAPS:.*]] = nn.reshape %{{.*}} to [4, 3, 3, 1]
+// CHECK: %[[ROWS:.*]] = nn.reshape %[[TAPS]] to [1, 4, 9]
+// CHECK: %[[PACKED:.*]] = nn.pack_panels %[[ROWS]] panel = 32 : (tensor<1x4x9xf32>) -> tensor<1x1x9x32xf32>
+// CHECK: nn.packed_conv_backward_input %{{.*}}, %[[PACKED]] in_channels = 4 {{.*}} groups = 4
+// CHECK: %[[GW:.*]] = nn.conv_backward_weight {{.*}} groups = 4 channels_last = true {{.*}} -> tensor<3x3x1x4xf32>
+// CHECK: nn.permute %[[GW]] dims = [3, 2, 0, 1]
+func.func @depthwise_gradients(%g: tensor<2x4x3x3xf32> {nn.name = "g"}, %x: tensor<2x4x6x5xf32> {nn.name = "x"}, %w: tensor<4x1x3x3xf32> {nn.name = "w"}) -> (tensor<2x4x6x5xf32> {nn.name = "gx"}, tensor<4x1x3x3xf32> {nn.name = "gw"}) attributes {nn.entry} {
+  %gx = nn.conv_backward_input %g, %w input_size = [6, 5] stride = [2, 1] padding_low = [1, 0] padding_high = [0, 0]
+      dilation = [1, 1] groups = 4 : (tensor<2x4x3x3xf32>, tensor<4x1x3x3xf32>) -> tensor<2x4x6x5xf32>
+  %gw = nn.conv_backward_weight %g, %x kernel_size = [3, 3] stride = [2, 1] padding_low = [1, 0] padding_high = [0, 0]
+      dilation = [1, 1] groups = 4 : (tensor<2x4x3x3xf32>, tensor<2x4x6x5xf32>) -> tensor<4x1x3x3xf32>
+  return %gx, %gw : tensor<2x4x6x5xf32>, tensor<4x1x3x3xf32>
+}
+
+// CHECK-LABEL: func.func @single_output_gradients
 // CHECK: nn.conv_backward_input
-// CHECK: nn.conv_backward_weight {{.*}} groups = 4 :
-// REMARK-COUNT-2: [Missed] channels-last | {{.*}}Function=depthwise_gradients{{.*}}Reason="each output channel is a group of its own, for which its gradients have no kernel"
-func.func @depthwise_gradients(%g: tensor<2x4x3x3xf32>, %x: tensor<2x4x5x5xf32>, %w: tensor<4x1x3x3xf32>) -> (tensor<2x4x5x5xf32>, tensor<4x1x3x3xf32>) attributes {nn.entry} {
+// CHECK: nn.conv_backward_weight {{.*}} groups = 2 :
+// REMARK-COUNT-2: [Missed] channels-last | {{.*}}Function=single_output_gradients{{.*}}Reason="each output channel is a group of several input channels, for which its gradients have no kernel"
+func.func @single_output_gradients(%g: tensor<2x2x3x3xf32>, %x: tensor<2x4x5x5xf32>, %w: tensor<2x2x3x3xf32>) -> (tensor<2x4x5x5xf32>, tensor<2x2x3x3xf32>) attributes {nn.entry} {
   %gx = nn.conv_backward_input %g, %w input_size = [5, 5] stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0]
-      dilation = [1, 1] groups = 4 : (tensor<2x4x3x3xf32>, tensor<4x1x3x3xf32>) -> tensor<2x4x5x5xf32>
+      dilation = [1, 1] groups = 2 : (tensor<2x2x3x3xf32>, tensor<2x2x3x3xf32>) -> tensor<2x4x5x5xf32>
   %gw = nn.conv_backward_weight %g, %x kernel_size = [3, 3] stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0]
-      dilation = [1, 1] groups = 4 : (tensor<2x4x3x3xf32>, tensor<2x4x5x5xf32>) -> tensor<4x1x3x3xf32>
-  return %gx, %gw : tensor<2x4x5x5xf32>, tensor<4x1x3x3xf32>
+      dilation = [1, 1] groups = 2 : (tensor<2x2x3x3xf32>, tensor<2x4x5x5xf32>) -> tensor<2x2x3x3xf32>
+  return %gx, %gw : tensor<2x4x5x5xf32>, tensor<2x2x3x3xf32>
 }
 
 // The same values, whatever the layout, and whatever the panel.
@@ -353,6 +461,20 @@ func.func @depthwise_gradients(%g: tensor<2x4x3x3xf32>, %x: tensor<2x4x5x5xf32>,
 // RUN: tensor-tool compare %t.after2.npy %t.before2.npy --tolerance=1e-12
 // RUN: kiln-interpret %s batch_norm --input=x=iota:2x3x6x6 --input=w=values:4x3x1x1:1,-2,3,0,2,-1,5,4,1,-1,-1,2 --input=g=iota:2x4x6x6 --f64 --output=y=%t.before.npy --output=gx=%t.before2.npy
 // RUN: kiln-interpret %t.mlir batch_norm --input=x=iota:2x3x6x6 --input=w=values:4x3x1x1:1,-2,3,0,2,-1,5,4,1,-1,-1,2 --input=g=iota:2x4x6x6 --f64 --output=y=%t.after.npy --output=gx=%t.after2.npy
+// RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12
+// RUN: tensor-tool compare %t.after2.npy %t.before2.npy --tolerance=1e-12
+// RUN: kiln-interpret %s pool_gradients --input=x=iota:2x3x8x8 --input=w=values:4x3x1x1:1,-2,3,0,2,-1,5,4,1,-1,-1,2 --input=g=iota:2x4x1x1 --f64 --output=gr=%t.before.npy
+// RUN: kiln-interpret %t.mlir pool_gradients --input=x=iota:2x3x8x8 --input=w=values:4x3x1x1:1,-2,3,0,2,-1,5,4,1,-1,-1,2 --input=g=iota:2x4x1x1 --f64 --output=gr=%t.after.npy
+// RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12
+// RUN: kiln-interpret %s depthwise_gradients --input=g=iota:2x4x3x3 --input=x=iota:2x4x6x5 --input=w=iota:4x1x3x3 --f64 --output=gx=%t.before.npy --output=gw=%t.before2.npy
+// RUN: kiln-interpret %t.mlir depthwise_gradients --input=g=iota:2x4x3x3 --input=x=iota:2x4x6x5 --input=w=iota:4x1x3x3 --f64 --output=gx=%t.after.npy --output=gw=%t.after2.npy
+// RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12
+// RUN: tensor-tool compare %t.after2.npy %t.before2.npy --tolerance=1e-12
+// RUN: kiln-interpret %s parts --input=x=iota:2x3x6x5 --input=w=values:4x3x1x1:1,-2,3,0,2,-1,5,4,1,-1,-1,2 --input=o=iota:2x2x6x5 --f64 --output=z=%t.before.npy
+// RUN: kiln-interpret %t.mlir parts --input=x=iota:2x3x6x5 --input=w=values:4x3x1x1:1,-2,3,0,2,-1,5,4,1,-1,-1,2 --input=o=iota:2x2x6x5 --f64 --output=z=%t.after.npy
+// RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12
+// RUN: kiln-interpret %s spread --input=x=iota:2x3x6x5 --input=w=values:4x3x1x1:1,-2,3,0,2,-1,5,4,1,-1,-1,2 --input=g=iota:2x4 --f64 --output=y=%t.before.npy --output=z=%t.before2.npy
+// RUN: kiln-interpret %t.mlir spread --input=x=iota:2x3x6x5 --input=w=values:4x3x1x1:1,-2,3,0,2,-1,5,4,1,-1,-1,2 --input=g=iota:2x4 --f64 --output=y=%t.after.npy --output=z=%t.after2.npy
 // RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12
 // RUN: tensor-tool compare %t.after2.npy %t.before2.npy --tolerance=1e-12
 // RUN: kiln-interpret %s whole_panels --input=g=iota:2x6x4x3 --input=w=iota:6x4x2x3 --f64 --output=gx=%t.before.npy

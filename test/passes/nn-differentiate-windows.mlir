@@ -53,18 +53,13 @@ func.func @averages(%x: tensor<2x3x8x9xf32>, %g: tensor<2x3x1x2xf32>) -> tensor<
   return %d : tensor<2x3x8x9xf32>
 }
 
-// Gradients of poolings have their channels first; around them values whose channels come last are permuted.
+// Gradients of poolings have the layout of the poolings.
 // CHECK-LABEL: func.func @channels_last
-// CHECK-DAG: %[[A:.*]] = nn.adaptive_avg_pool_backward %{{.*}} input_size = [4, 4] : (tensor<2x3x1x2xf32>) -> tensor<2x3x4x4xf32>
-// CHECK-DAG: %[[ALAST:.*]] = nn.permute %[[A]] dims = [0, 2, 3, 1]
-// CHECK-DAG: %[[AFIRST:.*]] = nn.permute %[[ALAST]] dims = [0, 3, 1, 2]
-// CHECK-DAG: %[[V:.*]] = nn.avg_pool_backward %[[AFIRST]] input_size = [5, 5]
-// CHECK: %[[VLAST:.*]] = nn.permute %[[V]] dims = [0, 2, 3, 1]
-// CHECK-DAG: %[[G:.*]] = nn.permute %[[VLAST]] dims = [0, 3, 1, 2]
-// CHECK-DAG: %[[X:.*]] = nn.permute %arg0 dims = [0, 3, 1, 2]
-// CHECK: %[[M:.*]] = nn.max_pool_backward %[[G]], %[[X]] kernel_size = [2, 2]
-// CHECK: %[[Y:.*]] = nn.permute %[[M]] dims = [0, 2, 3, 1]
-// CHECK: return %[[Y]]
+// CHECK: %[[M:.*]] = nn.max_pool %arg0
+// CHECK: %[[A:.*]] = nn.adaptive_avg_pool_backward %arg1 input_size = [4, 4] channels_last = true : (tensor<2x1x2x3xf32>) -> tensor<2x4x4x3xf32>
+// CHECK: %[[V:.*]] = nn.avg_pool_backward %[[A]] input_size = [5, 5] kernel_size = [2, 2] {{.*}} channels_last = true : (tensor<2x4x4x3xf32>) -> tensor<2x5x5x3xf32>
+// CHECK: %[[X:.*]] = nn.max_pool_backward %[[V]], %arg0 kernel_size = [2, 2] {{.*}} channels_last = true
+// CHECK: return %[[X]]
 func.func @channels_last(%x: tensor<2x10x10x3xf32>, %g: tensor<2x1x2x3xf32>) -> tensor<2x10x10x3xf32> {
   %m = nn.max_pool %x kernel_size = [2, 2] stride = [2, 2] padding = [0, 0] dilation = [1, 1] ceil_mode = false channels_last = true
       : (tensor<2x10x10x3xf32>) -> tensor<2x5x5x3xf32>

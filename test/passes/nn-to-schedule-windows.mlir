@@ -27,6 +27,10 @@ module attributes {nn.program = "windows"} {
   // CHECK-SAME:              "Given input size: (6xheight - 2x8). Calculated output size: (6xheight floordiv 2 - 1x4). Output size is too small\0A  ({{.*}})"]
   // CHECK: schedule.launch @f32_packed_conv_3x3_3x6_relu{{.*}} grid [#nn.dim<8 * batch * height - 16 * batch>, #nn.dim<1>]
   // CHECK: schedule.launch @f32_max_pool_2x2{{.*}} grid [#nn.dim<4 * batch * (height floordiv 2) - 4 * batch>]
+  // Samples and blocks of channels; blocks of taps and of channels, each of which is a group.
+  // CHECK: schedule.func @gradients
+  // CHECK: schedule.launch @f32_max_pool_backward_2x2{{.*}} grid [#nn.dim<batch>, #nn.dim<3>]
+  // CHECK: schedule.launch @f32_conv_backward_weight{{.*}} grid [#nn.dim<1>, #nn.dim<2>]
   // CHECK: schedule.kernel @f32_conv_6x3x3x3_relu{{.*}} anchor "nn.conv"
   // CHECK: schedule.kernel @f32_packed_conv_3x3_3x6_relu{{.*}} anchor "nn.packed_conv"
   func.func @last(%x: tensor<?x?x10x3xf32, #nn.shape<batch, height, 10, 3>> {nn.name = "x"}, %w: tensor<1x1x27x32xf32> {nn.name = "w"})
@@ -38,5 +42,15 @@ module attributes {nn.program = "windows"} {
     %z = nn.max_pool %r kernel_size = [2, 2] stride = [2, 2] padding = [0, 0] dilation = [1, 1] ceil_mode = false channels_last = true
       : (tensor<?x?x8x6xf32, #nn.shape<batch, height - 2, 8, 6>>) -> tensor<?x?x4x6xf32, #nn.shape<batch, height floordiv 2 - 1, 4, 6>>
     return %z : tensor<?x?x4x6xf32, #nn.shape<batch, height floordiv 2 - 1, 4, 6>>
+  }
+
+  func.func @gradients(%g: tensor<?x3x3x80xf32, #nn.shape<batch, 3, 3, 80>> {nn.name = "g"}, %x: tensor<?x6x6x80xf32, #nn.shape<batch, 6, 6, 80>> {nn.name = "x"})
+      -> (tensor<?x6x6x80xf32, #nn.shape<batch, 6, 6, 80>>, tensor<2x2x1x80xf32>) attributes {nn.entry} {
+    %gx = nn.max_pool_backward %g, %x kernel_size = [2, 2] stride = [2, 2] padding = [0, 0] dilation = [1, 1] ceil_mode = false channels_last = true
+      : (tensor<?x3x3x80xf32, #nn.shape<batch, 3, 3, 80>>, tensor<?x6x6x80xf32, #nn.shape<batch, 6, 6, 80>>) -> tensor<?x6x6x80xf32, #nn.shape<batch, 6, 6, 80>>
+    %gw = nn.conv_backward_weight %g, %x kernel_size = [2, 2] stride = [2, 2] padding_low = [0, 0] padding_high = [0, 0] dilation = [1, 1]
+      groups = 80 channels_last = true
+      : (tensor<?x3x3x80xf32, #nn.shape<batch, 3, 3, 80>>, tensor<?x6x6x80xf32, #nn.shape<batch, 6, 6, 80>>) -> tensor<2x2x1x80xf32>
+    return %gx, %gw : tensor<?x6x6x80xf32, #nn.shape<batch, 6, 6, 80>>, tensor<2x2x1x80xf32>
   }
 }

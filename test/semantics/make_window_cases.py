@@ -272,8 +272,9 @@ def packed_conv_cases(x, w, stride, padding, dilation, groups, panel):
     case("packed_conv", [last(x), packed], lambda: last(compute(x, w)), "scaled", out_channels=w.shape[0], **attributes)
 
     grad = normal(*compute(x, w).shape, dtype=x.dtype)
-    by_group = w.reshape(groups, w.shape[0] // groups, w.shape[1], -1)
-    packed = panels(by_group.permute(0, 2, 3, 1).reshape(groups, w.shape[1], -1), panel)
+    if groups != w.shape[0] or groups != x.shape[1]:  # else each channel is a group of its own, and the weights are the same
+        by_group = w.reshape(groups, w.shape[0] // groups, w.shape[1], -1)
+        packed = panels(by_group.permute(0, 2, 3, 1).reshape(groups, w.shape[1], -1), panel)
     case("packed_conv_backward_input", [last(grad), packed], lambda: last(gradients(compute, [x, w], grad)[0]), "scaled",
          in_channels=x.shape[1], input_size=Dims(x.shape[2:]), **attributes)
     del attributes["kernel_size"]
@@ -299,6 +300,20 @@ for dtype in (f32, bf16):
          kernel_size=[3, 3], stride=[2, 2], padding=[1, 1], ceil_mode=False, count_include_pad=True)
     case("adaptive_avg_pool", [last(x)], lambda: last(F.adaptive_avg_pool2d(x, (3, 1))), "scaled", channels_last=True,
          output_size=Dims([3, 1]))
+    if dtype is f32:  # gradients in both precisions
+        y = x.double()
+        for x in (x, y):
+            pooled = lambda x: F.max_pool2d(x, 3, 2, 1)
+            grad = normal(*pooled(x).shape, dtype=x.dtype)
+            case("max_pool_backward", [last(grad), last(x)], lambda: last(gradients(pooled, [x], grad)[0]), "scaled",
+                 channels_last=True, kernel_size=[3, 3], stride=[2, 2], padding=[1, 1], dilation=[1, 1], ceil_mode=False)
+            pooled = lambda x: F.avg_pool2d(x, 3, 2, 1)
+            case("avg_pool_backward", [last(grad)], lambda: last(gradients(pooled, [x], grad)[0]), "scaled", channels_last=True,
+                 input_size=Dims([7, 6]), kernel_size=[3, 3], stride=[2, 2], padding=[1, 1], ceil_mode=False,
+                 count_include_pad=True)
+            pooled = lambda x: F.adaptive_avg_pool2d(x, (4, 3))
+            case("adaptive_avg_pool_backward", [last(grad)], lambda: last(gradients(pooled, [x], grad)[0]), "scaled",
+                 channels_last=True, input_size=Dims([7, 6]))
     w = normal(3, 5, 4, dtype=dtype)
     case("pack_panels", [w], lambda: panels(w, 2), panel=2)
 

@@ -22,6 +22,9 @@ mlir::LogicalResult emitLinear(KernelContext &context);
 mlir::LogicalResult emitMatmul(KernelContext &context);
 // PackedConvolution.cpp: convolutions of channels-last data with weights in panels, and the gradient of their input.
 mlir::LogicalResult emitPackedConv(KernelContext &context);
+// PackedDepthwise.cpp: those where each channel is a group of its own.
+bool isPackedDepthwise(KernelContext &context);
+mlir::LogicalResult emitPackedDepthwise(KernelContext &context);
 // Convolution.cpp: convolutions. ConvolutionBackward.cpp: their gradients.
 mlir::LogicalResult emitConv(KernelContext &context);
 mlir::LogicalResult emitConvBackwardInput(KernelContext &context);

@@ -64,7 +64,6 @@ private:
 
   void emitPanels(Value group, Value first, Value count);
   void emitTiles(const PackedPanels &panels, Value group, Value firstColumn, const Values &weights);
-  void emitDepthwise(const PackedPanels &panels, Value first, Value count);
 
   /// Positions one by one, each tap's channels a run of k.
   void emitByTaps(Value group, const Values &weights, function_ref<void(Value row, int64_t vector, Value sum)> write);
@@ -99,9 +98,6 @@ private:
     if (isBackward || groups != 1 || windows.dims[2].dilation != 1 || channels >= kShortRun)
       return false;
     return !isPadded() || (paddedWidth() > 0 && lineCount() * paddedWidth() * KernelBuilder::bytesOf(element) <= kLineBytes);
-  }
-  bool isDepthwise() const {
-    return !isBackward && groupChannels == 1 && context.kernel.getResultType().getSizes().back() == DimExpr(groups) && groups > 1;
   }
   struct Source {
     Value pointer, isInside;
@@ -138,7 +134,7 @@ LogicalResult PackedConvolution::emit() {
   if (panel % lanes != 0)
     return context.error() << "has panels of " << panel << " channels, which vectors of " << lanes << " do not divide";
 
-  if (isPadded() && !goesByLines() && !isDepthwise()) {
+  if (isPadded() && !goesByLines()) {
     int64_t count = llvm::alignTo(std::min(groupChannels, kLongestRun), lanes);
     zeros = b.scratch(element, count, kAlignment);
     Value none = b.rounded(b.constant(KernelBuilder::vectorOf(compute, lanes), 0), element);
@@ -163,10 +159,6 @@ void PackedConvolution::emitPanels(Value group, Value first, Value count) {
   Value inner = b.size(packed[2]);
   Value matrix = b.mul(b.mul(b.mul(group, b.size(packed[1])), inner), panel);
   PackedPanels panels{b.pointer(context.anchors[1], element, matrix), element, panel, lanes, inner, features};
-  if (isDepthwise()) {
-    emitDepthwise(panels, first, count);
-    return;
-  }
   panels.forEachTile(b, first, count,
                      [&](Value firstColumn, const Values &weights) { emitTiles(panels, group, firstColumn, weights); });
 }
@@ -415,66 +407,12 @@ void PackedConvolution::emitByLines(const Values &weights, function_ref<void(Val
   });
 }
 
-//===----------------------------------------------------------------------===//
-// Each channel a group of its own
-//===----------------------------------------------------------------------===//
-
-/// Lanes are channels; the vectors of a panel are summed up together, over the taps inside the input.
-void PackedConvolution::emitDepthwise(const PackedPanels &panels, Value first, Value count) {
-  std::optional<int64_t> columns = panels.features.constant();
-  int64_t vectors = panel / lanes;
-  if (columns && *columns < panel)
-    vectors = std::max<int64_t>(1, llvm::divideCeil(*columns, lanes));
-  int64_t together = largestDivisor(vectors, b.target.rowAccumulators);
-  Value taps = b.size(windows.taps());
-  b.loop(first, b.add(first, count), 1, [&](Value p) {
-    Value weights = b.pointer(panels.base, element, b.mul(b.mul(p, taps), panel));
-    b.loop(b.constant(0), b.constant(vectors * lanes), together * lanes, [&](Value part) {
-      Value firstColumn = b.add(b.mul(p, panel), part);
-      auto columnOf = [&](int64_t j) { return b.add(firstColumn, j * lanes); };
-      panels.unlessPadding(b, firstColumn, [&] {
-        b.loop(context.begin0, context.end0, 1, [&](Value number) {
-          Value outputs = b.size(windows.outputs()), position = b.rem(number, outputs);
-          Value line = b.div(position, b.size(windows.dims[2].output)), height = b.size(windows.dims[1].output);
-          std::array<Value, 3> at = {b.div(line, height), b.rem(line, height), b.rem(position, b.size(windows.dims[2].output))};
-          std::array<Range, 3> inside;
-          for (int64_t d = 0; d < 3; ++d)
-            inside[d] = windows.tapsAt(d, at[d]);
-          Value sample = b.mul(b.div(number, outputs), b.size(windows.inputs()));
-          Values sums(together, b.constant(KernelBuilder::vectorOf(compute, lanes), 0));
-          sums = b.loop(inside[0].begin, inside[0].end, 1, sums, [&](Value kz, ValueRange sums) {
-            return b.loop(inside[1].begin, inside[1].end, 1, sums, [&](Value ky, ValueRange sums) {
-              Value inputLine = b.add(b.mul(windows.inputAt(0, at[0], kz), b.size(windows.dims[1].input)),
-                                      windows.inputAt(1, at[1], ky));
-              Value firstTap = b.mul(b.add(b.mul(kz, b.size(windows.dims[1].kernel)), ky), b.size(windows.dims[2].kernel));
-              return b.loop(inside[2].begin, inside[2].end, 1, sums, [&](Value kx, ValueRange sums) {
-                Value place = b.add(b.mul(inputLine, b.size(windows.dims[2].input)), windows.inputAt(2, at[2], kx));
-                Value from = b.mul(b.add(sample, place), channels);
-                Value weight = b.add(b.mul(b.add(firstTap, kx), panel), part);
-                Values next;
-                for (int64_t j = 0; j < together; ++j) {
-                  Value offset = b.add(from, columnOf(j)), mask = panels.mask(b, columnOf(j));
-                  Value x = mask ? b.loadMasked(context.anchors[0], element, offset, mask)
-                                 : b.load(context.anchors[0], element, offset, lanes);
-                  Value w = b.load(weights, element, b.add(weight, j * lanes), lanes);
-                  next.push_back(b.multiplyAdd(b.widened(x), b.widened(w), sums[j]));
-                }
-                return next;
-              });
-            });
-          });
-          Row row(writer.getBox(), number);
-          for (int64_t j = 0; j < together; ++j)
-            if (failed(writer.write(row, columnOf(j), lanes, b.rounded(sums[j], element), panels.mask(b, columnOf(j)))))
-              result = failure();
-        });
-      });
-    });
-  });
-}
-
 } // namespace
 
-LogicalResult emitPackedConv(KernelContext &context) { return PackedConvolution(context).emit(); }
+LogicalResult emitPackedConv(KernelContext &context) {
+  if (isPackedDepthwise(context))
+    return emitPackedDepthwise(context);
+  return PackedConvolution(context).emit();
+}
 
 } // namespace kiln::codegen

@@ -17,12 +17,20 @@ namespace kiln::codegen {
 Windows poolingWindows(KernelContext &context, schedule::BufferType input, schedule::BufferType output) {
   ArrayRef<int64_t> kernel = listAttribute(context, "kernel_size");
   std::vector<DimExpr> taps(kernel.begin(), kernel.end());
-  auto spatial = [&](schedule::BufferType type) {
-    std::vector<DimExpr> sizes = lastSizes(type, kernel.size() + (isChannelsLast(context) ? 1 : 0));
-    sizes.resize(kernel.size());
-    return sizes;
-  };
-  return Windows(context, spatial(input), spatial(output), taps, "padding");
+  return Windows(context, pooledSizes(context, input, kernel.size()), pooledSizes(context, output, kernel.size()), taps,
+                 "padding");
+}
+
+std::vector<DimExpr> pooledSizes(KernelContext &context, schedule::BufferType type, size_t count) {
+  std::vector<DimExpr> sizes = lastSizes(type, count + (isChannelsLast(context) ? 1 : 0));
+  sizes.resize(count);
+  return sizes;
+}
+
+Position positionOf(KernelBuilder &b, Value number, const std::array<DimExpr, 3> &sizes) {
+  Value line = b.div(number, b.size(sizes[2])), plane = b.div(line, b.size(sizes[1]));
+  return {b.div(plane, b.size(sizes[0])),
+          {b.rem(plane, b.size(sizes[0])), b.rem(line, b.size(sizes[1])), b.rem(number, b.size(sizes[2]))}};
 }
 
 Value lowestOf(KernelBuilder &b, Type element, int64_t lanes) {
@@ -194,9 +202,10 @@ LogicalResult emitAvgPool(KernelContext &context) {
 // Adaptive averages
 //===----------------------------------------------------------------------===//
 
-AdaptiveWindows::AdaptiveWindows(KernelBuilder &b, ArrayRef<DimExpr> inputSizes, ArrayRef<DimExpr> outputSizes) : b(b) {
-  std::copy_backward(inputSizes.begin(), inputSizes.end(), inputs.end());
-  std::copy_backward(outputSizes.begin(), outputSizes.end(), outputs.end());
+AdaptiveWindows::AdaptiveWindows(KernelContext &context, schedule::BufferType input, schedule::BufferType output, size_t rank)
+    : b(context.b) {
+  llvm::copy(pooledSizes(context, input, rank), inputs.end() - rank);
+  llvm::copy(pooledSizes(context, output, rank), outputs.end() - rank);
 }
 
 /// Positions of `from` that position `at` of `to` shares: at * from / to rounded down, (at + 1) * from / to rounded up.
@@ -216,8 +225,8 @@ LogicalResult emitAdaptiveAvgPool(KernelContext &context) {
   KernelBuilder &b = context.b;
   schedule::BufferType input = context.kernel.getAnchorType(0), output = context.kernel.getResultType();
   Type element = input.getElementType(), compute = KernelBuilder::computeType(element);
-  int64_t rank = cast<ir::ShapeAttr>(context.kernel.getAnchorAttribute("output_size")).getRank();
-  AdaptiveWindows windows(b, lastSizes(input, rank), lastSizes(output, rank));
+  AdaptiveWindows windows(context, input, output,
+                          cast<ir::ShapeAttr>(context.kernel.getAnchorAttribute("output_size")).getRank());
   Value height = b.size(windows.inputs[1]), width = b.size(windows.inputs[2]);
   Value outputHeight = b.size(windows.outputs[1]), rows = b.size(windows.outputs[0] * windows.outputs[1]);
   SmallVector<int64_t, 3> widths = Windows::widthsOf(b.lanesOf(compute));

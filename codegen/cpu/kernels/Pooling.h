@@ -25,6 +25,14 @@ Value isNewMaximum(KernelBuilder &b, Type element, Value value, Value best);
 Values overTaps(KernelBuilder &b, const Windows &windows, Value row, Value column, Range columnTaps, ValueRange init,
                 llvm::function_ref<Values(Value input, ValueRange carried)> body);
 
+/// The number of a sample or plane, and a position in it: an output's, or an input's.
+struct Position {
+  Value plane;
+  std::array<Value, 3> at;
+};
+/// The position that is the `number`-th of planes of these sizes.
+Position positionOf(KernelBuilder &b, Value number, const std::array<DimExpr, 3> &sizes);
+
 /// What the sum of the window at an output position (three numbers) is divided by, an i64.
 Value averageDivisor(KernelContext &context, const Windows &windows, llvm::ArrayRef<Value> position);
 /// An i64 as a number of the type that elements are computed in.
@@ -34,11 +42,15 @@ Value asElement(KernelBuilder &b, Value integer, Type compute);
 mlir::LogicalResult emitMaxPoolChannelsLast(KernelContext &context);
 mlir::LogicalResult emitAvgPoolChannelsLast(KernelContext &context);
 mlir::LogicalResult emitAdaptiveAvgPoolChannelsLast(KernelContext &context);
+mlir::LogicalResult emitMaxPoolBackwardChannelsLast(KernelContext &context);
+
+/// The sizes of a buffer over which the windows of a pooling slide, of which there are `count`.
+std::vector<DimExpr> pooledSizes(KernelContext &context, schedule::BufferType type, size_t count);
 
 /// Which positions an adaptive pooling over up to three dimensions brings together.
 class AdaptiveWindows {
 public:
-  AdaptiveWindows(KernelBuilder &b, llvm::ArrayRef<DimExpr> inputs, llvm::ArrayRef<DimExpr> outputs);
+  AdaptiveWindows(KernelContext &context, schedule::BufferType input, schedule::BufferType output, size_t rank);
 
   Range inputsOf(int64_t dim, Value output) const;
   Range outputsOf(int64_t dim, Value input) const;

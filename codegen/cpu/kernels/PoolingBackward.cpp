@@ -1,8 +1,8 @@
 //===- PoolingBackward.cpp - gradients of pooling -------------------------===//
 //
-// Averages: each element of the input gathers from the windows that it is in. Maxima: a unit is a plane, in which each window
-// adds its cotangent where its maximum is, one window after another; a 16-bit element is rounded at each addition, of which there
-// are as many as windows share it.
+// Averages: each element of the input gathers from the windows that it is in; lanes are channels, where these come last. Maxima: a
+// unit is a plane, in which each window adds its cotangent where its maximum is, one window after another; a 16-bit element is
+// rounded at each addition, of which there are as many as windows share it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -13,13 +13,9 @@ using namespace mlir;
 
 namespace kiln::codegen {
 
-/// Calls `body` with the number of each row of the units' planes or rows, and stores what it computes for each column.
-static LogicalResult emitElements(KernelContext &context, function_ref<Value(Value row, Value column)> body) {
-  return emitRows(
-      context, [&](Row &row, Value column, int64_t) { return body(row.getNumber(), column); }, /*lanes=*/1);
-}
-
 LogicalResult emitMaxPoolBackward(KernelContext &context) {
+  if (isChannelsLast(context))
+    return emitMaxPoolBackwardChannelsLast(context);
   KernelBuilder &b = context.b;
   schedule::BufferType grad = context.kernel.getAnchorType(0), input = context.kernel.getAnchorType(1);
   Type element = input.getElementType();
@@ -55,12 +51,45 @@ LogicalResult emitMaxPoolBackward(KernelContext &context) {
   return success();
 }
 
+/// Calls `windows(dim, at)` for those that hold an input position, and sums up their cotangents, each divided by
+/// `divisor(window)`.
+static LogicalResult emitAverages(KernelContext &context, const std::array<DimExpr, 3> &inputs,
+                                  const std::array<DimExpr, 3> &outputs, function_ref<Range(int64_t dim, Value at)> windows,
+                                  function_ref<Value(ArrayRef<Value> window)> divisor) {
+  KernelBuilder &b = context.b;
+  schedule::BufferType grad = context.kernel.getAnchorType(0);
+  Type element = grad.getElementType(), compute = KernelBuilder::computeType(element);
+  bool isLast = isChannelsLast(context);
+  return emitRows(
+      context,
+      [&](Row &row, Value column, int64_t lanes) -> Value {
+        // A row's elements are the channels of a position, or the positions of a line.
+        Position position = positionOf(b, row.getNumber(), isLast ? inputs : std::array<DimExpr, 3>{inputs[0], inputs[1], 1});
+        if (!isLast)
+          position.at[2] = column;
+        Range zs = windows(0, position.at[0]), ys = windows(1, position.at[1]), xs = windows(2, position.at[2]);
+        Value zero = b.constant(KernelBuilder::vectorOf(compute, lanes), 0);
+        Values sum = b.loop(zs.begin, zs.end, 1, zero, [&](Value z, ValueRange sum) {
+          return b.loop(ys.begin, ys.end, 1, sum, [&](Value y, ValueRange sum) {
+            return b.loop(xs.begin, xs.end, 1, sum, [&](Value x, ValueRange sum) {
+              Value line = b.add(b.mul(b.add(b.mul(position.plane, b.size(outputs[0])), z), b.size(outputs[1])), y);
+              Value offset = b.add(b.mul(line, b.size(outputs[2])), x);
+              if (isLast)
+                offset = b.add(b.mul(offset, b.size(grad.getSizes().back())), column);
+              Value cotangent = b.widened(b.load(context.anchors[0], element, offset, lanes));
+              Value number = b.broadcast(asElement(b, divisor({z, y, x}), compute), lanes);
+              return Values{b.sum(sum[0], arith::DivFOp::create(b, cotangent, number))};
+            });
+          });
+        });
+        return b.rounded(sum[0], element);
+      },
+      /*lanes=*/isLast ? 0 : 1);
+}
+
 LogicalResult emitAvgPoolBackward(KernelContext &context) {
   KernelBuilder &b = context.b;
-  schedule::BufferType grad = context.kernel.getAnchorType(0), output = context.kernel.getResultType();
-  Type element = grad.getElementType(), compute = KernelBuilder::computeType(element);
-  Windows windows = poolingWindows(context, output, grad);
-  Value rows = b.size(windows.inputRows()), height = b.size(windows.dims[1].input);
+  Windows windows = poolingWindows(context, context.kernel.getResultType(), context.kernel.getAnchorType(0));
   // The windows that hold an input position: those whose first tap is at most it and whose last tap is at least it.
   auto windowsOf = [&](int64_t dim, Value input) -> Range {
     const Windows::Dim &d = windows.dims[dim];
@@ -68,52 +97,27 @@ LogicalResult emitAvgPoolBackward(KernelContext &context) {
     Value begin = b.div(before, d.stride), end = b.add(b.div(shifted, d.stride), 1);
     return {begin, b.minimum(end, b.size(d.output))};
   };
-  return emitElements(context, [&](Value number, Value column) -> Value {
-    Value plane = b.div(number, rows), row = b.rem(number, rows);
-    Range zs = windowsOf(0, b.div(row, height)), ys = windowsOf(1, b.rem(row, height)), xs = windowsOf(2, column);
-    Value zero = b.constant(compute, 0);
-    Values sum = b.loop(zs.begin, zs.end, 1, zero, [&](Value z, ValueRange sum) {
-      return b.loop(ys.begin, ys.end, 1, sum, [&](Value y, ValueRange sum) {
-        return b.loop(xs.begin, xs.end, 1, sum, [&](Value x, ValueRange sum) {
-          Value line = b.add(b.mul(b.add(b.mul(plane, b.size(windows.dims[0].output)), z), b.size(windows.dims[1].output)), y);
-          Value g = b.widened(b.load(context.anchors[0], element, b.add(b.mul(line, b.size(windows.dims[2].output)), x)));
-          Value divisor = asElement(b, averageDivisor(context, windows, {z, y, x}), compute);
-          return Values{b.sum(sum[0], arith::DivFOp::create(b, g, divisor))};
-        });
-      });
-    });
-    return b.rounded(sum[0], element);
-  });
+  std::array<DimExpr, 3> inputs, outputs;
+  for (auto [dim, input, output] : llvm::zip_equal(windows.dims, inputs, outputs))
+    input = dim.input, output = dim.output;
+  return emitAverages(context, inputs, outputs, windowsOf,
+                      [&](ArrayRef<Value> window) { return averageDivisor(context, windows, window); });
 }
 
 LogicalResult emitAdaptiveAvgPoolBackward(KernelContext &context) {
   KernelBuilder &b = context.b;
-  schedule::BufferType grad = context.kernel.getAnchorType(0), output = context.kernel.getResultType();
-  Type element = grad.getElementType(), compute = KernelBuilder::computeType(element);
-  int64_t rank = cast<ir::ShapeAttr>(context.kernel.getAnchorAttribute("input_size")).getRank();
-  AdaptiveWindows windows(b, lastSizes(output, rank), lastSizes(grad, rank));
-  Value rows = b.size(windows.inputs[0] * windows.inputs[1]), height = b.size(windows.inputs[1]);
-  return emitElements(context, [&](Value number, Value column) -> Value {
-    Value plane = b.div(number, rows), row = b.rem(number, rows);
-    Range zs = windows.outputsOf(0, b.div(row, height)), ys = windows.outputsOf(1, b.rem(row, height)),
-          xs = windows.outputsOf(2, column);
-    auto length = [&](int64_t dim, Value at) {
-      Range inputs = windows.inputsOf(dim, at);
-      return b.sub(inputs.end, inputs.begin);
-    };
-    Value zero = b.constant(compute, 0);
-    Values sum = b.loop(zs.begin, zs.end, 1, zero, [&](Value z, ValueRange sum) {
-      return b.loop(ys.begin, ys.end, 1, sum, [&](Value y, ValueRange sum) {
-        return b.loop(xs.begin, xs.end, 1, sum, [&](Value x, ValueRange sum) {
-          Value line = b.add(b.mul(b.add(b.mul(plane, b.size(windows.outputs[0])), z), b.size(windows.outputs[1])), y);
-          Value g = b.widened(b.load(context.anchors[0], element, b.add(b.mul(line, b.size(windows.outputs[2])), x)));
-          Value area = b.mul(b.mul(length(0, z), length(1, y)), length(2, x));
-          return Values{b.sum(sum[0], arith::DivFOp::create(b, g, asElement(b, area, compute)))};
-        });
+  AdaptiveWindows windows(context, context.kernel.getResultType(), context.kernel.getAnchorType(0),
+                          cast<ir::ShapeAttr>(context.kernel.getAnchorAttribute("input_size")).getRank());
+  return emitAverages(
+      context, windows.inputs, windows.outputs, [&](int64_t dim, Value at) { return windows.outputsOf(dim, at); },
+      [&](ArrayRef<Value> window) {
+        Value area = b.constant(1);
+        for (auto [dim, at] : llvm::enumerate(window)) {
+          Range inputs = windows.inputsOf(static_cast<int64_t>(dim), at);
+          area = b.mul(area, b.sub(inputs.end, inputs.begin));
+        }
+        return area;
       });
-    });
-    return b.rounded(sum[0], element);
-  });
 }
 
 } // namespace kiln::codegen

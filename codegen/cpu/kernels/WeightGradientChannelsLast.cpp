@@ -4,6 +4,8 @@
 // are input channels and columns are output channels. Both operands are read as they lie; positions whose tap is in the padding are not
 // among those that k runs over.
 //
+// Where each channel is a group of its own, a tap has one row, the sums of all channels: a vector of each operand at each position.
+//
 // Positions are taken in blocks that stay in the first cache while all taps and channels use them. Sums wait in the result in between,
 // so each element is added up in the order of positions, whatever part of the grid it is in.
 //
@@ -37,6 +39,11 @@ public:
   LogicalResult emit();
 
 private:
+  /// What a tap reads of a line: the first positions of the input and of the gradient, and how many there are.
+  struct Line {
+    Value from, to, count;
+  };
+
   /// Columns of one group, and the positions of a block: lines of one plane of a sample.
   struct Block {
     Value group, begin, end;
@@ -47,9 +54,11 @@ private:
     std::vector<DimExpr> sizes = type.getSizes();
     return {sizes.begin() + 1, sizes.end() - 1};
   }
+  Line lineOf(const Block &block, const std::array<Value, 3> &taps, Value y) const;
   void forEachColumn(Value begin, Value end, function_ref<void(Value column, int64_t vectors, int64_t lanes)> body);
   void clear(Value begin, Value end, Value group);
   void emitTap(const Block &block, Value tap);
+  void emitChannels(const Block &block, const std::array<Value, 3> &taps, Value row, Value column, int64_t vectors, int64_t lanes);
   void emitTile(const Block &block, const std::array<Value, 3> &taps, Value firstRow, Value firstChannel, int64_t rows, Value valid,
                 Value column, int64_t vectors, int64_t lanes);
 
@@ -59,6 +68,7 @@ private:
   Windows windows;
   Type element;
   int64_t lanes, groups = 1, groupColumns = 0;
+  bool isDepthwise = false;
   Value channels, groupChannels, columns, beginRow, endRow;
 };
 
@@ -68,7 +78,8 @@ LogicalResult WeightGradient::emit() {
   if (!sizes.back().constant())
     return context.error() << "with its channels last is compiled for a known number of output channels";
   groups = cast<IntegerAttr>(context.kernel.getAnchorAttribute("groups")).getInt();
-  groupColumns = *sizes.back().constant() / groups;
+  isDepthwise = groups > 1 && *sizes.back().constant() == groups && sizes[sizes.size() - 2] == DimExpr(1);
+  groupColumns = isDepthwise ? groups : *sizes.back().constant() / groups;
   groupChannels = b.size(sizes[sizes.size() - 2]);
   channels = b.mul(groupChannels, groups);
   columns = b.size(sizes.back());
@@ -149,11 +160,52 @@ void WeightGradient::emitTap(const Block &block, Value tap) {
     Value begin = b.sub(b.maximum(beginRow, firstRow), firstRow);
     Value end = b.sub(b.minimum(endRow, b.add(firstRow, groupChannels)), firstRow);
     forEachColumn(block.begin, block.end, [&](Value column, int64_t vectors, int64_t lanes) {
+      if (isDepthwise) {
+        emitChannels(inside, taps, firstRow, column, vectors, lanes);
+        return;
+      }
       forEachTile(b, begin, end, [&](Value channel, int64_t rows, Value valid) {
         emitTile(inside, taps, b.add(firstRow, channel), channel, rows, valid, column, vectors, lanes);
       });
     });
   });
+}
+
+WeightGradient::Line WeightGradient::lineOf(const Block &block, const std::array<Value, 3> &taps, Value y) const {
+  const auto &dims = windows.dims;
+  auto placeOf = [&](const DimExpr &depth, const DimExpr &height, const DimExpr &width, Value z, Value y, Value x) {
+    Value plane = b.add(b.mul(block.sample, b.size(depth)), z);
+    return b.add(b.mul(b.add(b.mul(plane, b.size(height)), y), b.size(width)), x);
+  };
+  Range positions = windows.positionsOf(2, taps[2]);
+  Value inputZ = windows.inputAt(0, block.z, taps[0]), inputY = windows.inputAt(1, y, taps[1]),
+        inputX = windows.inputAt(2, positions.begin, taps[2]);
+  return {placeOf(dims[0].input, dims[1].input, dims[2].input, inputZ, inputY, inputX),
+          placeOf(dims[0].output, dims[1].output, dims[2].output, block.z, y, positions.begin), b.sub(positions.end, positions.begin)};
+}
+
+/// The products of a block's positions for some channels, each with its own.
+void WeightGradient::emitChannels(const Block &block, const std::array<Value, 3> &taps, Value row, Value column, int64_t vectors,
+                                  int64_t lanes) {
+  auto resultAt = [&](int64_t j) { return b.add(b.mul(row, columns), b.add(column, j * lanes)); };
+  Values sums;
+  for (int64_t j = 0; j < vectors; ++j)
+    sums.push_back(b.load(context.results[0], element, resultAt(j), lanes));
+  sums = b.loop(block.firstLine, block.endLine, 1, sums, [&](Value y, ValueRange carried) {
+    Line line = lineOf(block, taps, y);
+    return b.loop(b.constant(0), line.count, 1, carried, [&](Value x, ValueRange carried) {
+      Value from = b.mul(b.add(line.from, b.mul(x, windows.dims[2].stride)), columns), to = b.mul(b.add(line.to, x), columns);
+      Values next;
+      for (int64_t j = 0; j < vectors; ++j) {
+        Value offset = b.add(column, j * lanes);
+        next.push_back(b.multiplyAdd(b.load(context.anchors[1], element, b.add(from, offset), lanes),
+                                     b.load(context.anchors[0], element, b.add(to, offset), lanes), carried[j]));
+      }
+      return next;
+    });
+  });
+  for (int64_t j = 0; j < vectors; ++j)
+    b.store(sums[j], context.results[0], resultAt(j));
 }
 
 void WeightGradient::emitTile(const Block &block, const std::array<Value, 3> &taps, Value firstRow, Value firstChannel, int64_t rows,
@@ -166,26 +218,18 @@ void WeightGradient::emitTile(const Block &block, const std::array<Value, 3> &ta
     for (int64_t j = 0; j < vectors; ++j)
       sums.push_back(b.load(context.results[0], element, resultAt(b.add(firstRow, number), j), lanes));
   }
-  Range positions = windows.positionsOf(2, taps[2]);
-  Value inputZ = windows.inputAt(0, block.z, taps[0]), inputX = windows.inputAt(2, positions.begin, taps[2]);
   sums = b.loop(block.firstLine, block.endLine, 1, sums, [&](Value y, ValueRange carried) {
-    auto placeOf = [&](const DimExpr &depth, const DimExpr &height, const DimExpr &width, Value z, Value y, Value x) {
-      Value plane = b.add(b.mul(block.sample, b.size(depth)), z);
-      return b.add(b.mul(b.add(b.mul(plane, b.size(height)), y), b.size(width)), x);
-    };
-    const auto &dims = windows.dims;
-    Value from = placeOf(dims[0].input, dims[1].input, dims[2].input, inputZ, windows.inputAt(1, y, taps[1]), inputX);
-    Value to = placeOf(dims[0].output, dims[1].output, dims[2].output, block.z, y, positions.begin);
+    Line line = lineOf(block, taps, y);
     RegisterTile tile;
     tile.left = tile.right = element;
     tile.lanes = lanes;
-    tile.rowStep = b.mul(channels, dims[2].stride);
+    tile.rowStep = b.mul(channels, windows.dims[2].stride);
     tile.columnStep = columns;
     Value channel = b.add(b.mul(block.group, groupChannels), firstChannel);
-    tile.addRows(b, b.pointer(context.anchors[1], element, b.add(b.mul(from, channels), channel)), b.constant(1), rows, valid);
+    tile.addRows(b, b.pointer(context.anchors[1], element, b.add(b.mul(line.from, channels), channel)), b.constant(1), rows, valid);
     for (int64_t j = 0; j < vectors; ++j)
-      tile.columns.push_back(b.pointer(context.anchors[0], element, b.add(b.mul(to, columns), b.add(groupColumn, j * lanes))));
-    return tile.accumulate(b, b.constant(0), b.sub(positions.end, positions.begin), carried);
+      tile.columns.push_back(b.pointer(context.anchors[0], element, b.add(b.mul(line.to, columns), b.add(groupColumn, j * lanes))));
+    return tile.accumulate(b, b.constant(0), line.count, carried);
   });
   forEachValidRow(b, rows, valid, [&](int64_t r) {
     for (int64_t j = 0; j < vectors; ++j)

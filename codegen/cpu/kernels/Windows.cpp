@@ -44,6 +44,10 @@ Range Windows::clamped(Value begin, Value end, const DimExpr &size) const {
 
 Range Windows::tapsAt(int64_t dim, Value at) const {
   const Dim &d = dims[dim];
+  // Numbers that are known make loops of known length.
+  DimExpr end = (d.output - 1) * d.stride + (d.kernel - 1) * d.dilation + 1;
+  if (d.low == 0 && (d.input - end).is_never_negative())
+    return {b.constant(0), b.size(d.kernel)};
   Value zero = b.constant(0), first = b.sub(b.constant(d.low), b.mul(at, d.stride));
   return clamped(ceilDiv(b.maximum(first, zero), d.dilation), ceilDiv(b.maximum(b.add(first, b.size(d.input)), zero), d.dilation),
                  d.kernel);
@@ -54,6 +58,14 @@ Range Windows::positionsOf(int64_t dim, Value tap) const {
   Value zero = b.constant(0), first = b.sub(b.constant(d.low), b.mul(tap, d.dilation));
   return clamped(ceilDiv(b.maximum(first, zero), d.stride), ceilDiv(b.maximum(b.add(first, b.size(d.input)), zero), d.stride),
                  d.output);
+}
+
+/// Solves 0 <= at + low - tap * dilation <= (output - 1) * stride.
+Range Windows::tapsReading(int64_t dim, Value at) const {
+  const Dim &d = dims[dim];
+  Value zero = b.constant(0), farthest = b.add(at, d.low);
+  Value nearest = b.sub(farthest, b.size((d.output - 1) * d.stride));
+  return clamped(ceilDiv(b.maximum(nearest, zero), d.dilation), b.add(b.div(farthest, d.dilation), 1), d.kernel);
 }
 
 Range Windows::interior(int64_t dim) const {

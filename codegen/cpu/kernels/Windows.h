@@ -41,6 +41,9 @@ public:
 
   /// The taps of output position `at` that lie inside the input.
   Range tapsAt(int64_t dim, Value at) const;
+  /// The first and last taps with which windows could read input position `at`; where a stride leaves positions out, only some
+  /// between them do.
+  Range tapsReading(int64_t dim, Value at) const;
   /// The output positions whose tap `tap` lies inside the input.
   Range positionsOf(int64_t dim, Value tap) const;
   /// The output positions all of whose taps lie inside the input.

@@ -113,10 +113,10 @@ PlainConvolution plain_backward_input(OperandTypes operands, const Attributes &a
                      " needs a positive kernel_size and positive groups that divide in_channels");
   PlainConvolution plain;
   plain.groups = groups;
-  plain.is_depthwise = false;
+  plain.is_depthwise = groups == in_channels && grad.sizes.back() == groups;
   plain.input = channels_first(grad);
-  const int64_t rows = in_channels / groups;
-  plain.weight = {packed.dtype, {grad.sizes.back(), rows}};
+  const int64_t matrices = plain.is_depthwise ? 1 : groups, rows = in_channels / matrices;
+  plain.weight = {packed.dtype, {grad.sizes.back(), in_channels / groups}};
   DimExpr depth = grad.sizes.back().floordiv(groups);
   for (int64_t size : kernel) {
     plain.weight.sizes.emplace_back(size);
@@ -130,11 +130,12 @@ PlainConvolution plain_backward_input(OperandTypes operands, const Attributes &a
   const std::optional<int64_t> panel =
       packed.sizes.size() == 4 ? packed.sizes[3].constant() : std::nullopt;
   plain.panel = panel.value_or(0);
-  if (plain.panel <= 0 || !(packed.sizes[0] == groups) ||
+  if (plain.panel <= 0 || !(packed.sizes[0] == matrices) ||
       !(packed.sizes[1] == (rows + plain.panel - 1) / plain.panel) || !(packed.sizes[2] == depth))
     throw ValueError(name + " with " + std::to_string(in_channels) + " in_channels in " +
                      std::to_string(groups) +
-                     " groups needs packed weights of shape [groups, ceil(" + std::to_string(rows) +
+                     " groups needs packed weights of shape [" +
+                     (plain.is_depthwise ? "1" : "groups") + ", ceil(" + std::to_string(rows) +
                      " / panel), " + depth.text() + ", panel], but got " + packed.shape_text());
   return plain;
 }
@@ -152,13 +153,14 @@ std::vector<Tensor> evaluate_packed_conv_backward_input(std::span<const Tensor> 
   const std::vector<std::optional<TensorType>> types = {type_of(grad), type_of(packed)};
   const PlainConvolution plain = plain_backward_input(types, attributes);
   const std::vector<int64_t> sizes = require_constants(plain.weight.sizes, "a size of the weight");
-  // [groups, panels, depth, panel] -> [groups, C / groups, ..., O / groups] -> [O, C / groups, ...].
+  // [matrices, panels, depth, panel] -> [groups, C / groups, ..., O / groups] -> [O, C / groups, ...].
   const Tensor padded = packed.transpose(2, 3).contiguous().view(
       {packed.size(0), packed.size(1) * plain.panel, packed.size(2)});
   std::vector<int64_t> shape = {plain.groups, sizes[1]};
   shape.insert(shape.end(), sizes.begin() + 2, sizes.end());
   shape.push_back(sizes[0] / plain.groups);
-  const Tensor rows = padded.slice(1, 0, sizes[1], 1).contiguous().view(shape);
+  const int64_t rows_of_matrix = sizes[1] * plain.groups / packed.size(0);
+  const Tensor rows = padded.slice(1, 0, rows_of_matrix, 1).contiguous().view(shape);
   std::vector<int64_t> dims = {0, rows.dim() - 1};
   for (int64_t d = 1; d + 1 < rows.dim(); ++d)
     dims.push_back(d);

@@ -22,11 +22,6 @@ Gradient::Sizes sizesFrom(Gradient &gradient, Value value, int64_t first) {
   return {sizes.begin() + first, sizes.end()};
 }
 
-/// The last sizes of a value, as many as a window has dimensions.
-Gradient::Sizes spatialSizes(Gradient &gradient, Value value, ArrayRef<int64_t> window) {
-  return sizesFrom(gradient, value, gradient.rankOf(value) - static_cast<int64_t>(window.size()));
-}
-
 void conv(ir::ConvOp op, Gradient &gradient) {
   Value cotangent = gradient.cotangent();
   auto attributes = [&](const char *name, Gradient::Sizes sizes) {
@@ -51,41 +46,34 @@ void conv(ir::ConvOp op, Gradient &gradient) {
   }
 }
 
-/// Gradients of poolings are of [N, C, ...]; around them values of a pooling with its channels last are permuted.
-class ChannelsFirst {
-public:
-  template <class OpTy> ChannelsFirst(OpTy op, Gradient &gradient) : gradient(gradient), isLast(op.getChannelsLast().value_or(false)) {}
+/// The attributes of a pooling's gradient: the op's own.
+semantics::Attributes withLayout(semantics::Attributes attributes, std::optional<bool> channelsLast) {
+  if (channelsLast)
+    attributes.set("channels_last", *channelsLast);
+  return attributes;
+}
 
-  Value of(Value value) const { return rotated(value, [](int64_t d, int64_t rank) { return d == 1 ? rank - 1 : d - 1; }); }
-  Value undone(Value value) const { return rotated(value, [](int64_t d, int64_t rank) { return d + 1 < rank ? d + 1 : 1; }); }
-
-private:
-  Value rotated(Value value, int64_t (*from)(int64_t, int64_t)) const {
-    if (!isLast)
-      return value;
-    std::vector<int64_t> dims = {0};
-    for (int64_t rank = gradient.rankOf(value), d = 1; d < rank; ++d)
-      dims.push_back(from(d, rank));
-    return gradient.make<ir::PermuteOp>({value}, {{"dims", dims}});
-  }
-
-  Gradient &gradient;
-  bool isLast;
-};
+/// The sizes of a pooling's input that its windows slide over, of which there are `count`.
+Gradient::Sizes pooledSizes(Gradient &gradient, Value input, std::optional<bool> channelsLast, int64_t count) {
+  const int64_t behind = channelsLast.value_or(false) ? 1 : 0;
+  Gradient::Sizes sizes = sizesFrom(gradient, input, gradient.rankOf(input) - count - behind);
+  sizes.resize(static_cast<size_t>(count));
+  return sizes;
+}
 
 void maxPool(ir::MaxPoolOp op, Gradient &gradient) {
-  ChannelsFirst first(op, gradient);
-  gradient.give(0, first.undone(gradient.make<ir::MaxPoolBackwardOp>({first.of(gradient.cotangent()), first.of(op.getInput())},
-                                                                     {{"kernel_size", toVector(op.getKernelSize())},
-                                                                      {"stride", toVector(op.getStride())},
-                                                                      {"padding", toVector(op.getPadding())},
-                                                                      {"dilation", toVector(op.getDilation())},
-                                                                      {"ceil_mode", op.getCeilMode()}})));
+  gradient.give(0, gradient.make<ir::MaxPoolBackwardOp>({gradient.cotangent(), op.getInput()},
+                                                        withLayout({{"kernel_size", toVector(op.getKernelSize())},
+                                                                    {"stride", toVector(op.getStride())},
+                                                                    {"padding", toVector(op.getPadding())},
+                                                                    {"dilation", toVector(op.getDilation())},
+                                                                    {"ceil_mode", op.getCeilMode()}},
+                                                                   op.getChannelsLast())));
 }
 
 void avgPool(ir::AvgPoolOp op, Gradient &gradient) {
-  ChannelsFirst first(op, gradient);
-  semantics::Attributes attributes{{"input_size", spatialSizes(gradient, first.of(op.getInput()), op.getKernelSize())},
+  auto count = static_cast<int64_t>(op.getKernelSize().size());
+  semantics::Attributes attributes{{"input_size", pooledSizes(gradient, op.getInput(), op.getChannelsLast(), count)},
                                    {"kernel_size", toVector(op.getKernelSize())},
                                    {"stride", toVector(op.getStride())},
                                    {"padding", toVector(op.getPadding())},
@@ -93,15 +81,13 @@ void avgPool(ir::AvgPoolOp op, Gradient &gradient) {
                                    {"count_include_pad", op.getCountIncludePad()}};
   if (std::optional<int64_t> divisor = op.getDivisorOverride())
     attributes.set("divisor_override", *divisor);
-  gradient.give(0, first.undone(gradient.make<ir::AvgPoolBackwardOp>({first.of(gradient.cotangent())}, attributes)));
+  gradient.give(0, gradient.make<ir::AvgPoolBackwardOp>({gradient.cotangent()}, withLayout(attributes, op.getChannelsLast())));
 }
 
 void adaptiveAvgPool(ir::AdaptiveAvgPoolOp op, Gradient &gradient) {
-  ChannelsFirst first(op, gradient);
-  Value input = first.of(op.getInput());
-  const int64_t spatial = gradient.rankOf(input) - op.getOutputSize().getRank();
-  gradient.give(0, first.undone(gradient.make<ir::AdaptiveAvgPoolBackwardOp>({first.of(gradient.cotangent())},
-                                                                             {{"input_size", sizesFrom(gradient, input, spatial)}})));
+  Gradient::Sizes sizes = pooledSizes(gradient, op.getInput(), op.getChannelsLast(), op.getOutputSize().getRank());
+  gradient.give(0, gradient.make<ir::AdaptiveAvgPoolBackwardOp>({gradient.cotangent()},
+                                                                withLayout({{"input_size", sizes}}, op.getChannelsLast())));
 }
 
 } // namespace

@@ -137,13 +137,18 @@ static bool isChannelsLast(KernelOp kernel) {
 }
 static Grid convBackwardWeightGrid(KernelOp kernel) {
   std::vector<DimExpr> sizes = kernel.getResultType().getSizes();
-  if (isChannelsLast(kernel)) // blocks of rows, and of each group's columns
+  if (isChannelsLast(kernel)) { // blocks of rows, and of each group's columns; of all columns, where each channel is a group
+    bool isDepthwise = sizes.back() == DimExpr(groupsOf(kernel)) && sizes[sizes.size() - 2] == DimExpr(1);
+    int64_t matrices = isDepthwise ? 1 : groupsOf(kernel);
     return {ceilDiv(product(ArrayRef(sizes).drop_back()), kGradientRows),
-            groupsOf(kernel) * ceilDiv(sizes.back().floordiv(groupsOf(kernel)), kColumnBlock)};
+            matrices * ceilDiv(sizes.back().floordiv(matrices), kColumnBlock)};
+  }
   return channelBlockGrid(kernel, 1, sizes[0].floordiv(groupsOf(kernel)), sizes[1]);
 }
-/// Planes of a pooling.
+/// Planes of a pooling; where these lie side by side, samples and blocks of their channels.
 static Grid planeGrid(KernelOp kernel) {
+  if (std::vector<DimExpr> sizes = kernel.getResultType().getSizes(); isChannelsLast(kernel))
+    return {sizes.front(), ceilDiv(sizes.back(), kSummedColumns)};
   size_t rank = cast<DenseI64ArrayAttr>(kernel.getAnchorAttribute("kernel_size")).size();
   return {product(ArrayRef(kernel.getResultType().getSizes()).drop_back(rank))};
 }

@@ -109,7 +109,8 @@ def NN_PackedConvBackwardInputOp : NN_SemanticOp<"packed_conv_backward_input"> {
   let description = [{
     As nn.conv_backward_input, with channels last: `grad` is `[N, ..., O]`, the result `[N, ...input_size, C]` with C = `in_channels`.
     `packed` has the weight `[O, C / groups, ...kernel_size]` as a matrix of C / groups rows for each group, its columns the taps and
-    the group's output channels of each, in panels (`nn.pack_panels`).
+    the group's output channels of each, in panels (`nn.pack_panels`). Where each channel is a group of its own, it is the matrix of
+    nn.packed_conv: all channels as rows and all taps as columns.
 
     ```mlir
     %v = nn.permute %w dims = [1, 2, 3, 0] : (tensor<16x3x3x3xf32>) -> tensor<3x3x3x16xf32>
@@ -122,7 +123,7 @@ def NN_PackedConvBackwardInputOp : NN_SemanticOp<"packed_conv_backward_input"> {
 
     Constraints:
     - packed_conv_backward_input_c1: as conv_backward_input_c1, channels last; `packed` is
-      `[groups, ceil(C / groups / panel), taps * O / groups, panel]`.
+      `[groups, ceil(C / groups / panel), taps * O / groups, panel]`, or `[1, ceil(C / panel), taps, panel]` where O = C = `groups`.
     - packed_conv_backward_input_c2: the output is `[N, ...input_size, C]`.
   }];
   let arguments = (ins NN_Tensor:$grad, NN_Tensor:$packed, I64Attr:$in_channels, NN_ShapeAttr:$input_size,
@@ -219,11 +220,13 @@ def NN_MaxPoolIndicesOp : NN_MaximumOp<"max_pool_indices", (ins NN_Tensor:$input
   }];
 }
 
-def NN_MaxPoolBackwardOp : NN_MaximumOp<"max_pool_backward", (ins NN_Tensor:$grad, NN_Tensor:$input)> {
+def NN_MaxPoolBackwardOp : NN_MaximumOp<"max_pool_backward", (ins NN_Tensor:$grad, NN_Tensor:$input),
+                                        (ins OptionalAttr<BoolAttr>:$channels_last)> {
   let summary = "the gradient of nn.max_pool";
   let description = [{
     Each element of `grad`, the cotangent of the result, is added where `nn.max_pool_indices` finds its window's maximum. The maxima
-    are found again rather than kept: reading them takes as long as finding them, and eight bytes each.
+    are found again rather than kept: reading them takes as long as finding them, and eight bytes each. With `channels_last`, all
+    three are `[N, ..., C]`, as in nn.max_pool.
 
     ```mlir
     %gx = nn.max_pool_backward %g, %x kernel_size = [2, 2] stride = [2, 2] padding = [0, 0] dilation = [1, 1] ceil_mode = false
@@ -236,7 +239,7 @@ def NN_MaxPoolBackwardOp : NN_MaximumOp<"max_pool_backward", (ins NN_Tensor:$gra
   }];
   let assemblyFormat = [{
     $grad `,` $input `kernel_size` `=` $kernel_size `stride` `=` $stride `padding` `=` $padding `dilation` `=` $dilation
-    `ceil_mode` `=` $ceil_mode attr-dict `:` functional-type(operands, results)
+    `ceil_mode` `=` $ceil_mode (`channels_last` `=` $channels_last^)? attr-dict `:` functional-type(operands, results)
   }];
 }
 
@@ -247,10 +250,10 @@ def NN_MaxPoolBackwardOp : NN_MaximumOp<"max_pool_backward", (ins NN_Tensor:$gra
 def NN_AvgPoolOp : NN_SemanticOp<"avg_pool"> {
   let summary = "the average of each window";
   let description = [{
-    Over the last dimensions, as many as `kernel_size` has numbers; one or two dimensions before them (with
-    `channels_last` as in nn.max_pool). Padding is zeros. The sum is
-    divided by `divisor_override` where that is given, else by the number of positions of the window: with `count_include_pad` also
-    those in the padding, but not those beyond it, where `ceil_mode` lets the last window reach.
+    Over the last dimensions, as many as `kernel_size` has numbers; one or two dimensions before them (with `channels_last` as in
+    nn.max_pool). Padding is zeros. The sum is divided by `divisor_override` where that is given, else by the number of positions of
+    the window: with `count_include_pad` also those in the padding, but not those beyond it, where `ceil_mode` lets the last window
+    reach.
 
     ```mlir
     %y = nn.avg_pool %x kernel_size = [3, 3] stride = [2, 2] padding = [1, 1] ceil_mode = false count_include_pad = true
@@ -279,7 +282,8 @@ def NN_AvgPoolOp : NN_SemanticOp<"avg_pool"> {
 def NN_AvgPoolBackwardOp : NN_SemanticOp<"avg_pool_backward"> {
   let summary = "the gradient of nn.avg_pool";
   let description = [{
-    `grad` is the cotangent of the result, the attributes are those of the op; `input_size` are the spatial sizes of its input.
+    `grad` is the cotangent of the result, the attributes are those of the op; `input_size` are the spatial sizes of its input. With
+    `channels_last`, gradient and result are `[N, ..., C]`, as in nn.max_pool.
 
     ```mlir
     %gx = nn.avg_pool_backward %g input_size = [8, 8] kernel_size = [3, 3] stride = [2, 2] padding = [1, 1] ceil_mode = false
@@ -288,25 +292,25 @@ def NN_AvgPoolBackwardOp : NN_SemanticOp<"avg_pool_backward"> {
 
     Constraints:
     - avg_pool_backward_c1: as avg_pool_c1 for an input of the output's type, whose average has the type of `grad`; floating-point.
-    - avg_pool_backward_c2: the output has the sizes of `grad`, the last ones those of `input_size`.
+    - avg_pool_backward_c2: the output has the sizes of `grad`, the spatial ones those of `input_size`.
   }];
   let arguments = (ins NN_Tensor:$grad, NN_ShapeAttr:$input_size, DenseI64ArrayAttr:$kernel_size, DenseI64ArrayAttr:$stride,
                    DenseI64ArrayAttr:$padding, BoolAttr:$ceil_mode, BoolAttr:$count_include_pad,
-                   OptionalAttr<I64Attr>:$divisor_override);
+                   OptionalAttr<I64Attr>:$divisor_override, OptionalAttr<BoolAttr>:$channels_last);
   let results = (outs NN_Tensor:$output);
   let assemblyFormat = [{
     $grad `input_size` `=` custom<Shape>($input_size) `kernel_size` `=` $kernel_size `stride` `=` $stride `padding` `=` $padding
-    `ceil_mode` `=` $ceil_mode `count_include_pad` `=` $count_include_pad (`divisor_override` `=` $divisor_override^)? attr-dict
-    `:` functional-type(operands, results)
+    `ceil_mode` `=` $ceil_mode `count_include_pad` `=` $count_include_pad (`divisor_override` `=` $divisor_override^)?
+    (`channels_last` `=` $channels_last^)? attr-dict `:` functional-type(operands, results)
   }];
 }
 
 def NN_AdaptiveAvgPoolOp : NN_SemanticOp<"adaptive_avg_pool"> {
   let summary = "averages of as many windows as asked for";
   let description = [{
-    Over the last dimensions, as many as `output_size` has numbers; one or two dimensions before them (with
-    `channels_last` as in nn.max_pool). Output position i of O
-    averages the input positions from `i * I floordiv O` up to `(i + 1) * I` divided by O and rounded up, of I.
+    Over the last dimensions, as many as `output_size` has numbers; one or two dimensions before them (with `channels_last` as in
+    nn.max_pool). Output position i of O averages the input positions from `i * I floordiv O` up to `(i + 1) * I` divided by O and
+    rounded up, of I.
 
     ```mlir
     %y = nn.adaptive_avg_pool %x output_size = [1, 1] : (tensor<4x3x8x8xf32>) -> tensor<4x3x1x1xf32>
@@ -327,7 +331,8 @@ def NN_AdaptiveAvgPoolOp : NN_SemanticOp<"adaptive_avg_pool"> {
 def NN_AdaptiveAvgPoolBackwardOp : NN_SemanticOp<"adaptive_avg_pool_backward"> {
   let summary = "the gradient of nn.adaptive_avg_pool";
   let description = [{
-    `grad` is the cotangent of the result; `input_size` are the spatial sizes of the op's input.
+    `grad` is the cotangent of the result; `input_size` are the spatial sizes of the op's input. With `channels_last`, gradient and
+    result are `[N, ..., C]`, as in nn.max_pool.
 
     ```mlir
     %gx = nn.adaptive_avg_pool_backward %g input_size = [8, 8] : (tensor<4x3x1x1xf32>) -> tensor<4x3x8x8xf32>
@@ -335,12 +340,13 @@ def NN_AdaptiveAvgPoolBackwardOp : NN_SemanticOp<"adaptive_avg_pool_backward"> {
 
     Constraints:
     - adaptive_avg_pool_backward_c1: `grad` is floating-point and has at least as many dimensions as `input_size`.
-    - adaptive_avg_pool_backward_c2: the output has the sizes of `grad`, the last ones those of `input_size`.
+    - adaptive_avg_pool_backward_c2: the output has the sizes of `grad`, the spatial ones those of `input_size`.
   }];
-  let arguments = (ins NN_Tensor:$grad, NN_ShapeAttr:$input_size);
+  let arguments = (ins NN_Tensor:$grad, NN_ShapeAttr:$input_size, OptionalAttr<BoolAttr>:$channels_last);
   let results = (outs NN_Tensor:$output);
   let assemblyFormat = [{
-    $grad `input_size` `=` custom<Shape>($input_size) attr-dict `:` functional-type(operands, results)
+    $grad `input_size` `=` custom<Shape>($input_size) (`channels_last` `=` $channels_last^)? attr-dict
+    `:` functional-type(operands, results)
   }];
 }
 

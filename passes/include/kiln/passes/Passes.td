@@ -163,9 +163,12 @@ def ChannelsLastPass : Pass<"nn-channels-last", "::mlir::func::FuncOp"> {
     - element-wise ops, whose other operands are permuted or reshaped to fit; `nn.channel_affine` becomes a multiplication
       and an addition;
     - `nn.conv_backward_input`, whose weight is packed with input channels as rows; `nn.conv_backward_weight`, whose result is
-      permuted back (unless each output channel is a group of its own);
-    - `nn.batch_norm` and its gradient, on `[positions, C]`, and sums over all but the channels;
-    - pooling, with the attribute `channels_last`;
+      permuted back (unless each output channel is a group of several input channels);
+    - `nn.batch_norm` and its gradient, on `[positions, C]`;
+    - pooling and its gradients, with the attribute `channels_last`;
+    - concatenations and slices; sums and means that keep their dimensions; and others over all positions, whose results are the
+      same in both layouts;
+    - `nn.expand`, and the gradient of an average, if who reads them reads such a value beside them;
     - `nn.linear` after a flattening reshape: the columns of its weight are permuted instead of the data, where the weight
       depends on states alone and the function writes none of them, so that `nn-hoist-prepare` does it once.
 
@@ -177,8 +180,12 @@ def ChannelsLastPass : Pass<"nn-channels-last", "::mlir::func::FuncOp"> {
     position of the output. Convolutions of integers stay as they are, and so do those of 16-bit floats with a bias, whose sum
     is rounded once, after the bias, each with a missed remark.
 
-    Results are the same but for the order of additions. The pass does not weigh whether permutations at the border cost
-    more than is won.
+    Results are the same but for the order of additions, and where weights are not finite: a tap in the padding is 0 times its
+    weight, which an infinite or NaN weight makes NaN. So is, in the gradient of the input, a tap that leads to no position of the
+    output. PyTorch has NaN in the same places of a convolution where it copies windows to a matrix, and none where its direct
+    kernels run, nor in gradients. Depthwise convolutions, and `nn.conv` itself, leave these taps out.
+
+    The pass does not weigh whether permutations at the border cost more than is won.
   }];
   let options = [
     Option<"panel", "panel", "int64_t", /*default=*/"32",
