@@ -19,9 +19,9 @@
 // CHECK: nothing.mlir:[[#@LINE+8]]:10: error: function 'g' can't run on CUDA: 'f16' elements have no CUDA code
 !x = tensor<2x4xf32>
 module attributes {nn.program = "none"} {
-  func.func @f(%x: !x) -> !x attributes {nn.entry} {
-    %y = nn.cat %x dim = 1 : (!x) -> !x
-    return %y : !x
+  func.func @f(%x: !x) -> tensor<2x8xf32> attributes {nn.entry} {
+    %y = nn.cat %x, %x dim = 1 : (!x, !x) -> tensor<2x8xf32>
+    return %y : tensor<2x8xf32>
   }
   func.func @g(%x: tensor<4xf16>) -> tensor<4xf16> attributes {nn.entry} {
     %y = nn.exp %x : tensor<4xf16>

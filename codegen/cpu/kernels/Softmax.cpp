@@ -4,12 +4,18 @@
 // quotients. Exponentials wait for their sum where the result will lie, if its elements hold them; else they are computed again.
 // Logarithms and gradients are computed in f64 and rounded once.
 //
+// A number taken off all cotangents does not change the gradient of softmax. That of the largest probability is: where it is near 1,
+// it would drown the others in their sum.
+//
 //===----------------------------------------------------------------------===//
 
 #include "Kernels.h"
 #include "SoftmaxRows.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+#include <limits>
 
 using namespace mlir;
 
@@ -144,11 +150,38 @@ LogicalResult emitLogSoftmax(KernelContext &context) {
 
 // Of the gradients' two operands, the cotangent has the place of the scores.
 
+/// The cotangent of the largest output of each row of a place, f64; 0 where all outputs are NaN.
+static Value cotangentOfLargest(KernelBuilder &b, SoftmaxRows &rows, SoftmaxRows::Place place, Value outputs) {
+  constexpr double kLowest = -std::numeric_limits<double>::infinity();
+  auto larger = [&](ValueRange x, ValueRange y) { // of pairs: output and cotangent
+    Value isLarger = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x[0], y[0]);
+    return Values{arith::SelectOp::create(b, isLarger, x[0], y[0]), arith::SelectOp::create(b, isLarger, x[1], y[1])};
+  };
+  Type lanes = KernelBuilder::vectorOf(rows.compute, rows.lanesOf(place));
+  Values pair = {b.constant(lanes, kLowest), b.constant(lanes, 0)};
+  pair = rows.overClasses(place, pair, [&](SoftmaxRows::Scores scores, ValueRange carried) {
+    return larger(Values{rows.loadFrom(outputs, rows.element, scores, kLowest), rows.load(scores)}, carried);
+  });
+  if (rows.lanesAreClasses()) {
+    auto half = [&](int64_t first, int64_t end) {
+      SmallVector<int64_t> order = llvm::to_vector(llvm::seq<int64_t>(first, end));
+      return Values{vector::ShuffleOp::create(b, pair[0], pair[0], order), vector::ShuffleOp::create(b, pair[1], pair[1], order)};
+    };
+    for (int64_t count = rows.lanesOf(place) / 2; count > 0; count /= 2)
+      pair = larger(half(0, count), half(count, 2 * count));
+    pair[1] = vector::ExtractOp::create(b, pair[1], ArrayRef<int64_t>{0});
+  }
+  return toDouble(b, pair[1]);
+}
+
 /// (g * sum(y) - sum(g * y)) * y
 LogicalResult emitSoftmaxBackward(KernelContext &context) {
   KernelBuilder &b = context.b;
   return emitByRows(context, [&](SoftmaxRows &rows, SoftmaxWriter &writer, SoftmaxRows::Place place) {
-    auto cotangent = [&](const SoftmaxRows::Scores &scores) { return toDouble(b, rows.load(scores)); };
+    Value level = rows.spread(cotangentOfLargest(b, rows, place, context.anchors[1]));
+    auto cotangent = [&](const SoftmaxRows::Scores &scores) -> Value {
+      return arith::SubFOp::create(b, toDouble(b, rows.load(scores)), level);
+    };
     auto output = [&](const SoftmaxRows::Scores &scores) {
       return toDouble(b, rows.loadFrom(context.anchors[1], rows.element, scores));
     };

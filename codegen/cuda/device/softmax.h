@@ -36,6 +36,22 @@ template <int Lanes> struct TeamRow {
       total += shuffle_xor(total, mask);
     return total;
   }
+  /// The cotangent of the largest output; 0 where all outputs are NaN.
+  template <class T> KILN_FUNCTION T cotangent_of_largest(const T *grad, const T *output) const {
+    T largest = lowest_of(T(0)), result = 0;
+    // Of equal outputs that with the larger cotangent, so that all threads of a team choose the same one.
+    auto choose = [&](T other, T cotangent) {
+      const bool is_larger = other > largest || (other == largest && cotangent > result);
+      largest = is_larger ? other : largest;
+      result = is_larger ? cotangent : result;
+    };
+    each([&](i64 at) { choose(output[at], grad[at]); });
+    for (int mask = Lanes / 2; mask > 0; mask /= 2) {
+      const T other = shuffle_xor(largest, mask), cotangent = shuffle_xor(result, mask);
+      choose(other, cotangent);
+    }
+    return result;
+  }
   /// The largest score. A NaN counts as the smallest; it comes back by way of the sum.
   template <class T> KILN_FUNCTION T largest(const T *scores) const {
     T result = lowest_of(T(0));
@@ -78,10 +94,12 @@ KILN_FUNCTION void log_softmax_of_rows(i64 rows, i64 count, i64 inner, const T *
 template <int Lanes, class T, class Store>
 KILN_FUNCTION void softmax_backward_of_rows(i64 rows, i64 count, i64 inner, const T *grad, const T *output, Store store) {
   for_each_row<Lanes>(rows, count, inner, [=](const TeamRow<Lanes> &row) {
-    const f64 sum = row.sum([=](i64 at) { return static_cast<f64>(grad[at]) * static_cast<f64>(output[at]); });
+    // A number taken off all cotangents changes nothing; that of a probability near 1 would drown the others.
+    const f64 level = static_cast<f64>(row.cotangent_of_largest(grad, output));
+    const f64 sum = row.sum([=](i64 at) { return (static_cast<f64>(grad[at]) - level) * static_cast<f64>(output[at]); });
     const f64 whole = row.sum([=](i64 at) { return output[at]; });
     row.each([=](i64 at) {
-      store(at, static_cast<T>((static_cast<f64>(grad[at]) * whole - sum) * static_cast<f64>(output[at])));
+      store(at, static_cast<T>(((static_cast<f64>(grad[at]) - level) * whole - sum) * static_cast<f64>(output[at])));
     });
   });
 }

@@ -114,18 +114,24 @@ std::vector<Tensor> evaluate_softmax_backward(std::span<const Tensor> operands,
   return {by_rows(grad, attributes,
                   [&]<class T>(Type<T>, int64_t begin, int64_t stride, std::span<double> row) {
                     const T *g = grad.data<T>() + begin, *y = output.data<T>() + begin;
-                    // PyTorch's formula has 1 for `whole`. A probability near 1 is rounded by more
-                    // than others are large: with the sum of what they were rounded to, this cancels.
+                    const auto count = static_cast<int64_t>(row.size());
+                    // A number taken off all cotangents changes nothing. The cotangent of the largest
+                    // probability would drown the others where that is near 1: it is taken off.
+                    double largest = -INFINITY, level = 0;
+                    for (int64_t i = 0; i < count; ++i)
+                      if (static_cast<double>(y[i * stride]) > largest) {
+                        largest = static_cast<double>(y[i * stride]);
+                        level = static_cast<double>(g[i * stride]);
+                      }
                     double sum = 0, whole = 0;
-                    for (std::size_t i = 0; i < row.size(); ++i, g += stride, y += stride) {
-                      sum += static_cast<double>(*g) * static_cast<double>(*y);
-                      whole += static_cast<double>(*y);
+                    for (int64_t i = 0; i < count; ++i) {
+                      sum += (static_cast<double>(g[i * stride]) - level) * static_cast<double>(y[i * stride]);
+                      whole += static_cast<double>(y[i * stride]);
                     }
-                    g = grad.data<T>() + begin, y = output.data<T>() + begin;
-                    for (double &value : row) {
-                      value = (static_cast<double>(*g) * whole - sum) * static_cast<double>(*y);
-                      g += stride, y += stride;
-                    }
+                    for (int64_t i = 0; i < count; ++i)
+                      row[static_cast<std::size_t>(i)] =
+                          ((static_cast<double>(g[i * stride]) - level) * whole - sum) *
+                          static_cast<double>(y[i * stride]);
                   })};
 }
 
