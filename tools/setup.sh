@@ -13,7 +13,7 @@ packages=(
   llvm-22-dev libmlir-22-dev mlir-22-tools      # LLVM and MLIR: headers, shared libraries, mlir-tblgen
   llvm-22-tools python3                         # lit, FileCheck
   zlib1g-dev                                    # LLVM's CMake package asks for it
-  libfmt-dev nlohmann-json3-dev libgtest-dev libgmock-dev
+  libfmt-dev libgtest-dev libgmock-dev
   libclang-rt-22-dev                            # sanitizers: the tests compile CUDA kernels for the host with them
 )
 for argument in "$@"; do

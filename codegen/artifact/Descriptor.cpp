@@ -19,6 +19,7 @@
 #include "llvm/ADT/StringMap.h"
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/DerivedTypes.h"
+#include "llvm/IR/Instructions.h"
 #include "llvm/Support/ErrorHandling.h"
 
 using namespace kiln;
@@ -353,10 +354,24 @@ void kiln::codegen::addDescriptor(const ProgramView &program, const CodeView &co
                            descriptorSymbol(program.name));
 }
 
-void kiln::codegen::addLinkedProgram(llvm::StringRef programName, llvm::Module &module) {
+void kiln::codegen::addLinkedProgram(llvm::StringRef programName, RuntimeNeeds needs, llvm::Module &module) {
   auto *pointer = llvm::PointerType::getUnqual(module.getContext());
   auto *descriptor = new llvm::GlobalVariable(module, llvm::Type::getInt8Ty(module.getContext()), /*isConstant=*/true,
                                               llvm::GlobalValue::ExternalLinkage, nullptr, descriptorSymbol(programName));
   new llvm::GlobalVariable(module, pointer, /*isConstant=*/true, llvm::GlobalValue::ExternalLinkage, descriptor,
                            "kiln_linked_program");
+  auto function = [&](llvm::Type *result, llvm::StringRef name) {
+    auto *type = llvm::FunctionType::get(result, /*isVarArg=*/false);
+    return llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage, name, module);
+  };
+  llvm::Constant *command = llvm::ConstantPointerNull::get(pointer);
+  if (needs.training)
+    command = function(llvm::Type::getInt32Ty(module.getContext()), "kiln_train_command");
+  new llvm::GlobalVariable(module, pointer, /*isConstant=*/true, llvm::GlobalValue::ExternalLinkage, command, "kiln_linked_train");
+  if (!needs.cuda) {
+    // Never called: the runtime refuses to put such a program on a device before. Null rather than nothing, to be sure.
+    llvm::Function *make = function(pointer, "kiln_make_cuda_model");
+    llvm::ReturnInst::Create(module.getContext(), llvm::ConstantPointerNull::get(pointer),
+                             llvm::BasicBlock::Create(module.getContext(), "", make));
+  }
 }

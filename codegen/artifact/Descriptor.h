@@ -31,8 +31,15 @@ struct CodeView {
 void addDescriptor(const ProgramView &program, const CodeView &code, bool embedWeights, llvm::StringRef fingerprint,
                    llvm::Module &module);
 
-/// Adds `kiln_linked_program`, by which the generic main finds the descriptor, to a module of its own.
-void addLinkedProgram(llvm::StringRef programName, llvm::Module &module);
+/// Which parts of the runtime an executable's program can have need of.
+struct RuntimeNeeds {
+  bool training, cuda;
+};
+
+/// Adds to a module of its own what the generic main finds: `kiln_linked_program`, the address of the descriptor, and
+/// `kiln_linked_train`, that of the command that trains, null where there is no need of it: nothing else refers to it. Without need of
+/// CUDA it holds `kiln_make_cuda_model` too, in place of the runtime's, which brings the driver with it.
+void addLinkedProgram(llvm::StringRef programName, RuntimeNeeds needs, llvm::Module &module);
 
 /// "kiln_program_<name>".
 std::string descriptorSymbol(llvm::StringRef programName);

@@ -247,7 +247,7 @@ void ContextParts::stage(const ModelParts &model, const Function &function, std:
 int32_t ContextParts::execute_on_cuda(ModelParts &model, std::size_t index, kiln_call &call, std::span<const TensorView> inputs,
                                       std::span<const TensorView> outputs, CallServices &services) {
   if (cuda_ == nullptr)
-    cuda_ = std::make_unique<CudaCall>(*model.cuda);
+    cuda_ = model.cuda->make_call();
   model.cuda->refresh(model, index);
   cuda_inputs_.clear();
   for (std::size_t i = 0; i < inputs.size(); ++i)

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "aligned_block.h"
-#include "cuda_model.h"
+#include "device_model.h"
 #include "kiln/runtime/model.h"
 
 namespace kiln::runtime {
@@ -52,8 +52,8 @@ private:
   std::vector<void *> output_pointers_;
   std::vector<TensorView> input_views_, output_views_; // of the tensors of a call
   AlignedBlock arena_, staging_;
-  std::unique_ptr<CudaCall> cuda_; // made by the first call on CUDA
-  std::vector<CudaCall::Buffer> cuda_inputs_, cuda_outputs_;
+  std::unique_ptr<DeviceCall> cuda_; // made by the first call on CUDA
+  std::vector<DeviceCall::Buffer> cuda_inputs_, cuda_outputs_;
 };
 
 } // namespace kiln::runtime

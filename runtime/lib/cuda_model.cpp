@@ -2,42 +2,12 @@
 #include "cuda_model.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "aligned_block.h"
 #include "concat.h"
 #include "model_parts.h"
 
 namespace kiln::runtime {
-
-//===----------------------------------------------------------------------===//
-// The choice of a device
-//===----------------------------------------------------------------------===//
-
-DeviceChoice choose_device(const Program &program, std::string_view wanted) {
-  std::string_view source = "ModelOptions::device";
-  if (const char *variable = std::getenv("KILN_DEVICE"); wanted.empty() && variable != nullptr) {
-    wanted = variable;
-    source = "KILN_DEVICE";
-  }
-  const std::string said = concat({"\n  in ", source, "; expected cpu, cuda or cuda:N"});
-  if (wanted.empty())
-    return {program.cuda() != nullptr, 0};
-  const std::string_view kind = wanted.substr(0, wanted.find(':'));
-  if (kind != "cpu" && kind != "cuda")
-    throw ValueError(concat({"Expected one of cpu, cuda device type at start of device string: ", wanted, said}));
-  DeviceChoice choice{kind == "cuda", 0};
-  if (kind.size() != wanted.size()) {
-    const std::string_view digits = wanted.substr(kind.size() + 1);
-    if (digits.empty() || digits.size() > 4 || digits.find_first_not_of("0123456789") != std::string_view::npos)
-      throw ValueError(concat({"Invalid device string: '", wanted, "'", said}));
-    choice.index = std::atoi(std::string(digits).c_str());
-  }
-  if (choice.is_cuda && program.cuda() == nullptr)
-    throw ValueError(concat({"program '", program.name(), "' (", program.origin(),
-                             ") holds no code for CUDA\n  build it with --target=cuda:sm_80 (the architecture of the device)"}));
-  return choice;
-}
 
 //===----------------------------------------------------------------------===//
 // Kernels
@@ -173,6 +143,8 @@ void CudaModel::refresh(const ModelParts &model, std::size_t function) {
 // Calls
 //===----------------------------------------------------------------------===//
 
+std::unique_ptr<DeviceCall> CudaModel::make_call() { return std::make_unique<CudaCall>(*this); }
+
 CudaCall::CudaCall(CudaModel &model) : model_(model), memory_(model.device().driver()) {
   const CudaDevice::Current current(model_.device());
   const CudaDriver &driver = model_.device().driver();
@@ -268,3 +240,7 @@ int32_t CudaCall::run(std::size_t function, kiln_call &call, std::span<const Buf
 }
 
 } // namespace kiln::runtime
+
+kiln::runtime::DeviceModel *kiln_make_cuda_model(const kiln::runtime::Program *program, int device_index) {
+  return new kiln::runtime::CudaModel(*program, device_index);
+}

@@ -11,35 +11,22 @@
 #include <vector>
 
 #include "cuda_driver.h"
-#include "kiln/runtime/abi.h"
-#include "services.h"
+#include "device_model.h"
 
 namespace kiln::runtime {
 
-struct ModelParts;
-
-/// Where a model runs, in PyTorch's words: "cpu", "cuda" or "cuda:1".
-struct DeviceChoice {
-  bool is_cuda = false;
-  int index = 0;
-};
-
-/// What `wanted` says; where it is empty the environment variable KILN_DEVICE, else what the program was built for. Throws ValueError
-/// for a wrong spelling, and for a program without code for CUDA.
-DeviceChoice choose_device(const Program &program, std::string_view wanted);
-
-class CudaModel {
+class CudaModel final : public DeviceModel {
 public:
   /// Opens the device and loads the program's kernels. Throws Error when there is no driver, no device, or no code for it.
   CudaModel(const Program &program, int device_index);
-  ~CudaModel();
+  ~CudaModel() override;
   CudaModel(const CudaModel &) = delete;
   CudaModel &operator=(const CudaModel &) = delete;
 
   const CudaDevice &device() const { return device_; }
-  /// Copies what `function` reads of state and prepared values, where it is not what the device has. The caller holds the model's lock
-  /// and has made the function ready.
-  void refresh(const ModelParts &model, std::size_t function);
+  int index() const override { return device_.index(); }
+  void refresh(const ModelParts &model, std::size_t function) override;
+  std::unique_ptr<DeviceCall> make_call() override;
 
 private:
   friend class CudaCall;
@@ -65,23 +52,16 @@ private:
   std::vector<uint64_t> ready_;                                          // for each function the model's version it was refreshed at
 };
 
-/// What one call at a time works with: a stream, and memory for inputs, outputs and temporaries.
-class CudaCall {
+/// A stream, and memory for inputs, outputs and temporaries.
+class CudaCall final : public DeviceCall {
 public:
   explicit CudaCall(CudaModel &model);
-  ~CudaCall();
+  ~CudaCall() override;
   CudaCall(const CudaCall &) = delete;
   CudaCall &operator=(const CudaCall &) = delete;
 
-  /// Memory of the host.
-  struct Buffer {
-    void *data;
-    std::size_t bytes;
-  };
-  /// Calls `function` with contiguous inputs and outputs and returns when the outputs are there. `call` has the symbols; `timing` is told
-  /// of each launch when it is measured. Returns what compiled code returns.
   int32_t run(std::size_t function, kiln_call &call, std::span<const Buffer> inputs, std::span<const Buffer> outputs,
-              std::size_t arena_bytes, CallServices &timing);
+              std::size_t arena_bytes, CallServices &timing) override;
 
 private:
   static void queue(void *executor, uint32_t kernel, int64_t blocks, const int64_t *arguments) noexcept;

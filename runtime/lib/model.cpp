@@ -31,7 +31,7 @@ ModelParts::ModelParts(Program program, const ModelOptions &options)
   }
   make_plans();
   if (const DeviceChoice device = choose_device(this->program, options.device); device.is_cuda)
-    cuda = std::make_unique<CudaModel>(this->program, device.index);
+    cuda = std::unique_ptr<DeviceModel>(kiln_make_cuda_model(&this->program, device.index));
 }
 
 void ModelParts::lay_out_state() {
@@ -169,7 +169,7 @@ Model &Model::operator=(Model &&) noexcept = default;
 const Program &Model::program() const { return parts_->program; }
 InstructionSet Model::instruction_set() const { return parts_->instruction_set; }
 std::string Model::device() const {
-  return parts_->cuda ? "cuda:" + std::to_string(parts_->cuda->device().index()) : std::string("cpu");
+  return parts_->cuda ? "cuda:" + std::to_string(parts_->cuda->index()) : std::string("cpu");
 }
 
 std::vector<std::vector<int64_t>> Model::output_sizes(std::string_view function, std::span<const TensorView> inputs) {

@@ -9,7 +9,7 @@
 
 #include "aligned_block.h"
 #include "context_parts.h"
-#include "cuda_model.h"
+#include "device_model.h"
 #include "kiln/runtime/model.h"
 #include "state_lock.h"
 
@@ -55,7 +55,7 @@ struct ModelParts {
   std::vector<Tensor> states;
   std::vector<void *> state_pointers, prepared_pointers;
   std::vector<FunctionPlan> plans;
-  std::unique_ptr<CudaModel> cuda; // null when the model runs on the processor
+  std::unique_ptr<DeviceModel> cuda; // null when the model runs on the processor
 
   /// Shared for calls that read state, exclusive for those that write it.
   StateLock lock{"program '" + std::string(program.name()) + "'"};

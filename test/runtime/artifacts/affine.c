@@ -65,6 +65,7 @@ const void *const keep_functions = functions;
 #elif defined(KILN_TEST_EXECUTABLE)
 PROGRAM(kiln_program_affine, "affine", KILN_ABI_MAJOR, KILN_ABI_MINOR);
 const kiln_program *const kiln_linked_program = &kiln_program_affine;
+const void *const kiln_linked_train = 0;
 #else
 PROGRAM(kiln_program_affine, "affine", KILN_ABI_MAJOR, KILN_ABI_MINOR);
 #endif

@@ -76,6 +76,7 @@ private:
 
   ArtifactOptions options;
   std::string programName;
+  bool writesState = false; // whether any of its functions does
   std::vector<CudaResources> cudaResources;
   // The module lives in the context: destroyed first, so declared after.
   std::unique_ptr<llvm::LLVMContext> context;
