@@ -31,7 +31,7 @@ module attributes {nn.program = "layer"} {
 // CHECK:   call <16 x float> @llvm.fma.v16f32
 // CHECK: define internal {{.*}}i32 @predict.run(ptr
 // CHECK: define internal {{.*}}i32 @predict.run.v2(ptr
-// CHECK:   call i32 @predict.run(ptr %{{.*}}, ptr @kernels.v2)
+// CHECK:   call i32 @predict.run(ptr %{{.*}}, ptr {{.*}}@kernels.v2)
 // CHECK: define internal {{.*}}i32 @predict.run.v3(ptr
 // CHECK: define internal {{.*}}i32 @predict.run.v4(ptr
 // CHECK: define internal void @predict.measure(
