@@ -126,7 +126,7 @@ std::string origin_differences(const Program &program, const Value::Dict &checkp
 std::string type_difference(const OptimizerDescription &optimizer, const Value::Dict *own) {
   const Value *type = type_at(own, optimizer.name);
   const std::string found = text_of(type), expected(optimizer.type);
-  return !type || found == expected ? "" : "\n  type is " + shown(found) + ", expected " + expected;
+  return !type || found == expected ? "" : concat({"\n  type is ", shown(found), ", expected ", expected});
 }
 
 void check_optimizer_kind(const OptimizerDescription &optimizer, const Value &source, const Value::Dict *own) {
@@ -135,10 +135,10 @@ void check_optimizer_kind(const OptimizerDescription &optimizer, const Value &so
   const std::string found = written ? *written : type_by_options(source), expected(optimizer.type);
   if (found.empty() || keep_the_same(found, expected))
     return;
-  throw ValueError("the checkpoint is of another optimizer\n  found:    " + shown(found) + "\n  expected: " + expected +
-                   "\n  optimizer: " + std::string(optimizer.name) +
-                   "\n  what one keeps means nothing to the other: build the program with " + shown(found) +
-                   ", or begin with the checkpoint's weights alone (--weights=FILE --key=model)");
+  throw ValueError(
+      concat({"the checkpoint is of another optimizer\n  found:    ", shown(found), "\n  expected: ", expected,
+              "\n  optimizer: ", optimizer.name, "\n  what one keeps means nothing to the other: build the program with ",
+              shown(found), ", or begin with the checkpoint's weights alone (--weights=FILE --key=model)"}));
 }
 
 } // namespace kiln::runtime

@@ -68,9 +68,9 @@ CommandLine parse_command_line(std::span<const OptionHelp> table, int argc, cons
     if (option == table.end())
       fail_option(table, name);
     if (value.empty() && !option->value.empty())
-      throw UsageError("option '" + name + "' needs a value: " + name + "=" + std::string(option->value));
+      throw UsageError(concat({"option '", name, "' needs a value: ", name, "=", option->value}));
     if (equals != std::string::npos && option->value.empty())
-      throw UsageError("option '" + name + "' takes no value");
+      throw UsageError(concat({"option '", name, "' takes no value"}));
     result.options.emplace_back(name, value);
   }
   return result;

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <cstdio>
 
+#include "utf8.h"
+
 namespace kiln::runtime {
 
 namespace {
@@ -17,21 +19,14 @@ struct Character {
 };
 
 Character first_character(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<uint32_t>(static_cast<unsigned char>(text[i])); };
-  const uint32_t lead = byte(0);
-  const std::size_t bytes = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
-  if (bytes == 0 || bytes > text.size())
+  const uint32_t lead = static_cast<unsigned char>(text[0]);
+  const auto [bytes, is_whole] = utf8_character(text, 0);
+  if (!is_whole)
     return {lead, 0};
   uint32_t code = bytes == 1 ? lead : lead & (0x7fu >> bytes);
-  for (std::size_t i = 1; i < bytes; ++i) {
-    if ((byte(i) & 0xc0) != 0x80)
-      return {lead, 0};
-    code = code << 6 | (byte(i) & 0x3f);
-  }
-  // Neither longer than need be, nor half of a pair of UTF-16, nor beyond the last character.
-  const bool is_valid =
-      !(bytes == 3 && code < 0x800) && !(bytes == 4 && code < 0x10000) && !(code >= 0xd800 && code < 0xe000) && code < 0x110000;
-  return is_valid ? Character{code, bytes} : Character{lead, 0};
+  for (std::size_t i = 1; i < bytes; ++i)
+    code = code << 6 | (static_cast<unsigned char>(text[i]) & 0x3f);
+  return {code, bytes};
 }
 
 struct Range {

@@ -7,35 +7,13 @@
 #include <cstdlib>
 #include <vector>
 
+#include "utf8.h"
+
 namespace kiln::runtime {
 
 namespace {
 
 constexpr int kEnd = -1; // no byte
-
-/// How many of the bytes from `begin` on are the valid beginning of a character of UTF-8, and whether that is all of it. Neither
-/// overlong forms nor surrogates nor anything above U+10FFFF is valid (RFC 3629).
-struct Utf8Character {
-  std::size_t valid;
-  bool is_whole;
-};
-Utf8Character utf8_character(std::string_view text, std::size_t begin) {
-  const auto lead = static_cast<unsigned char>(text[begin]);
-  const std::size_t length = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
-  if (length == 0)
-    return {0, false};
-  for (std::size_t i = 1; i < length; ++i) {
-    const auto byte = begin + i < text.size() ? static_cast<unsigned char>(text[begin + i]) : 0;
-    unsigned least = 0x80, most = 0xbf;
-    if (i == 1) {
-      least = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : least;
-      most = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : most;
-    }
-    if (byte < least || byte > most)
-      return {i, false};
-  }
-  return {length, true};
-}
 
 void append_utf8(std::string &text, uint32_t code) {
   if (code < 0x80) {

@@ -66,9 +66,9 @@ const Value &entry(const Value::Dict &dict, const std::string &key) {
     if (const auto *text = std::get_if<std::string>(&other); text && count++ < kListed)
       names += (names.empty() ? "" : ", ") + in_quotes(*text);
   if (count > kListed)
-    names += " and " + std::to_string(count - kListed) + " more";
-  throw KeyError("the checkpoint has no entry '" + key + "'; it has " + (names.empty() ? "none" : names) +
-                 "\n  to begin with its weights alone: --weights=FILE --key=KEY, the entry that they are under");
+    names += concat({" and ", count - kListed, " more"});
+  throw KeyError(concat({"the checkpoint has no entry '", key, "'; it has ", names.empty() ? "none" : names,
+                         "\n  to begin with its weights alone: --weights=FILE --key=KEY, the entry that they are under"}));
 }
 
 constexpr const char *kIgnore = "--ignore-fingerprint (ignore_fingerprint = true)";
@@ -174,9 +174,9 @@ private:
                                               : "\n  begin with the checkpoint's weights alone: --weights=FILE --key=model";
     if (differences.empty())
       differences = origin_differences(program(), dict, *own) + remedy;
-    throw StateDictError("the checkpoint is of another architecture than program '" + std::string(program().name()) +
-                         "'\n  fingerprint found:    " + shown(*text) +
-                         "\n  fingerprint expected: " + std::string(program().fingerprint()) + differences);
+    throw StateDictError(
+        concat({"the checkpoint is of another architecture than program '", program().name(),
+                "'\n  fingerprint found:    ", shown(*text), "\n  fingerprint expected: ", program().fingerprint(), differences}));
   }
 
   /// What a checkpoint of this program has under "kiln"; null where it is of another one, by the caller's leave.
@@ -238,8 +238,8 @@ private:
 
   void check_all_taken(const StateDict &rest, const std::string &entry, const std::string &kind) const {
     if (!rest.empty() && !ignore_fingerprint_)
-      fail_half(in_quotes(rest.begin()->first) + "\n  '" + entry + "' of the checkpoint has it, but the program has no such " +
-                kind);
+      fail_half(concat({in_quotes(rest.begin()->first), "\n  '", entry, "' of the checkpoint has it, but the program has no such ",
+                        kind}));
   }
 
   Tensor fitted(const Tensor &value, uint32_t state, const std::string &what) const {

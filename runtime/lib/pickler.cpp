@@ -7,6 +7,7 @@
 
 #include "concat.h"
 #include "torch_pickle.h"
+#include "utf8.h"
 
 namespace kiln::runtime::pickle {
 
@@ -29,25 +30,6 @@ const char *storage_type(DType dtype) {
   case DType::Float64: return "DoubleStorage";
   }
   return "";
-}
-
-/// Whether Python can decode `text`: shortest forms, no surrogates, nothing beyond U+10FFFF.
-bool is_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const int more = lead < 0x80 ? 0 : lead >= 0xc2 && lead < 0xe0 ? 1 : lead >= 0xe0 && lead < 0xf0 ? 2 : lead >= 0xf0 && lead < 0xf5 ? 3 : -1;
-    if (more < 0 || text.size() - i <= static_cast<std::size_t>(more))
-      return false;
-    for (int k = 1; k <= more; ++k)
-      if ((static_cast<unsigned char>(text[i + static_cast<std::size_t>(k)]) & 0xc0) != 0x80)
-        return false;
-    const auto second = more > 0 ? static_cast<unsigned char>(text[i + 1]) : 0;
-    if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second >= 0xa0) || (lead == 0xf0 && second < 0x90) ||
-        (lead == 0xf4 && second >= 0x90))
-      return false;
-    i += static_cast<std::size_t>(more) + 1;
-  }
-  return true;
 }
 
 class Writer {

@@ -83,8 +83,10 @@ void check_target(const std::string &option, const std::string &path, std::initi
         concat({option, "=", path, ": expected a file that ends in ", (endings.size() == 1 ? "" : ".safetensors or "), ".pt"}));
   const auto folder = std::filesystem::path(path).parent_path();
   if (::access(folder.empty() ? "." : folder.c_str(), W_OK | X_OK) != 0)
-    throw FileError(path, "", "can't be written: the folder " + (folder.empty() ? "." : folder.string()) + " " +
-                                  (std::filesystem::is_directory(folder.empty() ? "." : folder) ? "is not writable" : "does not exist"));
+    throw FileError(
+        path, "",
+        concat({"can't be written: the folder ", (folder.empty() ? "." : folder.string()), " ",
+                (std::filesystem::is_directory(folder.empty() ? "." : folder) ? "is not writable" : "does not exist")}));
   const AtomicFile probe(path);
 }
 
@@ -237,8 +239,8 @@ void train(const Program &program, const std::string &command, const CommandLine
   if (checkpoint)
     check_target("--checkpoint", *checkpoint, {".pt"});
   if (save && checkpoint && std::filesystem::weakly_canonical(*save) == std::filesystem::weakly_canonical(*checkpoint))
-    throw UsageError("--save=" + *save + " and --checkpoint=" + *checkpoint + " name the same file; the weights at the end would replace " +
-                     "the checkpoint, which has them too: leave out --save, or give it another name");
+    throw UsageError(concat({"--save=", *save, " and --checkpoint=", *checkpoint, " name the same file; the weights at the end would ",
+                             "replace the checkpoint, which has them too: leave out --save, or give it another name"}));
 
   const Samples inputs = training_data(function, line.values("--input"));
   Model model(program, {threads, nullptr});

@@ -94,7 +94,7 @@ std::span<const Tensor> BatchCalls::next() {
 
 std::string BatchCalls::sample_of(const ValueOutOfRange &error, std::span<const Tensor> batch) const {
   const auto sample = [&](int64_t row, std::size_t input) {
-    return "sample " + std::to_string(loader_.sample(row)) + " (from 0) of " + names_[input];
+    return concat({"sample ", loader_.sample(row), " (from 0) of ", names_[input]});
   };
   std::string text;
   for (std::size_t i = 0; i < batch.size(); ++i)
@@ -102,7 +102,7 @@ std::string BatchCalls::sample_of(const ValueOutOfRange &error, std::span<const 
       text += (text.empty() ? "\n  found at " : ", or at ") + sample(row, i);
   for (std::size_t i = 0; i < batch.size() && text.empty(); ++i)
     if (const int64_t row = likely_row_of(batch[i], error); row >= 0)
-      text = "\n  " + sample(row, i) + " holds the value " + std::to_string(error.value);
+      text = concat({"\n  ", sample(row, i), " holds the value ", error.value});
   return text;
 }
 
@@ -142,11 +142,11 @@ double number_of(const Tensor &tensor) {
 std::vector<int64_t> first_output(Model &model, const Function &function, const DataLoader &loader, std::size_t inputs,
                                   int64_t batch_size) {
   if (loader.batches() == 0) {
-    const std::string found = loader.samples() == 1 ? "there is 1 sample" : "there are " + std::to_string(loader.samples()) + " samples";
+    const std::string found = loader.samples() == 1 ? "there is 1 sample" : concat({"there are ", loader.samples(), " samples"});
     if (const auto fixed = fixed_batch_size(function))
-      throw ValueError(std::string(function.name) + " is declared for batches of " + std::to_string(*fixed) + ", and " + found);
-    throw ValueError("--drop-last leaves no mini-batch: " + found + ", fewer than --batch-size=" + std::to_string(batch_size) +
-                     "\n  give a smaller --batch-size, or no --drop-last");
+      throw ValueError(concat({function.name, " is declared for batches of ", *fixed, ", and ", found}));
+    throw ValueError(concat({"--drop-last leaves no mini-batch: ", found, ", fewer than --batch-size=", batch_size,
+                             "\n  give a smaller --batch-size, or no --drop-last"}));
   }
   const std::vector<TensorView> views(loader.buffers().begin(), loader.buffers().begin() + static_cast<std::ptrdiff_t>(inputs));
   const auto sizes = model.output_sizes(function.name, views);
@@ -170,8 +170,8 @@ Trainer::Trainer(Model &model, const Function &function, Samples inputs, int64_t
              "the epoch"),
       batch_size_(batch_size) {
   if (!is_number(first_output(model, function, loader(), function.inputs.size(), batch_size)))
-    throw ValueError(std::string(function.name) + ": the first output must be the loss, one floating-point number\n  " +
-                     function.declaration());
+    throw ValueError(
+        concat({function.name, ": the first output must be the loss, one floating-point number\n  ", function.declaration()}));
 }
 
 std::span<const Tensor> Trainer::call(std::span<const Tensor> batch) {
@@ -245,9 +245,9 @@ Evaluator::Evaluator(Model &model, const Function &function, Samples data, bool 
     throw ValueError(
         concat({function.name, ": labels are given, so the first output must be scores [N, C]\n  ", function.declaration()}));
   if (!has_labels_ && !is_number(sizes))
-    throw ValueError(std::string(function.name) +
-                     ": the first output must be one floating-point number, or scores [N, C] with labels given\n  " +
-                     function.declaration() + (sizes.size() == 2 ? "\n  give the labels too: --eval-input=NAME=FILE, NAME as in training" : ""));
+    throw ValueError(
+        concat({function.name, ": the first output must be one floating-point number, or scores [N, C] with labels given\n  ",
+                function.declaration(), sizes.size() == 2 ? "\n  give the labels too: --eval-input=NAME=FILE, NAME as in training" : ""}));
 }
 
 std::string Evaluator::run() {

@@ -8,6 +8,7 @@
 #include "concat.h"
 
 #include "foreign_text.h"
+#include "utf8.h"
 
 namespace kiln::runtime::pickle {
 
@@ -94,7 +95,10 @@ private:
   uint8_t byte() { return number<uint8_t>(); }
   std::string text(std::size_t count) {
     const auto bytes = take(count);
-    return std::string(reinterpret_cast<const char *>(bytes.data()), count);
+    std::string result(reinterpret_cast<const char *>(bytes.data()), count);
+    if (!is_utf8(result))
+      fail("a text is not valid UTF-8");
+    return result;
   }
   std::string line() {
     const auto rest = data_.subspan(position_);

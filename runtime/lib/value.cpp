@@ -201,7 +201,7 @@ StateDict to_state_dict(const Value &value, const std::string &what) {
     if (!name)
       throw TypeError(concat({what, ": the key ", std::get<int64_t>(key), " is of type int, expected str"}));
     if (!tensor)
-      throw TypeError(what + ": " + in_quotes(*name) + " is of type " + item.type_name() + ", expected Tensor");
+      throw TypeError(concat({what, ": ", in_quotes(*name), " is of type ", item.type_name(), ", expected Tensor"}));
     result.insert(*name, *tensor);
   }
   read_versions(*dict, result);

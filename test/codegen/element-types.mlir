@@ -22,19 +22,19 @@ module attributes {nn.program = "elements"} {
 // RELU-LABEL: f32_relu_n.v3:
 // RELU:         vmaxps {{.*}}%ymm
 // RELU-NOT:     vblendv
-// RELU-LABEL: f32_relu_n.task.v3:
+// RELU-LABEL: .size f32_relu_n.v3,
 // RELU-LABEL: f32_relu_n.v4:
 // RELU:         vmaxps {{.*}}%zmm
-// RELU-LABEL: f32_relu_n.task.v4:
+// RELU-LABEL: .size f32_relu_n.v4,
 
 // HALF-LABEL: f16_add_n.v2:
 // HALF-NOT:     cvtph2ps
-// HALF-LABEL: f16_add_n.task.v2:
+// HALF-LABEL: .size f16_add_n.v2,
 // HALF-LABEL: f16_add_n.v3:
 // HALF:         vcvtph2ps {{.*}}%ymm
 // HALF:         vaddps {{.*}}%ymm
 // HALF:         vcvtps2ph {{.*}}%ymm
-// HALF-LABEL: f16_add_n.task.v3:
+// HALF-LABEL: .size f16_add_n.v3,
 // HALF-LABEL: f16_add_n.v4:
 // HALF:         vcvtph2ps {{.*}}%zmm
 // HALF:         vaddps {{.*}}%zmm

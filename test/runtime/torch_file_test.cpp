@@ -198,6 +198,8 @@ TEST(UnpicklerTest, RefusesWhatCouldRunCode) {
   for (const char instruction : {'o', 'i', '\x81', '\x82', 'P', '0', '2', 'S', 'I', 'g', 'p'})
     EXPECT_TRUE(rule_of_pickle(std::string(1, instruction)).ends_with("is not one that torch.save writes")) << instruction;
   EXPECT_EQ(rule_of_pickle("i"), "the instruction 0x69 is not one that torch.save writes");
+  for (const char *text : {"\xff", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82"})
+    EXPECT_EQ(rule_of_pickle(op::text(text)), "a text is not valid UTF-8");
 }
 
 TEST(UnpicklerTest, RefusesABrokenStackMachine) {
