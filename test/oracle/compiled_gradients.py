@@ -20,7 +20,7 @@ import numpy
 import torch
 import torch.nn.functional as F
 
-from harness import Comparisons
+from harness import Comparisons, Softmax
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 KILN = ROOT / "build/bin/kiln"
@@ -77,24 +77,6 @@ def probabilities(sizes, options="", classes=None, smoothing=0.0, reduction="mea
     output = "" if reduction != "none" or "," not in sizes else ",".join(sizes.split(",")[:1] + sizes.split(",")[2:])
     return Case(inputs, output, f"F::cross_entropy(a, t, F::CrossEntropyFuncOptions(){options})",
                 lambda a, t, w=None: F.cross_entropy(a, t, w, label_smoothing=smoothing, reduction=reduction))
-
-
-class Softmax(torch.autograd.Function):
-    """PyTorch's, with a gradient made of differences of cotangents. PyTorch's own takes the average of all cotangents off each: where
-    one probability is near 1, nothing but rounding is left of that, in double too."""
-    @staticmethod
-    def forward(context, scores, dim):
-        output = torch.softmax(scores, dim)
-        context.save_for_backward(output)
-        context.dim = dim
-        return output
-
-    @staticmethod
-    def backward(context, grad):
-        output, = context.saved_tensors
-        y, g = output.movedim(context.dim, -1), grad.movedim(context.dim, -1)
-        differences = (y[..., :, None] * y[..., None, :] * (g[..., :, None] - g[..., None, :])).sum(-1)
-        return differences.movedim(-1, context.dim), None
 
 
 def cut_leaves(a):
