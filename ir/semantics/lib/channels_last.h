@@ -48,4 +48,26 @@ bool is_channels_last(const Attributes &attributes, const std::string &spatial, 
   return true;
 }
 
+// An operation on [N, C, ...], also on [N, ..., C]: what it does to the one, all operands turned, where `is_last` says so.
+template <auto infer, auto is_last>
+std::vector<TensorType> infer_either(OperandTypes operands, const Attributes &attributes) {
+  std::vector<std::optional<TensorType>> first;
+  for (const std::optional<TensorType> &operand : operands) {
+    if (!operand || !is_last(*operand, attributes))
+      return infer(operands, attributes);
+    first.push_back(channels_first(*operand));
+  }
+  return {channels_last(infer(first, attributes)[0])};
+}
+template <auto evaluate, auto is_last>
+std::vector<Tensor> evaluate_either(std::span<const Tensor> operands,
+                                    const Attributes &attributes) {
+  if (!is_last(type_of(operands[0]), attributes))
+    return evaluate(operands, attributes);
+  std::vector<Tensor> first;
+  for (const Tensor &operand : operands)
+    first.push_back(channels_first(operand));
+  return {channels_last(evaluate(first, attributes)[0]).contiguous()};
+}
+
 } // namespace kiln::semantics

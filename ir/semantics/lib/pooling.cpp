@@ -393,7 +393,7 @@ std::vector<Tensor> evaluate_adaptive_avg_pool(std::span<const Tensor> operands,
 // Channels last
 //===----------------------------------------------------------------------===//
 
-bool is_channels_last(const TensorType &input, const Attributes &attributes) {
+bool has_channels_last(const TensorType &input, const Attributes &attributes) {
   if (attributes.has("output_size"))
     return is_channels_last<std::vector<DimExpr>>(attributes, "output_size", input.rank(),
                                                   "nn.adaptive_avg_pool");
@@ -402,35 +402,18 @@ bool is_channels_last(const TensorType &input, const Attributes &attributes) {
       attributes.has("count_include_pad") ? "nn.avg_pool" : "nn.max_pool");
 }
 
-// A pooling of [N, C, ...], also of [N, ..., C].
-template <auto infer>
-std::vector<TensorType> infer_either(OperandTypes operands, const Attributes &attributes) {
-  if (operands.size() != 1 || !operands[0] || !is_channels_last(*operands[0], attributes))
-    return infer(operands, attributes);
-  const std::vector<std::optional<TensorType>> first = {channels_first(*operands[0])};
-  return {channels_last(infer(first, attributes)[0])};
-}
-template <Kernel evaluate>
-std::vector<Tensor> evaluate_either(std::span<const Tensor> operands,
-                                    const Attributes &attributes) {
-  if (!is_channels_last(type_of(operands[0]), attributes))
-    return evaluate(operands, attributes);
-  const Tensor first = channels_first(operands[0]);
-  return {channels_last(evaluate({&first, 1}, attributes)[0]).contiguous()};
-}
-
 } // namespace
 
 std::span<const Operation> pooling_operations() {
   static const Operation operations[] = {
-      {"nn.max_pool", infer_either<infer_max_pool>,
-       evaluate_either<through_float<evaluate_max_pool>>},
+      {"nn.max_pool", infer_either<infer_max_pool, has_channels_last>,
+       evaluate_either<through_float<evaluate_max_pool>, has_channels_last>},
       without_gradient({"nn.max_pool_indices", infer_max_pool_indices,
                         through_float<evaluate_max_pool_indices>}),
-      {"nn.avg_pool", infer_either<infer_avg_pool>,
-       evaluate_either<through_float<evaluate_avg_pool>>},
-      {"nn.adaptive_avg_pool", infer_either<infer_adaptive_avg_pool>,
-       evaluate_either<through_float<evaluate_adaptive_avg_pool>>}};
+      {"nn.avg_pool", infer_either<infer_avg_pool, has_channels_last>,
+       evaluate_either<through_float<evaluate_avg_pool>, has_channels_last>},
+      {"nn.adaptive_avg_pool", infer_either<infer_adaptive_avg_pool, has_channels_last>,
+       evaluate_either<through_float<evaluate_adaptive_avg_pool>, has_channels_last>}};
   return operations;
 }
 

@@ -158,7 +158,7 @@ std::vector<Tensor> evaluate_adaptive_avg_pool_backward(std::span<const Tensor> 
 // Channels last
 //===----------------------------------------------------------------------===//
 
-bool is_channels_last(const TensorType &operand, const Attributes &attributes) {
+bool has_channels_last(const TensorType &operand, const Attributes &attributes) {
   if (!attributes.has("input_size"))
     return is_channels_last<std::vector<int64_t>>(attributes, "kernel_size", operand.rank(),
                                                   "nn.max_pool_backward");
@@ -167,39 +167,17 @@ bool is_channels_last(const TensorType &operand, const Attributes &attributes) {
       attributes.has("kernel_size") ? "nn.avg_pool_backward" : "nn.adaptive_avg_pool_backward");
 }
 
-// A gradient of a pooling of [N, C, ...], also of [N, ..., C].
-template <auto infer>
-std::vector<TensorType> infer_either(OperandTypes operands, const Attributes &attributes) {
-  std::vector<std::optional<TensorType>> first;
-  for (const std::optional<TensorType> &operand : operands) {
-    if (!operand || !is_channels_last(*operand, attributes))
-      return infer(operands, attributes);
-    first.push_back(channels_first(*operand));
-  }
-  return {channels_last(infer(first, attributes)[0])};
-}
-template <Kernel evaluate>
-std::vector<Tensor> evaluate_either(std::span<const Tensor> operands,
-                                    const Attributes &attributes) {
-  if (!is_channels_last(type_of(operands[0]), attributes))
-    return evaluate(operands, attributes);
-  std::vector<Tensor> first;
-  for (const Tensor &operand : operands)
-    first.push_back(channels_first(operand));
-  return {channels_last(evaluate(first, attributes)[0]).contiguous()};
-}
-
 } // namespace
 
 std::span<const Operation> pooling_gradient_operations() {
   static const Operation operations[] = {
-      without_gradient({"nn.max_pool_backward", infer_either<infer_max_pool_backward>,
-                        evaluate_either<through_float<evaluate_max_pool_backward>>}),
-      without_gradient({"nn.avg_pool_backward", infer_either<infer_avg_pool_backward>,
-                        evaluate_either<through_float<evaluate_avg_pool_backward>>}),
+      without_gradient({"nn.max_pool_backward", infer_either<infer_max_pool_backward, has_channels_last>,
+                        evaluate_either<through_float<evaluate_max_pool_backward>, has_channels_last>}),
+      without_gradient({"nn.avg_pool_backward", infer_either<infer_avg_pool_backward, has_channels_last>,
+                        evaluate_either<through_float<evaluate_avg_pool_backward>, has_channels_last>}),
       without_gradient({"nn.adaptive_avg_pool_backward",
-                        infer_either<infer_adaptive_avg_pool_backward>,
-                        evaluate_either<through_float<evaluate_adaptive_avg_pool_backward>>})};
+                        infer_either<infer_adaptive_avg_pool_backward, has_channels_last>,
+                        evaluate_either<through_float<evaluate_adaptive_avg_pool_backward>, has_channels_last>})};
   return operations;
 }
 
