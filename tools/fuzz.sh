@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# tools/fuzz.sh [--seconds=N] [--report=FILE] [TARGET...]: runs the fuzzers of the file readers, N seconds each (60), two at a time.
+# tools/fuzz.sh [--seconds=N] [--report=FILE] [TARGET...]: runs the fuzzers of the file readers, N seconds each (60), one on each processor.
 #
 # Builds them in build/fuzz (preset fuzz) first. The seeds are the files of test/data/runtime and of test/fuzz/corpus/TARGET; what
 # is found on the way is kept in build/fuzz/corpus/TARGET for the next run. A target fails when a reader crashes, reads out of
