@@ -26,7 +26,7 @@ using runtime::DType;
 using runtime::Tensor;
 
 CompiledProgram::CompiledProgram(const std::string &text, Optimize optimize, bool embedWeights,
-                                 const codegen::ArtifactOptions &givenOptions) {
+                                 const codegen::ArtifactOptions &givenOptions, const std::string &compiledBefore) {
   codegen::ArtifactOptions options = givenOptions;
   options.embedWeights = embedWeights;
   mlir::DialectRegistry registry;
@@ -40,7 +40,9 @@ CompiledProgram::CompiledProgram(const std::string &text, Optimize optimize, boo
     return mlir::success();
   });
   original = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
-  if (!original || !compile(optimize, std::move(options)))
+  bool scheduled = original && schedule(optimize, options.cuda.empty());
+  known = scheduled && !compiledBefore.empty() && scheduleText() == compiledBefore;
+  if (!scheduled || (!known && !compile(options)))
     error += "the program does not compile";
   else
     error.clear(); // remarks and warnings
@@ -52,14 +54,23 @@ CompiledProgram::~CompiledProgram() {
     std::filesystem::remove_all(folder, ignored);
 }
 
-bool CompiledProgram::compile(Optimize optimize, codegen::ArtifactOptions options) {
+bool CompiledProgram::schedule(Optimize optimize, bool shareKernels) {
   lowered = original->clone();
   mlir::PassManager manager(&context);
   if (optimize == Optimize::Yes)
     passes::buildOptimizationPipeline(manager, passes::OptimizationOptions());
-  schedule::buildSchedulePipeline(manager, {.shareKernels = options.cuda.empty()});
-  if (failed(manager.run(*lowered)))
-    return false;
+  schedule::buildSchedulePipeline(manager, {.shareKernels = shareKernels});
+  return succeeded(manager.run(*lowered));
+}
+
+std::string CompiledProgram::scheduleText() {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  lowered->print(stream);
+  return text;
+}
+
+bool CompiledProgram::compile(const codegen::ArtifactOptions &options) {
   std::optional<codegen::Artifact> artifact = codegen::Artifact::compile(*lowered, options);
   if (!artifact)
     return false;

@@ -22,11 +22,17 @@ enum class Optimize { No, Yes };
 
 class CompiledProgram {
 public:
-  /// Parses, optimises, schedules, compiles and links. `ok()` is false after an error, with `message()`.
-  CompiledProgram(const std::string &text, Optimize optimize, bool embedWeights = true, const codegen::ArtifactOptions &options = {});
+  /// Parses, optimises, schedules, compiles and links. `ok()` is false after an error, with `message()`. `compiledBefore` is what
+  /// `scheduleText()` gave for a program that has been tested: the same schedule is not compiled again.
+  CompiledProgram(const std::string &text, Optimize optimize, bool embedWeights = true, const codegen::ArtifactOptions &options = {},
+                  const std::string &compiledBefore = "");
   ~CompiledProgram();
 
   bool ok() const { return error.empty(); }
+  /// Whether the schedule is the one that had been compiled before: there is no library then.
+  bool isKnown() const { return known; }
+  /// The schedule, as text.
+  std::string scheduleText();
   const std::string &message() const { return error; }
   /// The shared library, in a temporary folder of its own.
   std::string path() const { return folder + "/program.so"; }
@@ -45,12 +51,14 @@ public:
   runtime::Model model(const std::string &instructionSet, int threads);
 
 private:
-  bool compile(Optimize optimize, codegen::ArtifactOptions options);
+  bool schedule(Optimize optimize, bool shareKernels);
+  bool compile(const codegen::ArtifactOptions &options);
 
   mlir::MLIRContext context;
   mlir::OwningOpRef<mlir::ModuleOp> original, lowered;
   std::map<std::string, runtime::Tensor> states;
   std::string folder, error;
+  bool known = false;
 };
 
 /// A tensor of the given type with values from a fixed generator: floats from [-2, 2), integers from [0, limit).
