@@ -36,7 +36,7 @@ seeds() { # TARGET FOLDER
   case $1 in
     npy) cp $files/*.npy "$2" ;;
     safetensors) cp $files/*.safetensors "$2" ;;
-    torch) find $files -name '*.pt' -size -64k -exec cp {} "$2" ';' ;;
+    torch) find $files '(' -name '*.pt' -o -name '*.npz' ')' -size -64k -exec cp {} "$2" ';' ;;
     pickle)
       python3 - "$2" $files/*.pt <<'PYTHON'
 import pathlib, sys, zipfile

@@ -59,20 +59,31 @@ MappedFile::~MappedFile() {
     ::munmap(data_, size_);
 }
 
+/// Makes booleans of bytes that may be anything.
+static void normalize_bools(std::span<std::byte> elements) {
+  for (std::byte &value : elements)
+    if (value > std::byte{1}) // in mapped memory a write makes a copy of the page, so only where it is needed
+      value = std::byte{1};
+}
+
+void read_elements(const MappedFile &file, std::size_t offset, std::span<std::byte> elements, DType dtype) {
+  if (elements.empty())
+    return;
+  std::memcpy(elements.data(), file.bytes().data() + offset, elements.size());
+  if (dtype == DType::Bool)
+    normalize_bools(elements);
+}
+
 std::shared_ptr<Storage> mapped_storage(const std::shared_ptr<MappedFile> &file, std::size_t offset, std::size_t bytes,
                                         DType dtype) {
-  std::shared_ptr<Storage> storage;
   if (bytes == 0 || offset % element_size(dtype) != 0) {
-    storage = Storage::allocate(bytes);
-    if (bytes > 0)
-      std::memcpy(storage->data(), file->bytes().data() + offset, bytes);
-  } else {
-    storage = Storage::wrap(file->bytes().data() + offset, bytes, [file] {});
+    auto storage = Storage::allocate(bytes);
+    read_elements(*file, offset, {storage->data(), bytes}, dtype);
+    return storage;
   }
+  auto storage = Storage::wrap(file->bytes().data() + offset, bytes, [file] {});
   if (dtype == DType::Bool)
-    for (std::byte &value : std::span(storage->data(), bytes))
-      if (value > std::byte{1}) // a write makes a copy of the page, so only where it is needed
-        value = std::byte{1};
+    normalize_bools({storage->data(), bytes});
   return storage;
 }
 

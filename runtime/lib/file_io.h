@@ -58,8 +58,12 @@ template <class Make> auto from_file(const std::string &path, const std::string 
   }
 }
 
+/// Copies elements of type `dtype` at `offset` of the file. The caller has checked the bounds. Booleans come out as 0 and 1: any other
+/// byte is true, and no C++ bool may hold it.
+void read_elements(const MappedFile &file, std::size_t offset, std::span<std::byte> elements, DType dtype);
+
 /// Storage for elements of type `dtype` at `offset` of the file: the mapped memory itself, or a copy when it is not aligned for the
-/// type. The caller has checked the bounds. Booleans come out as 0 and 1: any other byte is true, and no C++ bool may hold it.
+/// type; booleans as read_elements has them. The caller has checked the bounds.
 std::shared_ptr<Storage> mapped_storage(const std::shared_ptr<MappedFile> &file, std::size_t offset, std::size_t bytes,
                                         DType dtype);
 

@@ -7,9 +7,9 @@
 
 #include "concat.h"
 
-#include "file_io.h"
 #include "foreign_text.h"
 #include "kiln/runtime/files.h"
+#include "npy.h"
 
 namespace kiln::runtime {
 
@@ -39,9 +39,15 @@ struct Header {
   std::optional<std::vector<int64_t>> shape;
 };
 
+// "offset 8" of the array, or "'w.npy' offset 8" of one in an archive.
+std::string place_of(std::string_view entry, std::size_t offset) {
+  return concat({entry.empty() ? "" : in_quotes(entry) + " ", "offset ", offset});
+}
+
 class HeaderParser {
 public:
-  HeaderParser(const std::string &path, std::string_view text, std::size_t offset) : path_(path), text_(text), offset_(offset) {}
+  HeaderParser(const std::string &path, std::string_view entry, std::string_view text, std::size_t offset)
+      : path_(path), entry_(entry), text_(text), offset_(offset) {}
 
   Header parse() {
     Header header;
@@ -73,7 +79,7 @@ public:
 
 private:
   [[noreturn]] void fail(std::size_t position, const std::string &rule) const {
-    throw FileError(path_, concat({"offset ", offset_ + position}), rule);
+    throw FileError(path_, place_of(entry_, offset_ + position), rule);
   }
   void skip_spaces() {
     while (position_ < text_.size() && (text_[position_] == ' ' || text_[position_] == '\n'))
@@ -135,7 +141,7 @@ private:
   }
 
   const std::string &path_;
-  std::string_view text_;
+  std::string_view entry_, text_;
   std::size_t offset_, position_ = 0;
 };
 
@@ -145,32 +151,30 @@ private:
 // Reading and writing
 //===----------------------------------------------------------------------===//
 
-Tensor load_npy(const std::string &path) {
-  const auto file = MappedFile::open(path);
+Tensor read_npy(const std::shared_ptr<MappedFile> &file, std::string_view entry, std::size_t array_begin, std::size_t size) {
+  const std::string &path = file->path();
+  auto fail = [&](std::size_t offset, const std::string &rule) { throw FileError(path, place_of(entry, offset), rule); };
   const std::size_t fixed = kMagic.size() + 2;
-  if (file->size() < fixed + 2 || file->text(0, kMagic.size()) != kMagic)
-    throw FileError(path, "offset 0", "no .npy file: it must begin with \\x93NUMPY");
-  const auto major = file->number<uint8_t>(kMagic.size()), minor = file->number<uint8_t>(kMagic.size() + 1);
+  if (size < fixed + 2 || file->text(array_begin, kMagic.size()) != kMagic)
+    fail(0, "no .npy file: it must begin with \\x93NUMPY");
+  const auto major = file->number<uint8_t>(array_begin + kMagic.size()), minor = file->number<uint8_t>(array_begin + kMagic.size() + 1);
   if (major < 1 || major > 3 || minor != 0)
-    throw FileError(path, "offset 6",
-                    concat({"format version ", major, ".", minor, " is not supported; expected 1.0, 2.0 or 3.0"}));
+    fail(6, concat({"format version ", major, ".", minor, " is not supported; expected 1.0, 2.0 or 3.0"}));
   const std::size_t length_bytes = major == 1 ? 2 : 4, begin = fixed + length_bytes;
-  if (file->size() < begin)
-    throw FileError(path, "offset 8", "the file ends in its header; it is truncated");
-  const std::size_t length = major == 1 ? file->number<uint16_t>(fixed) : file->number<uint32_t>(fixed);
+  if (size < begin)
+    fail(8, "the file ends in its header; it is truncated");
+  const std::size_t length = major == 1 ? file->number<uint16_t>(array_begin + fixed) : file->number<uint32_t>(array_begin + fixed);
   if (length > kMaxHeader)
-    throw FileError(path, "offset 8", concat({"the header is ", length, " bytes long, above the limit of ", kMaxHeader}));
-  if (length > file->size() - begin)
-    throw FileError(
-        path, "offset 8",
-        concat({"the header is ", length, " bytes long, but only ", file->size() - begin, " follow; the file is truncated"}));
-  const Header header = HeaderParser(path, file->text(begin, length), begin).parse();
+    fail(8, concat({"the header is ", length, " bytes long, above the limit of ", kMaxHeader}));
+  if (length > size - begin)
+    fail(8, concat({"the header is ", length, " bytes long, but only ", size - begin, " follow; the file is truncated"}));
+  const Header header = HeaderParser(path, entry, file->text(array_begin + begin, length), begin).parse();
 
   const std::string &descr = *header.descr;
   const char order = descr.empty() ? '\0' : descr[0];
   const auto *code = std::ranges::find(kTypeCodes, std::string_view(descr).substr(descr.empty() ? 0 : 1), &TypeCode::code);
   if (code == std::end(kTypeCodes) || !(order == '<' || order == '>' || (order == '|' && element_size(code->dtype) == 1)))
-    throw FileError(path, "descr",
+    throw FileError(path, entry.empty() ? "descr" : in_quotes(entry) + " descr",
                     concat({"element type ", in_quotes(descr), " is not supported; expected b1, u1, i1, i2, i4, i8, f2, f4 or f8, after '<', '>' or '|'"}));
   const DType dtype = code->dtype;
   const std::size_t item_bytes = element_size(dtype), data_begin = begin + length;
@@ -179,16 +183,16 @@ Tensor load_npy(const std::string &path) {
   bool overflowed = false;
   if (std::ranges::find(shape, 0) != shape.end())
     bytes = 0;
-  for (int64_t size : shape)
-    overflowed |= __builtin_mul_overflow(bytes, static_cast<uint64_t>(size), &bytes);
-  if (overflowed || bytes != file->size() - data_begin)
-    throw FileError(path, concat({"offset ", data_begin}),
-                    overflowed ? concat({"shape ", shape_text(shape), " is too large"})
-                               : concat({"shape ", shape_text(shape), " of '", descr, "' needs ", bytes, " bytes, but ",
-                                         file->size() - data_begin, " follow"}));
+  for (int64_t extent : shape)
+    overflowed |= __builtin_mul_overflow(bytes, static_cast<uint64_t>(extent), &bytes);
+  if (overflowed)
+    fail(data_begin, concat({"shape ", shape_text(shape), " is too large"}));
+  if (bytes != size - data_begin)
+    fail(data_begin, concat({"shape ", shape_text(shape), " of '", descr, "' needs ", bytes, " bytes, but ", size - data_begin,
+                             " follow"}));
 
-  return from_file(path, concat({"shape ", shape_text(shape)}), [&] {
-    auto storage = mapped_storage(file, data_begin, bytes, dtype);
+  return from_file(path, concat({entry.empty() ? "" : in_quotes(entry) + " ", "shape ", shape_text(shape)}), [&] {
+    auto storage = mapped_storage(file, array_begin + data_begin, bytes, dtype);
     if (order == '>')
       swap_byte_order(storage->data(), storage->bytes(), item_bytes);
     // Fortran order is the C order of the reversed sizes.
@@ -201,6 +205,11 @@ Tensor load_npy(const std::string &path) {
     }
     return Tensor(std::move(storage), shape, std::move(strides), 0, dtype);
   });
+}
+
+Tensor load_npy(const std::string &path) {
+  const auto file = MappedFile::open(path);
+  return read_npy(file, "", 0, file->size());
 }
 
 void save_npy(const std::string &path, const Tensor &tensor) {

@@ -2,14 +2,28 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
+#include "file_io.h"
 #include "kiln/runtime/error.h"
 #include "unpickler.h"
 
 namespace kiln::runtime {
 
-/// Opens the archive, checks it and reads its pickle, with the storages that tensors refer to. Throws FileError.
+/// Reads the pickle of a .pt file, in an archive or in the older format, with the storages that tensors refer to. Throws FileError.
 pickle::Pickle read_torch_pickle(const std::string &path);
+
+/// Whether a file begins as a zip archive.
+inline bool is_zip(const MappedFile &file) { return file.size() >= 4 && file.text(0, 4) == "PK\x03\x04"; }
+
+/// Whether an entry of an archive is the pickle of a .pt file: "NAME/data.pkl".
+bool is_torch_pickle_name(std::string_view entry);
+
+/// Whether a file is in the format that torch.save wrote before version 1.6.
+bool is_legacy_torch_file(const MappedFile &file);
+
+/// Reads such a file. Its tensors are copies: their bytes lie there on any address. Throws FileError.
+pickle::Pickle read_legacy_torch_pickle(const MappedFile &file);
 
 /// A state_dict is expected, and the file has some of them inside: the message lists their keys.
 class CheckpointGiven : public FileError {
@@ -19,5 +33,9 @@ public:
 
 /// How deep values may be nested in files, read or written; far more than any checkpoint's.
 inline constexpr int kMaxValueDepth = 100;
+
+/// How large a tree may be built from a pickle, in values and bytes of text. A value takes a byte of the pickle at least, a text as
+/// many as it has, unless they repeat earlier ones; honest pickles repeat names.
+inline std::size_t value_budget(const pickle::Pickle &pickle) { return pickle.bytes * 16 + (1 << 16); }
 
 } // namespace kiln::runtime

@@ -14,13 +14,10 @@ namespace {
 using pickle::Pickle;
 using pickle::ValueId;
 
-// A value takes a byte of the pickle at least, a text as many as it has, unless they repeat earlier ones; honest pickles repeat names.
-constexpr std::size_t kRepeats = 16, kSpare = 1 << 16;
-
 class TreeBuilder {
 public:
   TreeBuilder(const std::string &path, const Pickle &pickle)
-      : path_(path), pickle_(pickle), budget_(pickle.bytes * kRepeats + kSpare) {}
+      : path_(path), pickle_(pickle), budget_(value_budget(pickle)) {}
 
   Value build(ValueId id, int depth = 0) {
     if (depth > kMaxValueDepth)
@@ -57,6 +54,7 @@ private:
       result.attributes = std::make_shared<const Value>(build(value.attributes, depth + 1));
     return result;
   }
+  Value convert(const pickle::Object &, int) { fail("expected a value, found an object of a TorchScript class"); }
   Value convert(const pickle::GlobalName &, int) { fail("expected a value, found a type"); }
   Value convert(const pickle::StorageRef &, int) { fail("expected a value, found a storage outside a tensor"); }
 

@@ -1,4 +1,4 @@
-// The stack machine of pickle protocol 2, as far as torch.save uses it.
+// The stack machine of pickle protocol 2, as far as torch.save and torch.jit.save use it.
 #include "unpickler.h"
 
 #include <bit>
@@ -21,9 +21,10 @@ constexpr std::size_t kMaxMarks = 1'000;       // nesting of tuples, lists and d
 // clang-format off
 enum class Op : uint8_t {
   Mark = '(', Stop = '.', None = 'N', NewTrue = 0x88, NewFalse = 0x89, BinInt = 'J', BinInt1 = 'K', BinInt2 = 'M', Long1 = 0x8a,
-  BinFloat = 'G', BinUnicode = 'X', EmptyList = ']', Append = 'a', Appends = 'e', EmptyTuple = ')', Tuple1 = 0x85,
+  BinFloat = 'G', BinUnicode = 'X', ShortBinString = 'U', EmptyList = ']', Append = 'a', Appends = 'e', EmptyTuple = ')', Tuple1 = 0x85,
   Tuple2 = 0x86, Tuple3 = 0x87, Tuple = 't', EmptyDict = '}', SetItem = 's', SetItems = 'u', BinPut = 'q', LongBinPut = 'r',
-  BinGet = 'h', LongBinGet = 'j', Global = 'c', Reduce = 'R', Build = 'b', BinPersId = 'Q', Proto = 0x80,
+  BinGet = 'h', LongBinGet = 'j', Global = 'c', Reduce = 'R', NewObj = 0x81, Build = 'b', BinPersId = 'Q',
+  Proto = 0x80,
 };
 // clang-format on
 
@@ -36,6 +37,7 @@ constexpr KnownGlobal kGlobals[] = {
     {"torch._utils._rebuild_tensor", {Global::RebuildTensor, DType::Float32}},
     {"torch._utils._rebuild_tensor_v2", {Global::RebuildTensorV2, DType::Float32}},
     {"torch._utils._rebuild_parameter", {Global::RebuildParameter, DType::Float32}},
+    {"torch.jit._pickle.restore_type_tag", {Global::RestoreTypeTag, DType::Float32}},
     {"torch.storage.UntypedStorage", {Global::UntypedStorage, DType::UInt8}},
     {"torch.DoubleStorage", {Global::TypedStorage, DType::Float64}},
     {"torch.FloatStorage", {Global::TypedStorage, DType::Float32}},
@@ -51,30 +53,36 @@ constexpr KnownGlobal kGlobals[] = {
 
 class Machine {
 public:
-  Machine(const std::string &path, const std::string &entry, std::span<const std::byte> data, const StorageLoader &load_storage)
-      : path_(path), entry_(entry), data_(data), load_storage_(load_storage) {}
+  /// `entry` is empty for a pickle among others in the file itself.
+  Machine(const std::string &path, std::string_view entry, std::span<const std::byte> data, std::size_t begin,
+          const StorageLoader &load_storage)
+      : path_(path), entry_(entry), data_(data), load_storage_(load_storage), position_(begin), at_(begin) {}
 
   Pickle run() {
-    if (data_.size() < 2 || data_[0] != std::byte{0x80})
+    const std::size_t begin = position_;
+    const auto protocol = data_.subspan(begin);
+    if (protocol.size() < 2 || protocol[0] != std::byte{0x80})
       fail("a pickle must begin with its protocol");
-    if (data_[1] != std::byte{2})
-      fail(concat({"pickle protocol ", static_cast<int>(data_[1]),
+    if (protocol[1] != std::byte{2})
+      fail(concat({"pickle protocol ", static_cast<int>(protocol[1]),
                    " is not supported; torch.save writes 2 unless pickle_protocol is given"}));
-    position_ = 2;
+    position_ += 2;
     while (!stopped_) {
       at_ = position_;
       execute(static_cast<Op>(byte()));
     }
     at_ = position_;
-    if (position_ != data_.size())
+    if (!is_among_others() && position_ != data_.size())
       fail("expected nothing after the pickle's end");
+    pickle_.bytes = position_ - begin;
     return std::move(pickle_);
   }
 
 private:
   [[noreturn]] void fail(const std::string &rule) const {
-    throw FileError(path_, concat({shown(entry_), " offset ", at_}), rule);
+    throw FileError(path_, concat({shown(entry_), is_among_others() ? "" : " ", "offset ", at_}), rule);
   }
+  bool is_among_others() const { return entry_.empty(); }
 
   //===--------------------------------------------------------------------===//
   // Input
@@ -183,6 +191,7 @@ private:
     case Op::Long1: return push(long1());
     case Op::BinFloat: return push(std::bit_cast<double>(__builtin_bswap64(number<uint64_t>()))); // big-endian, as no other
     case Op::BinUnicode: return push(text(number<uint32_t>()));
+    case Op::ShortBinString: return push(text(number<uint8_t>())); // Python 2's text
     case Op::EmptyList: return push(List());
     case Op::EmptyTuple: return push(pickle::Tuple());
     case Op::EmptyDict: return push(Dict());
@@ -214,6 +223,7 @@ private:
     case Op::LongBinGet: return get(number<uint32_t>());
     case Op::Global: return global();
     case Op::Reduce: return reduce();
+    case Op::NewObj: return new_object();
     case Op::Build: return build();
     case Op::BinPersId: return persistent_id();
     case Op::Proto: break;
@@ -259,6 +269,8 @@ private:
     for (const KnownGlobal &known : kGlobals)
       if (known.name == name)
         return push(known.global);
+    if (name.starts_with("__torch__."))
+      return push(GlobalName{Global::ScriptClass, DType::Float32});
     if (module == "torch" && name.ends_with("Storage"))
       fail(concat({"the element type of ", shown(name), " is not supported"}));
     fail(concat({shown(name), " is not part of a state_dict and is refused: loading it could run code. Save model.state_dict(), not the model"}));
@@ -293,9 +305,24 @@ private:
         fail(concat({"_rebuild_parameter has ", arguments.size(), " arguments, expected 3"}));
       require<std::unique_ptr<Tensor>>(arguments[0], "the data of a parameter", "a tensor");
       return push_id(arguments[0]);
+    case Global::RestoreTypeTag: // (value, its type's name)
+      if (arguments.size() != 2)
+        fail(concat({"restore_type_tag has ", arguments.size(), " arguments, expected 2"}));
+      return push_id(arguments[0]);
     case Global::TypedStorage:
     case Global::UntypedStorage: fail("a storage type is called");
+    case Global::ScriptClass: fail("a class of TorchScript is called");
     }
+  }
+
+  void new_object() {
+    const ValueId arguments = pop();
+    const auto &type = require<GlobalName>(pop(), "what an object is made of", "a class of TorchScript");
+    if (type.global != Global::ScriptClass)
+      fail("what an object is made of must be a class of TorchScript");
+    if (!require<pickle::Tuple>(arguments, "the arguments of a new object", "a tuple").items.empty())
+      fail("a new object must be made without arguments");
+    push(Object());
   }
 
   std::vector<int64_t> integers(ValueId id, const char *what) {
@@ -311,29 +338,49 @@ private:
     auto sizes = integers(arguments[2], "the size of a tensor"), strides = integers(arguments[3], "the stride of a tensor");
     std::unique_ptr<Tensor> tensor;
     try {
-      tensor = std::make_unique<Tensor>(storage.storage, std::move(sizes), std::move(strides), offset, storage.dtype);
+      // Within a part of a storage, an offset is the part's.
+      int64_t begin;
+      if (offset < 0 || __builtin_add_overflow(storage.offset, offset, &begin))
+        fail(concat({"Tensor: invalid storage offset ", offset}));
+      tensor = std::make_unique<Tensor>(storage.storage, std::move(sizes), std::move(strides), begin, storage.dtype);
+    } catch (const FileError &) {
+      throw;
     } catch (const Error &error) {
       fail(error.what());
     }
+    if (tensor->numel() > 0 && last_element(*tensor) >= storage.offset + storage.numel)
+      fail(concat({"a tensor reaches beyond the ", storage.numel, " elements of its part of a storage"}));
     push(std::move(tensor));
   }
 
-  // An object's attributes. Of all objects here only a state_dict has any.
+  // Where the last element of a tensor that has any lies in its storage.
+  static int64_t last_element(const Tensor &tensor) {
+    int64_t last = tensor.offset();
+    for (std::size_t i = 0; i < tensor.sizes().size(); ++i)
+      last += (tensor.sizes()[i] - 1) * tensor.strides()[i];
+    return last;
+  }
+
+  // An object's attributes: a state_dict's, a module's of TorchScript.
   void build() {
     const ValueId attributes = pop();
     require<Dict>(attributes, "the attributes of an object", "a dict");
+    if (Object *object = as<Object>(top())) {
+      object->attributes = attributes;
+      return;
+    }
     Dict &object = require<Dict>(top(), "an object with attributes", "an OrderedDict");
     if (!object.ordered)
       fail("an object with attributes must be an OrderedDict, found dict");
     object.attributes = attributes;
   }
 
-  // ('storage', type, key, location, numel)
+  // ('storage', type, key, location, numel); among other pickles, one more: None or (key, offset, numel) of a part
   void persistent_id() {
     const auto &items = require<pickle::Tuple>(pop(), "a persistent id", "a tuple").items;
-    const std::string *kind = items.size() == 5 ? as<std::string>(items[0]) : nullptr;
+    const std::string *kind = items.size() == (is_among_others() ? 6 : 5) ? as<std::string>(items[0]) : nullptr;
     if (!kind || *kind != "storage")
-      fail("a persistent id must be ('storage', type, key, location, number of elements)");
+      fail(concat({"a persistent id must be ('storage', type, key, location, number of elements", is_among_others() ? ", view)" : ")"}));
     const auto &type = require<GlobalName>(items[1], "the type of a storage", "a storage type");
     if (type.global == Global::UntypedStorage)
       fail("a storage without an element type is not supported");
@@ -342,14 +389,25 @@ private:
     const auto &key = require<std::string>(items[2], "the key of a storage", "a string");
     require<std::string>(items[3], "the location of a storage", "a string"); // whatever device it was: here it is memory
     const int64_t numel = require<int64_t>(items[4], "the number of elements of a storage", "an integer");
-    const DType dtype = type.dtype;
-    push(StorageRef{load_storage_(key, dtype, numel), dtype});
+    StorageRef result{load_storage_(key, type.dtype, numel), type.dtype, 0, numel};
+    if (is_among_others() && !as<pickle::None>(items[5])) {
+      const auto &part = require<pickle::Tuple>(items[5], "a part of a storage", "a tuple").items;
+      if (part.size() != 3)
+        fail("a part of a storage must be (key, offset, number of elements)");
+      require<std::string>(part[0], "the key of a part of a storage", "a string");
+      result.offset = require<int64_t>(part[1], "the offset of a part of a storage", "an integer");
+      result.numel = require<int64_t>(part[2], "the number of elements of a part of a storage", "an integer");
+      if (result.offset < 0 || result.numel < 0 || result.offset > numel || result.numel > numel - result.offset)
+        fail(concat({"a part of ", result.numel, " elements from ", result.offset, " on lies outside its storage of ", numel}));
+    }
+    push(std::move(result));
   }
 
-  const std::string &path_, &entry_;
+  const std::string &path_;
+  std::string_view entry_;
   std::span<const std::byte> data_;
   const StorageLoader &load_storage_;
-  std::size_t position_ = 0, at_ = 0; // `at_`: where the current instruction begins
+  std::size_t position_, at_; // `at_`: where the current instruction begins
   bool stopped_ = false;
   std::vector<ValueId> stack_;
   std::vector<std::size_t> marks_; // heights of the stack
@@ -360,17 +418,19 @@ private:
 } // namespace
 
 const char *type_name(const Value &value) {
-  static constexpr const char *kNames[] = {"NoneType", "bool", "int",  "float",   "str",   "tuple",
-                                           "list",     "dict", "type", "storage", "Tensor"};
+  static constexpr const char *kNames[] = {"NoneType", "bool", "int",    "float", "str",     "tuple",
+                                           "list",     "dict", "object", "type",  "storage", "Tensor"};
   static_assert(std::size(kNames) == std::variant_size_v<Value>);
   return kNames[value.index()];
 }
 
 Pickle read(const std::string &path, const std::string &entry, std::span<const std::byte> data,
             const StorageLoader &load_storage) {
-  Pickle pickle = Machine(path, entry, data, load_storage).run();
-  pickle.bytes = data.size();
-  return pickle;
+  return Machine(path, entry, data, 0, load_storage).run();
+}
+
+Pickle read_at(const std::string &path, std::span<const std::byte> data, std::size_t begin, const StorageLoader &load_storage) {
+  return Machine(path, "", data, begin, load_storage).run();
 }
 
 } // namespace kiln::runtime::pickle

@@ -18,7 +18,7 @@ constexpr std::size_t kLocalBytes = 30, kCentralBytes = 46, kEndBytes = 22, kEnd
 constexpr std::size_t kMaxComment = 0xffff;
 constexpr uint16_t kSaturated16 = 0xffff;
 constexpr uint32_t kSaturated32 = 0xffffffff; // the value stands in the zip64 record
-constexpr uint16_t kDataDescriptor = 1 << 3, kUtf8 = 1 << 11;
+constexpr uint16_t kDeflateLevel = 3 << 1, kDataDescriptor = 1 << 3, kUtf8 = 1 << 11;
 constexpr uint16_t kZip64Extra = 1;
 
 //===----------------------------------------------------------------------===//
@@ -167,20 +167,18 @@ void ZipArchive::read_directory(const Directory &directory) {
     entry.crc = file.number<uint32_t>(at + 16);
     if (entry.name.empty() || entry.name.find('\0') != std::string::npos)
       fail(at, "an entry's name is empty or has a null byte");
-    if (flags & ~(kDataDescriptor | kUtf8))
+    if (flags & ~(kDataDescriptor | kUtf8 | kDeflateLevel))
       fail(at, concat({in_quotes(entry.name), " is encrypted or uses an unknown feature (flags 0x", Piece::hex(flags, 4), ")"}));
-    if (method != 0)
-      fail(at, concat({in_quotes(entry.name), " is compressed (method ", method, "); torch.save stores its entries. If torch.jit.save wrote the file, save the model's state_dict() with torch.save"}));
-
+    entry.method = method;
     uint64_t values[3] = {file.number<uint32_t>(at + 24), file.number<uint32_t>(at + 20), file.number<uint32_t>(at + 42)};
     resolve_zip64(entry.name, at + kCentralBytes + name_bytes, extra_bytes, values);
-    if (values[0] != values[1])
+    if (method == 0 && values[0] != values[1])
       fail(at, concat({in_quotes(entry.name), " is stored, but its two sizes differ: ", values[0], " and ", values[1]}));
     if (file.number<uint16_t>(at + 34) != 0)
       fail(at, "zip archives of several disks are not supported");
-    entry.size = values[0];
+    entry.size = values[1];
     entry.header = values[2];
-    check_local_header(entry, flags, directory.offset);
+    check_local_header(entry, flags, values[0], directory.offset);
     if (!index_.emplace(entry.name, entries_.size()).second)
       fail(at, concat({"the entry ", in_quotes(entry.name), " is there twice"}));
     entries_.push_back(std::move(entry));
@@ -191,7 +189,7 @@ void ZipArchive::read_directory(const Directory &directory) {
 }
 
 // Two readers must never see two different files in one archive: the local header says what the central directory says.
-void ZipArchive::check_local_header(ZipEntry &entry, uint16_t flags, std::size_t directory_offset) const {
+void ZipArchive::check_local_header(ZipEntry &entry, uint16_t flags, uint64_t plain_size, std::size_t directory_offset) const {
   const MappedFile &file = *file_;
   const std::size_t at = entry.header;
   if (at > directory_offset || directory_offset - at < kLocalBytes || file.number<uint32_t>(at) != kLocalSignature)
@@ -206,7 +204,7 @@ void ZipArchive::check_local_header(ZipEntry &entry, uint16_t flags, std::size_t
   const bool later = (flags & kDataDescriptor) != 0;
   auto agrees = [&](uint64_t local, uint64_t central) { return local == central || (later && local == 0); };
   if (file.text(at + kLocalBytes, name_bytes) != entry.name || file.number<uint16_t>(at + 6) != flags ||
-      file.number<uint16_t>(at + 8) != 0 || !agrees(sizes[0], entry.size) || !agrees(sizes[1], entry.size) ||
+      file.number<uint16_t>(at + 8) != entry.method || !agrees(sizes[0], plain_size) || !agrees(sizes[1], entry.size) ||
       !agrees(crc, entry.crc))
     fail(at, concat({"the local header of ", in_quotes(entry.name), " contradicts the central directory"}));
   entry.offset = at + kLocalBytes + name_bytes + extra_bytes;
@@ -230,6 +228,9 @@ const ZipEntry *ZipArchive::find(std::string_view name) const {
 }
 
 std::span<std::byte> ZipArchive::data(const ZipEntry &entry) const {
+  if (entry.method != 0)
+    fail(entry.offset, concat({in_quotes(entry.name), " is compressed (method ", entry.method,
+                               "); expected stored entries, as torch.save and numpy.savez write them"}));
   const std::span<std::byte> bytes = file_->bytes().subspan(entry.offset, entry.size);
   if (const uint32_t crc = crc32(bytes); crc != entry.crc)
     fail(entry.offset, concat({"the CRC-32 of ", in_quotes(entry.name), " is ", Piece::hex(crc, 8), ", but ", Piece::hex(entry.crc, 8), " is recorded; the file is damaged"}));

@@ -1,7 +1,8 @@
-// Reader of zip archives whose entries are stored, not compressed: the container of PyTorch's .pt files. Internal.
+// Reader of zip archives whose entries are stored, not compressed: the container of PyTorch's .pt files and NumPy's .npz. Internal.
 //
 // The archive is checked as a whole when it is opened: the central directory agrees with every local header, entries lie inside the
-// file and don't overlap, names are unique. An entry's CRC-32 is checked when its data is asked for.
+// file and don't overlap, names are unique. That an entry is not compressed and its CRC-32 are checked when its data is asked for:
+// TorchScript's archives hold compressed code beside the tensors.
 #pragma once
 
 #include <map>
@@ -22,8 +23,9 @@ struct ZipEntry {
   std::string name;
   std::size_t header = 0; // offset of the local header
   std::size_t offset = 0; // of the data
-  std::size_t size = 0;
+  std::size_t size = 0;   // in the archive
   uint32_t crc = 0;
+  uint16_t method = 0; // of compression; 0: none
 };
 
 class ZipArchive {
@@ -36,7 +38,7 @@ public:
   const std::vector<ZipEntry> &entries() const { return entries_; }
   /// Null when there is no such entry.
   const ZipEntry *find(std::string_view name) const;
-  /// The entry's bytes. Throws FileError when their CRC-32 is not the recorded one.
+  /// The entry's bytes. Throws FileError when they are compressed or their CRC-32 is not the recorded one.
   std::span<std::byte> data(const ZipEntry &entry) const;
 
 private:
@@ -47,7 +49,7 @@ private:
   Directory find_directory() const;
   void read_directory(const Directory &directory);
   void resolve_zip64(const std::string &name, std::size_t extra, std::size_t extra_bytes, std::span<uint64_t> values) const;
-  void check_local_header(ZipEntry &entry, uint16_t flags, std::size_t directory_offset) const;
+  void check_local_header(ZipEntry &entry, uint16_t flags, uint64_t plain_size, std::size_t directory_offset) const;
   void check_overlap() const;
   [[noreturn]] void fail(std::size_t offset, const std::string &rule) const;
 

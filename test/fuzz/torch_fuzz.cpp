@@ -1,4 +1,4 @@
-// libFuzzer target: any bytes as a .pt file, read as a state_dict and as whatever else torch.save writes.
+// libFuzzer target: any bytes as a file of weights in any format, and as whatever else torch.save writes.
 #include "fuzzed_file.h"
 #include "kiln/runtime/error.h"
 #include "kiln/runtime/files.h"
@@ -6,7 +6,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, std::size_t size) {
   const kiln::fuzz::FuzzedFile file(data, size);
   try {
-    kiln::fuzz::touch(kiln::runtime::load_torch(file.path()));
+    kiln::fuzz::touch(kiln::runtime::load(file.path()));
   } catch (const kiln::runtime::Error &) {
   }
   try {

@@ -3,6 +3,7 @@
 Needs torch, safetensors and numpy (from PyPI). Run: python3 make_data.py
 """
 import pathlib
+import pickle
 import random
 import zipfile
 
@@ -77,8 +78,68 @@ def torch_files():
     torch.save({"u": torch.zeros(1, dtype=torch.uint16)}, HERE / "uint16.pt")
     torch.save({"n": torch.zeros(2, dtype=torch.complex64).conj().imag}, HERE / "negative_view.pt")
     torch.save(values, HERE / "protocol4.pt", pickle_protocol=4)
-    torch.save({"w": torch.ones(1)}, HERE / "legacy.pt", _use_new_zipfile_serialization=False)
-    torch.jit.save(torch.jit.script(nn.Linear(1, 1)), HERE / "script.pt")
+
+
+class Part:
+    """Some elements of the storage "root", as files of versions before 0.4 name them."""
+    def __init__(self, key, offset, numel):
+        self.key, self.offset, self.numel = key, offset, numel
+
+
+class Pieces:
+    """A tensor of the first `size` elements of a part."""
+    def __init__(self, part, size):
+        self.part, self.size = part, size
+
+    def __reduce__(self):
+        return torch._utils._rebuild_tensor, (self.part, 0, (self.size,), (1,))
+
+
+class PartPickler(pickle.Pickler):
+    def persistent_id(self, value):
+        if not isinstance(value, Part):
+            return None
+        view = (value.key, value.offset, value.numel) if value.key else None
+        return ("storage", torch.FloatStorage, "root", "cpu", 10, view)
+
+
+def legacy_files():
+    """The format from before version 1.6."""
+    values = torch.load(HERE / "all_dtypes.pt")
+    torch.save(values, HERE / "legacy_dtypes.pt", _use_new_zipfile_serialization=False)
+    torch.save(torch.load(HERE / "views.pt"), HERE / "legacy_views.pt", _use_new_zipfile_serialization=False)
+    torch.save(torch.load(HERE / "nested.pt"), HERE / "legacy_nested.pt", _use_new_zipfile_serialization=False)
+    with open(HERE / "legacy_parts.pt", "wb") as file:
+        for head in [0x1950a86a20f9469cfc6c, 1001, {"protocol_version": 1001, "little_endian": True, "type_sizes": {}}]:
+            pickle.dump(head, file, protocol=2)
+        tail = Part("tail", 4, 6)
+        PartPickler(file, protocol=2).dump({"whole": Pieces(Part(None, 0, 10), 10), "tail": Pieces(tail, 6), "begin": Pieces(tail, 2)})
+        pickle.dump(["root"], file, protocol=2)
+        file.write(np.int64(10).tobytes() + np.arange(10, dtype="<f4").tobytes())
+    read = torch.load(HERE / "legacy_parts.pt")
+    assert read["begin"].tolist() == [4, 5] and read["tail"].tolist() == [4, 5, 6, 7, 8, 9] and read["whole"].numel() == 10
+
+
+class Scripted(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
+        self.register_buffer("scale", torch.full((2,), 0.5, dtype=torch.float64))
+        self.names = ["a", "b"]
+        self.factor = 2.5
+        self.tied = self.layers[0].weight
+
+    def forward(self, x):
+        return self.layers(x) * self.scale * self.factor
+
+
+def script_files():
+    """What torch.jit.save writes, and the state_dict that PyTorch reads from it."""
+    torch.manual_seed(1)
+    model = Scripted()
+    torch.jit.save(torch.jit.script(model), HERE / "script.pt")
+    torch.jit.save(torch.jit.trace(model.eval(), torch.ones(4, 3)), HERE / "traced.pt")
+    torch.save(torch.jit.load(HERE / "script.pt").state_dict(), HERE / "script_state.pt")
 
 
 def numpy_files():
@@ -94,6 +155,9 @@ def numpy_files():
             np.lib.format.write_array(file, np.arange(3, dtype="<f4"), version=(version, 0))
     np.save(HERE / "records.npy", np.zeros(2, dtype=[("a", "<f4"), ("b", "<i8")]))
     np.save(HERE / "uint32.npy", np.zeros(2, dtype="<u4"))
+    np.savez(HERE / "arrays.npz", weight=np.arange(6, dtype="<f4").reshape(2, 3), count=np.int64(7), empty=np.zeros((0, 2), dtype="<f8"),
+             swapped=np.arange(3, dtype=">i2"))
+    np.savez_compressed(HERE / "compressed.npz", weight=np.zeros(100, dtype="<f4"))
 
 
 def casts():
@@ -217,6 +281,8 @@ def state_dicts():
 def main():
     HERE.mkdir(parents=True, exist_ok=True)
     torch_files()
+    legacy_files()
+    script_files()
     numpy_files()
     casts()
     view_cases()

@@ -60,9 +60,16 @@ TEST(ZipArchiveTest, RefusesWrongDirectoryEntries) {
   };
   EXPECT_EQ(central(0, uint32_t(0)), "expected an entry of the central directory");
   EXPECT_EQ(central(8, uint16_t(1)), "'m/data/0' is encrypted or uses an unknown feature (flags 0x0001)");
-  EXPECT_EQ(central(10, uint16_t(8)),
-            "'m/data/0' is compressed (method 8); torch.save stores its entries. If torch.jit.save wrote the file, "
-            "save the model's state_dict() with torch.save");
+  EXPECT_EQ(refusal_at([](Archive &archive) {
+              archive.set(archive.central[1] + 10, uint16_t(8));
+              return archive.local[1];
+            }),
+            "the local header of 'm/data/0' contradicts the central directory");
+  EXPECT_EQ(refusal_at([](Archive &archive) {
+              archive.set(archive.central[1] + 10, uint16_t(8)).set(archive.local[1] + 8, uint16_t(8));
+              return archive.local[1] + 30 + 8;
+            }),
+            "'m/data/0' is compressed (method 8); expected stored entries, as torch.save and numpy.savez write them");
   EXPECT_EQ(central(20, uint32_t(15)), "'m/data/0' is stored, but its two sizes differ: 16 and 15");
   EXPECT_EQ(central(28, uint16_t(999)), "an entry reaches beyond the central directory");
   EXPECT_EQ(central(28, uint16_t(0)), "an entry's name is empty or has a null byte");

@@ -14,6 +14,7 @@ def Summary : OptionVisibility;
 def Inspect : OptionVisibility;
 def Train : OptionVisibility;
 def Bench : OptionVisibility;
+def Weights : OptionVisibility;
 
 // Commands that may compile a model's C++.
 class ForModels { list<OptionVisibility> Visibility = [Build, Run, Train, Bench, Print, Summary]; }
@@ -25,8 +26,8 @@ class Value<string name> : Joined<["--"], name # "=">;
 // All commands
 //===----------------------------------------------------------------------===//
 
-def help : Flag_<"help">, Visibility<[Main, Build, Run, Train, Bench, Print, Summary, Inspect]>, HelpText<"Show this text">;
-def help_short : Flag<["-"], "h">, Alias<help>, Visibility<[Main, Build, Run, Train, Bench, Print, Summary, Inspect]>;
+def help : Flag_<"help">, Visibility<[Main, Build, Run, Train, Bench, Print, Summary, Inspect, Weights]>, HelpText<"Show this text">;
+def help_short : Flag<["-"], "h">, Alias<help>, Visibility<[Main, Build, Run, Train, Bench, Print, Summary, Inspect, Weights]>;
 def version : Flag_<"version">, Visibility<[Main]>, HelpText<"Show the version">;
 
 //===----------------------------------------------------------------------===//
@@ -53,9 +54,11 @@ def mlir_option : Joined<["--"], "mlir-">, Visibility<[Build]>, MetaVarName<"OPT
 //===----------------------------------------------------------------------===//
 
 def weights : Value<"weights">, Visibility<[Build, Run, Train, Bench]>, MetaVarName<"FILE">,
-  HelpText<"Load a state_dict, from .pt or .safetensors, before anything else">;
-def key : Value<"key">, Visibility<[Build, Run, Train]>, MetaVarName<"KEY">,
-  HelpText<"Where in the .pt of --weights the state_dict is: model in a checkpoint">;
+  HelpText<"Load a state_dict, from .pt, .safetensors or .npz, before anything else">;
+def key : Value<"key">, Visibility<[Build, Run, Train, Weights]>, MetaVarName<"KEY">,
+  HelpText<"Where in the .pt the state_dict is: model in a checkpoint, model.state for one more level">;
+def convert : Value<"convert">, Visibility<[Weights]>, MetaVarName<"OUT">,
+  HelpText<"Write the tensors to OUT, a .safetensors, .pt or .pth, and list nothing">;
 def input : Value<"input">, Visibility<[Run, Train, Bench]>, MetaVarName<"NAME=FILE[:TENSOR]">,
   HelpText<"An input: an .npy file, a tensor of a .safetensors file, random:32x784 or zeros:32x784">;
 def output : Value<"output">, Visibility<[Run]>, MetaVarName<"[NAME=]FILE">,

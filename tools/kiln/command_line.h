@@ -37,6 +37,7 @@ enum CommandBit : unsigned {
   Inspect = 1 << 6,
   Train = 1 << 7,
   Bench = 1 << 8,
+  Weights = 1 << 9,
 };
 
 /// Identifiers of the options, OPT_output_file and so on.
@@ -75,7 +76,8 @@ std::string suggestion(llvm::StringRef word, llvm::ArrayRef<llvm::StringRef> nam
 llvm::StringRef onlyValue(const Command &command, const llvm::opt::InputArgList &arguments, OptionID option);
 
 // The commands, each in a file of its own.
-extern const Command buildCommand, runCommand, trainCommand, benchCommand, printCommand, summaryCommand, inspectCommand;
+extern const Command buildCommand, runCommand, trainCommand, benchCommand, printCommand, summaryCommand, inspectCommand,
+    weightsCommand;
 
 } // namespace kiln::tools
 

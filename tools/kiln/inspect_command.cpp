@@ -7,6 +7,7 @@
 
 #include "command_line.h"
 #include "crash_guard.h"
+#include "numbers.h"
 #include "kiln/runtime/program.h"
 #include "kiln/runtime/tensor.h"
 #include "llvm/ADT/StringExtras.h"
@@ -19,18 +20,6 @@ using namespace llvm;
 namespace kiln::tools {
 
 static StringRef text(std::string_view view) { return StringRef(view.data(), view.size()); }
-
-/// "12", "3,456,789".
-static std::string grouped(uint64_t number) {
-  std::string digits = std::to_string(number);
-  for (int at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3)
-    digits.insert(at, ",");
-  return digits;
-}
-
-static std::string counted(size_t count, StringRef what) {
-  return (count == 0 ? "no " : grouped(count) + " ") + what.str() + (count == 1 ? "" : "s");
-}
 
 static StringRef kindName(runtime::StateKind kind) {
   switch (kind) {

@@ -20,8 +20,8 @@
 using namespace llvm;
 using namespace kiln::tools;
 
-static const Command *const commands[] = {&buildCommand, &runCommand,     &trainCommand,  &benchCommand,
-                                          &printCommand, &summaryCommand, &inspectCommand};
+static const Command *const commands[] = {&buildCommand, &runCommand,     &trainCommand,   &benchCommand,
+                                          &printCommand, &summaryCommand, &inspectCommand, &weightsCommand};
 
 static void printHelp() {
   outs() << "Kiln compiles PyTorch-style models, written in C++, ahead of time to native code.\n\n"
