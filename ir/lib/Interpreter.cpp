@@ -74,10 +74,12 @@ private:
   // Inputs
   //===--------------------------------------------------------------------===//
 
-  Tensor promoted(const Tensor &tensor) const {
-    const bool promote = options.computeInDouble && runtime::is_floating_point(tensor.dtype());
-    return promote ? tensor.to(DType::Float64) : tensor;
+  Tensor widened(const Tensor &tensor) const {
+    return options.computeInDouble && runtime::is_floating_point(tensor.dtype()) ? tensor.to(DType::Float64) : tensor;
   }
+
+  /// A value in double that the program has in `dtype`.
+  Tensor rounded(Tensor value, DType dtype) const { return options.rounding ? options.rounding(value, dtype) : std::move(value); }
 
   std::string inputName(unsigned index) {
     auto name = function.getArgAttrOfType<StringAttr>(index, NNDialect::kNameAttrName);
@@ -98,7 +100,8 @@ private:
       for (int64_t dim = 0; dim < types[index].rank(); ++dim)
         if (types[index].sizes[dim].evaluate(symbols) != inputs[index].size(dim))
           throw mismatch(types[index], inputs[index], inputName(index));
-      values[function.getArgument(index)] = promoted(inputs[index]);
+      const bool isWider = options.computeInDouble && runtime::is_floating_point(types[index].dtype);
+      values[function.getArgument(index)] = isWider ? rounded(widened(inputs[index]), types[index].dtype) : inputs[index];
     }
   }
 
@@ -149,19 +152,19 @@ private:
     if (!fits)
       throw runtime::TypeError("the value is " + std::string(runtime::name(tensor.dtype())) + tensor.shape_text() +
                                ", its type says " + std::string(runtime::name(type.dtype)) + type.shape_text());
-    values[value] = std::move(tensor);
+    values[value] = isWider ? rounded(std::move(tensor), type.dtype) : std::move(tensor);
   }
 
   void runOperation(Operation *op) {
     if (auto constant = dyn_cast<ConstantOp>(op))
-      return define(constant, promoted(toTensor(constant.getValue())));
+      return define(constant, widened(toTensor(constant.getValue())));
     if (auto require = dyn_cast<RequireOp>(op)) {
       if (require.getCondition().getExpression().evaluate(symbols) < 0)
         throw runtime::ValueError(require.getMessage().str());
       return;
     }
     if (auto read = dyn_cast<ReadOp>(op))
-      return define(read, promoted(states.get(read.getState().str())));
+      return define(read, widened(states.get(read.getState().str())));
     if (auto write = dyn_cast<WriteOp>(op))
       return states.set(write.getState().str(), values.lookup(write.getValue()));
     if (auto load = dyn_cast<LoadPreparedOp>(op)) {
@@ -188,10 +191,24 @@ private:
     throw runtime::TypeError("the interpreter does not know operation '" + op->getName().getStringRef().str() + "'");
   }
 
+  static bool makesFloats(StringRef name, ArrayRef<Tensor> operands, const semantics::Attributes &attributes) {
+    std::vector<std::optional<semantics::TensorType>> types;
+    for (const Tensor &operand : operands) {
+      if (!operand.defined() || runtime::is_floating_point(operand.dtype()))
+        return false;
+      types.push_back(semantics::type_of(operand));
+    }
+    return !types.empty() && runtime::is_floating_point(semantics::infer(std::string_view(name), types, attributes).front().dtype);
+  }
+
   std::vector<Tensor> evaluate(StringRef name, ArrayRef<Value> operands, semantics::Attributes attributes) {
     std::vector<Tensor> tensors;
     for (Value operand : operands)
       tensors.push_back(operand ? values.lookup(operand) : Tensor());
+    // What makes floats of integers computes in double too: sqrt of an integer, a quotient of two.
+    if (options.computeInDouble && makesFloats(name, tensors, attributes))
+      for (Tensor &tensor : tensors)
+        tensor = tensor.to(DType::Float64);
     // Conversions to a floating-point type, and constants of one, are in double too.
     if (options.computeInDouble && attributes.has("dtype") && runtime::is_floating_point(attributes.get<DType>("dtype")))
       attributes.set("dtype", DType::Float64);

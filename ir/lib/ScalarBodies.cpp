@@ -284,8 +284,8 @@ Value CastOp::buildScalarBody(OpBuilder &builder, Location location, ValueRange 
 }
 
 bool DropoutOp::hasScalarBody() {
-  // The mask depends on the element's index, which a scalar body does not see.
-  return !getTraining() || getP().isZero();
+  // The mask depends on the element's index, which a scalar body does not see; a generator has no element beside the input's.
+  return (!getTraining() || getP().isZero()) && !getGenerator();
 }
 
 Value DropoutOp::buildScalarBody(OpBuilder &, Location, ValueRange scalars) { return scalars[0]; }

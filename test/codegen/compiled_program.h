@@ -42,6 +42,8 @@ public:
   /// The program as it was compiled.
   mlir::ModuleOp scheduled() { return *lowered; }
 
+  /// The value that a state has in models and in the interpreter from now on.
+  void setState(const std::string &path, const runtime::Tensor &value) { states[path] = value; }
   /// Values for all floating-point states that are the same in every run.
   void randomizeStates();
   /// What the program means: computed in double where `inDouble`.

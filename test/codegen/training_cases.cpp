@@ -313,9 +313,9 @@ void TrainingCases::addLosses() {
 
 void TrainingCases::addTables() {
   for (const char *index : {"i64", "i32"})
-    for (const char *padding : {"", " padding_idx = 4"}) {
+    for (const auto &[name, padding] : {std::pair("", ""), std::pair("_padding", " padding_idx = 4"), std::pair("_padding_from_end", " padding_idx = -44")}) {
       std::string g = type("batch, 3, 20"), i = type("batch, 3", index), y = type("50, 20");
-      add(fmt::format("embedding_backward_{}{}", index, *padding ? "_padding" : ""), {{"batch, 3, 20"}, {"batch, 3", index, 9}},
+      add(fmt::format("embedding_backward_{}{}", index, name), {{"batch, 3, 20"}, {"batch, 3", index, 9}},
           fmt::format("  %y = nn.embedding_backward %x0, %x1 num_embeddings = <50>{} : ({}, {}) -> {}", padding, g, i, y), y,
           5e-6);
     }
@@ -371,6 +371,9 @@ void TrainingCases::addDropout() {
           x, element[1] == '6' ? 0 : 1e-6);
     }
   std::string x = type("batch, 37");
+  // What a generator would be for is not done.
+  add("dropout_evaluated", {{"1"}, {"2", "i64", 5}},
+      fmt::format("  %y = nn.dropout %x0 generator %x1 p = 3.000000e-01 training = false site = 5 : ({0}, {1}) -> {0}", type("1"), type("2", "i64")), type("1"), 0);
   add("dropout_all", {{"batch, 37"}},
       fmt::format("  %y = nn.dropout %x0 p = 1.000000e+00 training = true site = 0 : ({0}) -> {0}", x), x, 0);
 }

@@ -1,8 +1,8 @@
 // RUN: kiln-opt %s --pass-pipeline="builtin.module(func.func(nn-differentiate))" | FileCheck %s
 // RUN: kiln-opt %s --pass-pipeline="builtin.module(func.func(nn-differentiate))" --mlir-pass-statistics -o /dev/null 2>&1 | FileCheck %s --check-prefix=COUNTS
 
-// COUNTS-DAG: 23 nn-differentiate{{ +}}- Number of nn.backward expanded
-// COUNTS-DAG: 63 nn-differentiate{{ +}}- Number of ops that gradients were built from
+// COUNTS-DAG: 24 nn-differentiate{{ +}}- Number of nn.backward expanded
+// COUNTS-DAG: 66 nn-differentiate{{ +}}- Number of ops that gradients were built from
 
 // The rules of movements, reductions and layers. Numbers are compared in gradient_test.cpp and test/oracle/gradients.py.
 
@@ -263,6 +263,17 @@ func.func @embedding(%i: tensor<4x5xi64>, %w: tensor<100x2xf32>, %s: tensor<4x5x
   %y = nn.embedding %i, %w padding_idx = 3 : (tensor<4x5xi64>, tensor<100x2xf32>) -> tensor<4x5x2xf32>
   %g = nn.backward %y gradient %s to %w : (tensor<4x5x2xf32>, tensor<4x5x2xf32>, tensor<100x2xf32>) -> tensor<100x2xf32>
   return %g : tensor<100x2xf32>
+}
+
+// The sums of rows are in float.
+// CHECK-LABEL: func.func @embedding_bf16
+// CHECK: %[[WIDE:.*]] = nn.cast %arg2 to f32
+// CHECK: %[[SUMS:.*]] = nn.embedding_backward %[[WIDE]], %arg0 num_embeddings = <100>
+// CHECK: nn.cast %[[SUMS]] to bf16
+func.func @embedding_bf16(%i: tensor<4x5xi64>, %w: tensor<100x2xbf16>, %s: tensor<4x5x2xbf16>) -> tensor<100x2xbf16> {
+  %y = nn.embedding %i, %w : (tensor<4x5xi64>, tensor<100x2xbf16>) -> tensor<4x5x2xbf16>
+  %g = nn.backward %y gradient %s to %w : (tensor<4x5x2xbf16>, tensor<4x5x2xbf16>, tensor<100x2xbf16>) -> tensor<100x2xbf16>
+  return %g : tensor<100x2xbf16>
 }
 
 // CHECK-LABEL: func.func @log_softmax

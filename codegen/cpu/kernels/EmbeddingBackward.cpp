@@ -37,8 +37,12 @@ LogicalResult emitEmbeddingBackward(KernelContext &context) {
       row = arith::ExtSIOp::create(b, b.getI64Type(), row);
     auto and_ = [&](Value x, Value y) -> Value { return arith::AndIOp::create(b, x, y); };
     Value isMine = and_(b.atLeast(row, context.begin0), b.lessThan(row, context.end0));
-    if (auto padding = dyn_cast_if_present<IntegerAttr>(context.kernel.getAnchorAttribute("padding_idx")))
-      isMine = and_(isMine, arith::CmpIOp::create(b, arith::CmpIPredicate::ne, row, b.constant(padding.getInt())));
+    if (auto padding = dyn_cast_if_present<IntegerAttr>(context.kernel.getAnchorAttribute("padding_idx"))) {
+      Value skipped = b.constant(padding.getInt());
+      if (padding.getInt() < 0) // counts from the end
+        skipped = b.add(b.size(table.getSizes()[0]), skipped);
+      isMine = and_(isMine, arith::CmpIOp::create(b, arith::CmpIPredicate::ne, row, skipped));
+    }
     b.when(isMine, [&] {
       Value source = b.mul(position, features), target = b.mul(row, features), shift = b.sub(source, target);
       overRow(target, [&](Value offset, int64_t width) {

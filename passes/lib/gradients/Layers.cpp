@@ -16,7 +16,10 @@ void embedding(ir::EmbeddingOp op, Gradient &gradient) {
   semantics::Attributes attributes{{"num_embeddings", gradient.sizesOf(op.getWeight())[0]}};
   if (std::optional<int64_t> padding = op.getPaddingIdx())
     attributes.set("padding_idx", *padding);
-  gradient.give(1, gradient.make<ir::EmbeddingBackwardOp>({gradient.cotangent(), op.getIndices()}, attributes));
+  // A row may be the sum of many, which 16 bits would round one by one.
+  Value cotangent = gradient.widened(gradient.cotangent());
+  Value sums = gradient.make<ir::EmbeddingBackwardOp>({cotangent, op.getIndices()}, attributes);
+  gradient.give(1, gradient.cast(sums, gradient.typeOf(op.getWeight()).getElementType()));
 }
 
 /// Of softmax or its logarithm, which `BackwardOp` computes from the output.

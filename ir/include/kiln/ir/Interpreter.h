@@ -14,6 +14,7 @@
 #include "kiln/runtime/tensor.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -41,6 +42,9 @@ struct InterpreterOptions {
   /// Floating-point inputs, states and constants are converted to f64 first and every operation computes in it; so the result is free
   /// of the rounding of the program's own types. Results, and states that the call writes, are f64.
   bool computeInDouble = false;
+  /// With computeInDouble, applied to every floating-point value that the program's inputs, states and operations give: the value, and
+  /// the type that the program has it in. So a test finds what rounding can make of a result.
+  std::function<runtime::Tensor(const runtime::Tensor &value, runtime::DType dtype)> rounding;
 };
 
 /// Runs `function` on `inputs` (its arguments, in order) and gives its results. Prepared values are computed from the states as they
