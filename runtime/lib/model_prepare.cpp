@@ -7,6 +7,7 @@
 #include <span>
 
 #include "concat.h"
+#include "memory_pages.h"
 #include "model_parts.h"
 #include "services.h"
 
@@ -120,6 +121,9 @@ void ModelParts::make_ready_slowly(std::size_t function, Executor &executor) {
 
 void ModelParts::run_prepare(std::size_t index, Executor &executor) {
   const Prepare &prepare = program.prepares()[index];
+  if (prepared_versions_[index] == 0)
+    for (uint32_t target : prepare.targets)
+      make_pages(prepared_pointers[target], program.prepared_values()[target].bytes);
   prepared_versions_[index] = 0; // while it runs, and if it fails, the value is none
   CallServices services(executor);
   kiln_call call = services.make_call();

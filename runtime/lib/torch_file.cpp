@@ -9,6 +9,7 @@
 
 #include "foreign_text.h"
 #include "kiln/runtime/files.h"
+#include "safetensors.h"
 #include "torch_pickle.h"
 #include "zip_archive.h"
 
@@ -187,8 +188,8 @@ bool is_legacy(const MappedFile &file) {
 
 } // namespace
 
-pickle::Pickle read_torch_pickle(const std::string &path) {
-  const auto file = MappedFile::open(path);
+pickle::Pickle read_torch_pickle(const std::shared_ptr<MappedFile> &file) {
+  const std::string &path = file->path();
   if (is_legacy(*file))
     throw FileError(path, "",
                     "the file is in PyTorch's format from before version 1.6; load it with torch.load and save it again "
@@ -214,18 +215,18 @@ pickle::Pickle read_torch_pickle(const std::string &path) {
 }
 
 StateDict load_torch(const std::string &path, const std::string &key) {
-  return state_dict_of(path, read_torch_pickle(path), key);
+  return state_dict_of(path, read_torch_pickle(MappedFile::open(path)), key);
 }
 
 StateDict load(const std::string &path, const std::string &key) {
   const auto file = MappedFile::open(path);
   if (is_zip(*file) || is_legacy(*file))
-    return load_torch(path, key);
+    return state_dict_of(path, read_torch_pickle(file), key);
   if (file->size() >= 6 && file->text(0, 6) == "\x93NUMPY")
     throw FileError(path, "", "this is a NumPy array (.npy): one tensor without a name; expected a state_dict, a .pt or .safetensors file");
   if (!key.empty())
     throw FileError(path, concat({"'", key, "'"}), "only a .pt file holds a state_dict under a key; this is none");
-  return load_safetensors(path);
+  return read_safetensors(file);
 }
 
 } // namespace kiln::runtime

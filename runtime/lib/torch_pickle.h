@@ -1,15 +1,17 @@
 // The pickle of a .pt file: what load_torch and load_torch_value have in common. Internal.
 #pragma once
 
+#include <memory>
 #include <string>
 
+#include "file_io.h"
 #include "kiln/runtime/error.h"
 #include "unpickler.h"
 
 namespace kiln::runtime {
 
-/// Opens the archive, checks it and reads its pickle, with the storages that tensors refer to. Throws FileError.
-pickle::Pickle read_torch_pickle(const std::string &path);
+/// Checks the archive and reads its pickle, with the storages that tensors refer to. Throws FileError.
+pickle::Pickle read_torch_pickle(const std::shared_ptr<MappedFile> &file);
 
 /// A state_dict is expected, and the file has some of them inside: the message lists their keys.
 class CheckpointGiven : public FileError {
