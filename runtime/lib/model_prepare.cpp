@@ -9,6 +9,7 @@
 #include "concat.h"
 #include "memory_pages.h"
 #include "model_parts.h"
+#include "name_list.h"
 #include "services.h"
 
 namespace kiln::runtime {
@@ -89,16 +90,14 @@ void ModelParts::mark_changed(std::span<const uint32_t> changed, bool complete) 
 }
 
 void ModelParts::refuse_absent_state(std::size_t function) const {
-  std::string names;
-  std::size_t count = 0;
-  for (uint32_t state : plans[function].states) {
-    if (state_present[state])
-      continue;
-    names.append(count++ == 0 ? "" : ", ").append(program.states()[state].path);
-  }
-  if (count != 0)
-    throw ValueError(concat({program.functions()[function].name, ": ", count,
-                             (count == 1 ? " tensor that it reads has" : " tensors that it reads have"), " no value: ", names,
+  NameList absent(5);
+  for (uint32_t state : plans[function].states)
+    if (!state_present[state])
+      absent.add(program.states()[state].path);
+  if (absent.count() != 0)
+    throw ValueError(concat({program.functions()[function].name, ": ", absent.count(),
+                             (absent.count() == 1 ? " tensor that it reads has" : " tensors that it reads have"),
+                             " no value: ", absent.text(),
                              "\n  the weights of program '", program.name(),
                              "' are kept outside the artifact: load them first (load_state_dict, --weights=FILE)"}));
 }

@@ -10,6 +10,7 @@
 #include "file_io.h"
 #include "foreign_text.h"
 #include "kiln/runtime/files.h"
+#include "zip_archive.h"
 
 namespace kiln::runtime {
 
@@ -147,16 +148,22 @@ private:
 
 Tensor load_npy(const std::string &path) {
   const auto file = MappedFile::open(path);
+  refuse_numpy_archive(*file);
   const std::size_t fixed = kMagic.size() + 2;
-  if (file->size() < fixed + 2 || file->text(0, kMagic.size()) != kMagic)
+  if (const auto begin = file->text(0, std::min(file->size(), kMagic.size())); !kMagic.starts_with(begin))
     throw FileError(path, "offset 0", "no .npy file: it must begin with \\x93NUMPY");
+  auto require_header = [&](std::size_t bytes) {
+    if (file->size() < bytes)
+      throw FileError(path, "", concat({"the file is ", (file->size() == 0 ? "empty" : "truncated"), ": found ", file->size(),
+                                        " bytes, expected a .npy header of ", bytes, " at least"}));
+  };
+  require_header(fixed + 2);
   const auto major = file->number<uint8_t>(kMagic.size()), minor = file->number<uint8_t>(kMagic.size() + 1);
   if (major < 1 || major > 3 || minor != 0)
     throw FileError(path, "offset 6",
                     concat({"format version ", major, ".", minor, " is not supported; expected 1.0, 2.0 or 3.0"}));
   const std::size_t length_bytes = major == 1 ? 2 : 4, begin = fixed + length_bytes;
-  if (file->size() < begin)
-    throw FileError(path, "offset 8", "the file ends in its header; it is truncated");
+  require_header(begin);
   const std::size_t length = major == 1 ? file->number<uint16_t>(fixed) : file->number<uint32_t>(fixed);
   if (length > kMaxHeader)
     throw FileError(path, "offset 8", concat({"the header is ", length, " bytes long, above the limit of ", kMaxHeader}));
@@ -185,7 +192,8 @@ Tensor load_npy(const std::string &path) {
     throw FileError(path, concat({"offset ", data_begin}),
                     overflowed ? concat({"shape ", shape_text(shape), " is too large"})
                                : concat({"shape ", shape_text(shape), " of '", descr, "' needs ", bytes, " bytes, but ",
-                                         file->size() - data_begin, " follow"}));
+                                         file->size() - data_begin, " follow; the file is ",
+                                         (bytes > file->size() - data_begin ? "truncated" : "longer than its array")}));
 
   return from_file(path, concat({"shape ", shape_text(shape)}), [&] {
     auto storage = mapped_storage(file, data_begin, bytes, dtype);

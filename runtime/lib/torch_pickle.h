@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "file_io.h"
 #include "kiln/runtime/error.h"
@@ -16,7 +17,10 @@ pickle::Pickle read_torch_pickle(const std::shared_ptr<MappedFile> &file);
 /// A state_dict is expected, and the file has some of them inside: the message lists their keys.
 class CheckpointGiven : public FileError {
 public:
-  using FileError::FileError;
+  CheckpointGiven(std::string path, std::string where, const std::string &rule, std::string key)
+      : FileError(std::move(path), std::move(where), rule), key(std::move(key)) {}
+  /// Of the only state_dict; empty where there are several.
+  std::string key;
 };
 
 /// How deep values may be nested in files, read or written; far more than any checkpoint's.

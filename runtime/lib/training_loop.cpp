@@ -179,12 +179,16 @@ std::span<const Tensor> Trainer::call(std::span<const Tensor> batch) {
   try {
     return calls_.call(batch);
   } catch (const ValueError &error) {
-    if (rows == batch_size_ || loader().samples() <= batch_size_)
-      throw;
     // A size that only this mini-batch has: where a statistic needs more than one sample, say.
-    throw ValueError(concat({error.what(), "\n  this is the epoch's last mini-batch, of ", rows,
-                             (rows == 1 ? " sample (" : " samples ("), loader().samples(), " in batches of ", batch_size_,
-                             "): leave it out with --drop-last, or give another --batch-size"}));
+    if (rows != batch_size_ && loader().samples() > batch_size_)
+      throw ValueError(concat({error.what(), "\n  this is the epoch's last mini-batch, of ", rows,
+                               (rows == 1 ? " sample (" : " samples ("), loader().samples(), " in batches of ", batch_size_,
+                               "): leave it out with --drop-last, or give another --batch-size"}));
+    if (rows != 1 || dynamic_cast<const OneValuePerChannel *>(&error) == nullptr)
+      throw;
+    throw ValueError(concat({error.what(), "\n  a batch norm in training needs more than one sample in each mini-batch: ",
+                             (loader().samples() == 1 ? "the data has only one"
+                                                      : "give a --batch-size above 1, and --drop-last where one sample is left over")}));
   }
 }
 

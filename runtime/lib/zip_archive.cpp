@@ -43,6 +43,16 @@ constexpr CrcTables make_crc_tables() {
 
 } // namespace
 
+bool is_zip(const MappedFile &file) { return file.size() >= 4 && file.number<uint32_t>(0) == kLocalSignature; }
+
+void refuse_numpy_archive(const MappedFile &file) {
+  if (!is_zip(file) || file.size() < kLocalBytes)
+    return;
+  const std::size_t length = file.number<uint16_t>(26);
+  if (length <= file.size() - kLocalBytes && file.text(kLocalBytes, length).ends_with(".npy"))
+    throw FileError(file.path(), "", "this is a NumPy archive of arrays (.npz), which is not read; save an array by itself: numpy.save (.npy)");
+}
+
 uint32_t crc32(std::span<const std::byte> data) {
   static constexpr CrcTables kTables = make_crc_tables();
   uint32_t crc = 0xffffffff;

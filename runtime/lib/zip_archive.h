@@ -26,6 +26,11 @@ struct ZipEntry {
   uint32_t crc = 0;
 };
 
+/// Whether the file begins as zip archives do.
+bool is_zip(const MappedFile &file);
+/// Throws FileError for NumPy's .npz, which nothing here reads: a zip archive of .npy files.
+void refuse_numpy_archive(const MappedFile &file);
+
 class ZipArchive {
 public:
   /// Throws FileError naming the offset and the rule.

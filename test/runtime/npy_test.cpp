@@ -65,19 +65,31 @@ TEST(NpyTest, RefusesToWriteBFloat16) {
 TEST(NpyTest, RefusesWrongFiles) {
   const std::string good = "{'descr': '|u1', 'fortran_order': False, 'shape': (2,), }\n";
   EXPECT_EQ(refusal(npy(good, "ab")), "no exception");
-  EXPECT_EQ(refusal(""), "FILE: offset 0: no .npy file: it must begin with \\x93NUMPY");
+  EXPECT_EQ(refusal(""), "FILE: the file is empty: found 0 bytes, expected a .npy header of 10 at least");
+  EXPECT_EQ(refusal("\x93NU"), "FILE: the file is truncated: found 3 bytes, expected a .npy header of 10 at least");
+  EXPECT_EQ(refusal("\x93MU"), "FILE: offset 0: no .npy file: it must begin with \\x93NUMPY");
   EXPECT_EQ(refusal("\x93NUMPX" + npy(good).substr(6)), "FILE: offset 0: no .npy file: it must begin with \\x93NUMPY");
   EXPECT_EQ(refusal("\x93NUMPY" + std::string("\x04\x00\x00\x00", 4)),
             "FILE: offset 6: format version 4.0 is not supported; expected 1.0, 2.0 or 3.0");
   EXPECT_EQ(refusal("\x93NUMPY" + std::string("\x01\x01\x00\x00", 4)),
             "FILE: offset 6: format version 1.1 is not supported; expected 1.0, 2.0 or 3.0");
   EXPECT_EQ(refusal("\x93NUMPY" + std::string("\x02\x00\x00\x00", 4)),
-            "FILE: offset 8: the file ends in its header; it is truncated");
+            "FILE: the file is truncated: found 10 bytes, expected a .npy header of 12 at least");
   EXPECT_EQ(refusal(npy(good).substr(0, 30)),
             "FILE: offset 8: the header is 58 bytes long, but only 20 follow; the file is truncated");
   EXPECT_EQ(refusal(npy(std::string(10'001, ' '))), "FILE: offset 8: the header is 10001 bytes long, above the limit of 10000");
-  EXPECT_EQ(refusal(npy(good, "a")), "FILE: offset 68: shape [2] of '|u1' needs 2 bytes, but 1 follow");
-  EXPECT_EQ(refusal(npy(good, "abc")), "FILE: offset 68: shape [2] of '|u1' needs 2 bytes, but 3 follow");
+  EXPECT_EQ(refusal(npy(good, "a")), "FILE: offset 68: shape [2] of '|u1' needs 2 bytes, but 1 follow; the file is truncated");
+  EXPECT_EQ(refusal(npy(good, "abc")), "FILE: offset 68: shape [2] of '|u1' needs 2 bytes, but 3 follow; the file is longer than its array");
+}
+
+TEST(NpyTest, RefusesArchivesOfArrays) {
+  // What numpy.savez("x.npz", a=numpy.zeros(1, "i1")) begins with: the first entry's header and name.
+  const std::string archive = std::string("PK\x03\x04\x2d\x00\x00\x00\x00\x00\x00\x00\x21\x00\x1a\x7b\x19\x8d", 18) +
+                              std::string("\xff\xff\xff\xff\xff\xff\xff\xff\x05\x00\x14\x00", 12) + "a.npy";
+  const std::string expected = "FILE: this is a NumPy archive of arrays (.npz), which is not read; save an array by itself: numpy.save (.npy)";
+  EXPECT_EQ(refusal(archive), expected);
+  EXPECT_EQ(file_error(archive, [](const std::string &path) { load(path); }), expected);
+  EXPECT_EQ(refusal(archive.substr(0, 34)), "FILE: offset 0: no .npy file: it must begin with \\x93NUMPY");
 }
 
 TEST(NpyTest, RefusesWrongHeaders) {

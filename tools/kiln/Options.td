@@ -54,7 +54,7 @@ def mlir_option : Joined<["--"], "mlir-">, Visibility<[Build]>, MetaVarName<"OPT
 
 def weights : Value<"weights">, Visibility<[Build, Run, Train, Bench]>, MetaVarName<"FILE">,
   HelpText<"Load a state_dict, from .pt or .safetensors, before anything else">;
-def key : Value<"key">, Visibility<[Build, Run, Train]>, MetaVarName<"KEY">,
+def key : Value<"key">, Visibility<[Build, Run, Train, Bench]>, MetaVarName<"KEY">,
   HelpText<"Where in the .pt of --weights the state_dict is: model in a checkpoint">;
 def input : Value<"input">, Visibility<[Run, Train, Bench]>, MetaVarName<"NAME=FILE[:TENSOR]">,
   HelpText<"An input: an .npy file, a tensor of a .safetensors file, random:32x784 or zeros:32x784">;
