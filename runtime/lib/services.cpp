@@ -88,8 +88,8 @@ void throw_status(const Program &program, const std::string &function, int32_t s
     std::string sizes = "1, " + std::to_string(call.error_values[1]);
     for (int64_t dim = 2; dim < call.error_values[0]; ++dim)
       sizes += ", 1";
-    throw OneValuePerChannel(concat({"Expected more than 1 value per channel when training, got input size torch.Size([", sizes,
-                                     "])", site_text(program, call.error_site)}));
+    throw ValueError(concat({"Expected more than 1 value per channel when training, got input size torch.Size([", sizes, "])",
+                             site_text(program, call.error_site)}));
   }
   if (status == KILN_ERROR_TARGET_OUT_OF_BOUNDS)
     throw ValueOutOfRange(concat({"Target ", call.error_values[0], " is out of bounds.", site_text(program, call.error_site),

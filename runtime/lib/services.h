@@ -25,12 +25,6 @@ public:
   int64_t value, place, count;
 };
 
-/// A batch norm in training has nothing to take statistics of.
-class OneValuePerChannel : public ValueError {
-public:
-  using ValueError::ValueError;
-};
-
 /// What one call's services run on: `kiln_call::executor` of that call.
 class CallServices {
 public:
