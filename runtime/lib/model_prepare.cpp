@@ -120,11 +120,18 @@ void ModelParts::make_ready_slowly(std::size_t function, Executor &executor) {
 
 void ModelParts::run_prepare(std::size_t index, Executor &executor) {
   const Prepare &prepare = program.prepares()[index];
-  if (prepared_versions_[index] == 0)
-    for (uint32_t target : prepare.targets)
+  const bool is_first = prepared_versions_[index] == 0;
+  std::size_t bytes = 0;
+  for (uint32_t target : prepare.targets) {
+    bytes += program.prepared_values()[target].bytes;
+    if (is_first)
       make_pages(prepared_pointers[target], program.prepared_values()[target].bytes);
+  }
   prepared_versions_[index] = 0; // while it runs, and if it fails, the value is none
-  CallServices services(executor);
+  // Of a process that has just begun, the pool has no threads yet, and small values are there before it would have.
+  constexpr std::size_t kSmall = 1 << 20;
+  CallingThread alone;
+  CallServices services(is_first && bytes <= kSmall ? static_cast<Executor &>(alone) : executor);
   kiln_call call = services.make_call();
   call.outputs = prepare_targets_[index].data();
   call.state = state_pointers.data();

@@ -2,6 +2,8 @@
 #include "kiln/runtime/model.h"
 
 #include <cstring>
+#include <filesystem>
+#include <iterator>
 #include <numeric>
 
 #include <gtest/gtest.h>
@@ -481,6 +483,23 @@ TEST(Prepared, ComputedOnceAndOnlyWhenNeeded) {
   EXPECT_EQ(runs(), std::pair(2, 1));
   model.call("doubled", {x});
   EXPECT_EQ(runs(), std::pair(2, 2));
+}
+
+TEST(Prepared, SmallValuesAreFirstComputedWithoutThreads) {
+  TestProgram test;
+  for (kiln_prepare &prepare : test.prepares)
+    for (auto &run : prepare.run)
+      run = [](kiln_call *call) {
+        call->services->parallel_for(call->executor, [](void *, int64_t) {}, nullptr, 2);
+        return int32_t{KILN_OK};
+      };
+  const auto threads = [] {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/task"), std::filesystem::directory_iterator());
+  };
+  const auto before = threads();
+  Model model(test.program(), {4, nullptr});
+  model.call("doubled", {floats({1, 1}, {1, 2})});
+  EXPECT_EQ(threads(), before);
 }
 
 TEST(Prepared, AfterAWriteInTheSameProgram) {
