@@ -28,7 +28,7 @@ using namespace kiln::codegen;
 // Compilation
 //===----------------------------------------------------------------------===//
 
-std::optional<Artifact> Artifact::compile(mlir::ModuleOp schedule, const ArtifactOptions &options) {
+std::optional<Artifact> Artifact::compile(mlir::ModuleOp schedule, const ArtifactOptions &options, const CudaProgram *cudaCode) {
   ProgramView program(schedule);
   if (program.name.empty()) {
     schedule.emitError("the module has no attribute 'nn.program' with the program's name");
@@ -46,7 +46,7 @@ std::optional<Artifact> Artifact::compile(mlir::ModuleOp schedule, const Artifac
   CudaProgram cuda;
   CudaImages images;
   if (!options.cuda.empty()) {
-    mlir::FailureOr<CudaProgram> generated = generateCuda(schedule);
+    mlir::FailureOr<CudaProgram> generated = cudaCode ? *cudaCode : generateCuda(schedule);
     if (failed(generated))
       return std::nullopt;
     cuda = std::move(*generated);
@@ -214,14 +214,7 @@ llvm::Error Artifact::writeLLVM(llvm::StringRef path) {
   });
 }
 
-mlir::LogicalResult kiln::codegen::writeCuda(mlir::ModuleOp schedule, llvm::StringRef path) {
-  mlir::FailureOr<CudaProgram> cuda = generateCuda(schedule);
-  if (failed(cuda))
-    return mlir::failure();
-  if (llvm::Error error = writeBytes(path, cuda->source))
-    return schedule.emitError(llvm::toString(std::move(error)));
-  return mlir::success();
-}
+llvm::Error kiln::codegen::writeCuda(const CudaProgram &program, llvm::StringRef path) { return writeBytes(path, program.source); }
 
 llvm::Error Artifact::writeSharedLibrary(llvm::StringRef path) {
   llvm::Expected<llvm::StringRef> bytes = getObject();

@@ -2,6 +2,7 @@
 #include "kiln/nn/functional.h"
 
 #include "errors.h"
+#include "recorder.h"
 #include "tensor_impl.h"
 
 namespace kiln::nn::functional {
@@ -9,6 +10,13 @@ namespace kiln::nn::functional {
 Tensor relu(Tensor input, const ReLUFuncOptions &options) { return options.inplace() ? input.relu_() : input.relu(); }
 
 Tensor dropout(Tensor input, const DropoutFuncOptions &options) {
+  kiln::detail::Recorder *recorder = kiln::detail::Recorder::current();
+  const nn::Module *running = recorder ? recorder->running_module() : nullptr;
+  if (recorder && !options.has_training() && options.p() > 0 && (!running || running->is_training()))
+    recorder->warn_if_differentiated("F::dropout drops nothing here, in a function that computes gradients: its option training is "
+                                     "false unless it is given, as in libtorch; give it, "
+                                     "F::DropoutFuncOptions().training(is_training()), or use nn::Dropout, which follows train() "
+                                     "and eval()");
   const Tensor result = kiln::dropout(input, options.p(), options.training());
   if (!options.inplace() || result.is_same(input) || !options.training() || options.p() == 0)
     return result;

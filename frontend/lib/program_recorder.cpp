@@ -96,11 +96,6 @@ bool is_same(const recording::Diagnostic &a, const recording::Diagnostic &b) {
   return a.message == b.message && a.frames == b.frames;
 }
 
-bool differentiates(const semantics::RecordedFunction &function) {
-  return std::any_of(function.operations.begin(), function.operations.end(),
-                     [](const semantics::RecordedOperation &operation) { return operation.name == "nn.backward"; });
-}
-
 } // namespace
 
 ProgramRecorder::ProgramRecorder(std::string name, EndOfBlock end)

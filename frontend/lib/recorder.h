@@ -70,6 +70,9 @@ struct Trace {
   StateAliasing aliasing;
 };
 
+/// Whether the function computes gradients.
+bool differentiates(const semantics::RecordedFunction &function);
+
 class Recorder {
 public:
   /// The recording that runs on this thread; null when there is none.
@@ -112,6 +115,8 @@ public:
   int64_t next_site() { return next_site_++; }
   /// The random generator's state at the beginning of the function; its end advances it.
   Tensor generator();
+  /// Tells the model's author something about the running line, if the function computes gradients.
+  void warn_if_differentiated(std::string message);
   /// Lazy parameters got their shapes.
   void tensors_materialized();
 
@@ -181,6 +186,12 @@ private:
   std::unordered_map<semantics::ValueId, std::size_t> defined_by_; // operation
   std::unordered_map<int32_t, semantics::ValueId> training_values_; // current ones, by state
   bool uses_generator_ = false;
+  struct Warning {
+    std::string message;
+    nn::Module *module;
+    semantics::Frames frames;
+  };
+  std::vector<Warning> if_differentiated_;
   int64_t next_site_;
   std::unique_ptr<Autograd> autograd_;
   /// States that may end with another value, in the order of their first write or assignment.

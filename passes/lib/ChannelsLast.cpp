@@ -164,7 +164,7 @@ private:
     }
     ++numConvolutions;
     passedRemark(conv, kPass, "channels-last") << remark::add(
-        "weight {0} packed in panels of {1}{2}", ir::shapeText(weight), panel.getValue(),
+        "weight {0} packed in panels of {1} output channels{2}", ir::shapeText(weight), panel.getValue(),
         dependence->onStateAlone(conv.getWeight()) ? "" : ", in each call: " + dependence->reason(conv.getWeight()));
     OpBuilder builder(conv);
     Value input = layouts.last(conv.getInput());

@@ -52,8 +52,8 @@ struct Layout : impl::LayoutPassBase<Layout> {
     Value product;
     if (std::string reason = obstacle(linear, weightType, dependence); reason.empty()) {
       ++numPacked;
-      passedRemark(linear, kPass, "pack") << remark::add("weight {0} packed in panels of {1}", ir::shapeText(weightType),
-                                                         panel.getValue());
+      passedRemark(linear, kPass, "pack") << remark::add("weight {0} packed in panels of {1} outputs",
+                                                         ir::shapeText(weightType), panel.getValue());
       Value packed = ir::createOp<ir::PackPanelsOp>(builder, location, {linear.getWeight()}, {{"panel", panel.getValue()}});
       product = ir::createOp<ir::PackedLinearOp>(builder, location, {linear.getInput(), packed},
                                                  {{"out_features", weightType.getDimSize(0)}});

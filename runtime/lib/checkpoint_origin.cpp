@@ -123,6 +123,13 @@ std::string origin_differences(const Program &program, const Value::Dict &checkp
                    "optimizers";
 }
 
+std::string origin_text(const Program &program, const Value::Dict &own) {
+  const Value *name = own.find("program");
+  const auto *text = name ? name->get_if<std::string>() : nullptr;
+  return concat({"the checkpoint ", (text && *text != program.name() ? concat({"of program ", in_quotes(*text), " "}) : ""),
+                 "is of another architecture than program '", program.name(), "'"});
+}
+
 std::string type_difference(const OptimizerDescription &optimizer, const Value::Dict *own) {
   const Value *type = type_at(own, optimizer.name);
   const std::string found = text_of(type), expected(optimizer.type);

@@ -12,6 +12,9 @@ namespace kiln::runtime {
 /// ({"net.3": "Dropout(p=0.5, inplace=False)"}) and its optimizers' types ({"optimizer": "Adam"}).
 Value::Dict describe_origin(const Program &program);
 
+/// "the checkpoint of program 'a' is of another architecture than program 'b'"; `own` is its "kiln".
+std::string origin_text(const Program &program, const Value::Dict &own);
+
 /// Lines that say which modules and optimizers of `checkpoint` and of its "kiln", `own`, are others than the program's, each
 /// beginning with a line end; the first few. Where there is none, a line that tells what else a fingerprint covers.
 std::string origin_differences(const Program &program, const Value::Dict &checkpoint, const Value::Dict &own);

@@ -7,6 +7,7 @@
 #include <new>
 
 #include "concat.h"
+#include "foreign_text.h"
 #include "kiln/runtime/files.h"
 #include "kiln/runtime/spelling.h"
 #include "torch_pickle.h"
@@ -187,9 +188,7 @@ StateDict read_weights(const std::string &path, const std::string &key, bool can
   try {
     return load(path, key);
   } catch (const CheckpointGiven &error) {
-    throw Error(concat({error.what(),
-                        "\n  --key=KEY picks one; --key=model is where kiln train and most of PyTorch's users keep the "
-                        "weights",
+    throw Error(concat({error.what(), "\n  --key=", (error.key.empty() ? "KEY picks one" : shown(error.key) + " picks it"),
                         (can_resume ? concat({"; --resume=", path, " goes on with training"}) : "")}));
   }
 }

@@ -11,6 +11,7 @@
 
 #include "concat.h"
 #include "kiln/runtime/files.h"
+#include "torch_pickle.h"
 
 namespace kiln::runtime {
 
@@ -46,13 +47,22 @@ Tensor random_tensor(std::vector<int64_t> sizes, DType dtype, std::size_t seed) 
   return result.to(dtype);
 }
 
+StateDict load_inputs(const std::string &path) {
+  try {
+    return load(path);
+  } catch (const CheckpointGiven &error) {
+    throw Error(concat({error.what(), "\n  an input is a tensor of a state_dict or of a .safetensors file, or a .npy file; from a "
+                                      "checkpoint save it by itself"}));
+  }
+}
+
 Tensor pick_tensor(const std::string &path, const std::string &name) {
   if (path.ends_with(".npy")) {
     if (!name.empty())
       throw UsageError(concat({"'", path, ":", name, "': a .npy file holds one tensor, without a name"}));
     return load_npy(path);
   }
-  const StateDict tensors = load(path);
+  const StateDict tensors = load_inputs(path);
   auto names = [&] {
     std::string list;
     for (const auto &[key, tensor] : tensors)

@@ -6,6 +6,7 @@
 
 #include "concat.h"
 #include "context_parts.h"
+#include "memory_pages.h"
 #include "model_parts.h"
 #include "model_training.h"
 
@@ -49,6 +50,8 @@ void ModelParts::lay_out_state() {
     state_pointers.push_back(place);
     const bool zeros = state.kind == StateKind::Gradient || state.kind == StateKind::Optimizer;
     state_present.push_back(state.initial != nullptr || state.bytes == 0 || zeros);
+    if (!zeros) // written here, or when weights are loaded
+      make_pages(place, state.bytes);
     if (state.initial != nullptr)
       std::memcpy(place, state.initial, state.bytes);
     place += aligned(state.bytes);

@@ -6,6 +6,7 @@
 #include "concat.h"
 #include "foreign_text.h"
 #include "model_training.h"
+#include "name_list.h"
 
 namespace kiln::runtime {
 
@@ -59,15 +60,11 @@ StateDict blank(const StateDict &tensors) {
 const Value &entry(const Value::Dict &dict, const std::string &key) {
   if (const Value *value = dict.find(key))
     return *value;
-  constexpr std::size_t kListed = 20;
-  std::string names;
-  std::size_t count = 0;
+  NameList names(20);
   for (const auto &[other, value] : dict)
-    if (const auto *text = std::get_if<std::string>(&other); text && count++ < kListed)
-      names += (names.empty() ? "" : ", ") + in_quotes(*text);
-  if (count > kListed)
-    names += concat({" and ", count - kListed, " more"});
-  throw KeyError(concat({"the checkpoint has no entry '", key, "'; it has ", names.empty() ? "none" : names,
+    if (const auto *text = std::get_if<std::string>(&other))
+      names.add(in_quotes(*text));
+  throw KeyError(concat({"the checkpoint has no entry '", key, "'; it has ", names.count() == 0 ? "none" : names.text(),
                          "\n  to begin with its weights alone: --weights=FILE --key=KEY, the entry that they are under"}));
 }
 
@@ -151,7 +148,7 @@ private:
       if (is_other)
         copy_into(blank(targets_)); // for its list of differences
     } catch (const StateDictError &error) {
-      differences = std::string("\n") + error.what();
+      differences = error.what();
     }
     for (const OptimizerDescription &optimizer : program().optimizers())
       if (const Value *source = differences.empty() ? dict.find(std::string(optimizer.name)) : nullptr) {
@@ -172,11 +169,11 @@ private:
         program().optimizers(), [&](const OptimizerDescription &optimizer) { return dict.contains(std::string(optimizer.name)); });
     const std::string remedy = has_optimizers ? concat({"\n  names and shapes are the same: ", kIgnore, " takes it"})
                                               : "\n  begin with the checkpoint's weights alone: --weights=FILE --key=model";
-    if (differences.empty())
-      differences = origin_differences(program(), dict, *own) + remedy;
-    throw StateDictError(
-        concat({"the checkpoint is of another architecture than program '", program().name(),
-                "'\n  fingerprint found:    ", shown(*text), "\n  fingerprint expected: ", program().fingerprint(), differences}));
+    const std::string other = origin_text(program(), *own);
+    throw StateDictError(concat({(differences.empty() ? concat({other, origin_differences(program(), dict, *own), remedy})
+                                                      : concat({differences, "\n  ", other})),
+                                 "\n  fingerprint found:    ", shown(*text),
+                                 "\n  fingerprint expected: ", program().fingerprint()}));
   }
 
   /// What a checkpoint of this program has under "kiln"; null where it is of another one, by the caller's leave.

@@ -7,7 +7,9 @@
 #include <span>
 
 #include "concat.h"
+#include "memory_pages.h"
 #include "model_parts.h"
+#include "name_list.h"
 #include "services.h"
 
 namespace kiln::runtime {
@@ -88,16 +90,14 @@ void ModelParts::mark_changed(std::span<const uint32_t> changed, bool complete) 
 }
 
 void ModelParts::refuse_absent_state(std::size_t function) const {
-  std::string names;
-  std::size_t count = 0;
-  for (uint32_t state : plans[function].states) {
-    if (state_present[state])
-      continue;
-    names.append(count++ == 0 ? "" : ", ").append(program.states()[state].path);
-  }
-  if (count != 0)
-    throw ValueError(concat({program.functions()[function].name, ": ", count,
-                             (count == 1 ? " tensor that it reads has" : " tensors that it reads have"), " no value: ", names,
+  NameList absent(5);
+  for (uint32_t state : plans[function].states)
+    if (!state_present[state])
+      absent.add(program.states()[state].path);
+  if (absent.count() != 0)
+    throw ValueError(concat({program.functions()[function].name, ": ", absent.count(),
+                             (absent.count() == 1 ? " tensor that it reads has" : " tensors that it reads have"),
+                             " no value: ", absent.text(),
                              "\n  the weights of program '", program.name(),
                              "' are kept outside the artifact: load them first (load_state_dict, --weights=FILE)"}));
 }
@@ -120,8 +120,18 @@ void ModelParts::make_ready_slowly(std::size_t function, Executor &executor) {
 
 void ModelParts::run_prepare(std::size_t index, Executor &executor) {
   const Prepare &prepare = program.prepares()[index];
+  const bool is_first = prepared_versions_[index] == 0;
+  std::size_t bytes = 0;
+  for (uint32_t target : prepare.targets) {
+    bytes += program.prepared_values()[target].bytes;
+    if (is_first)
+      make_pages(prepared_pointers[target], program.prepared_values()[target].bytes);
+  }
   prepared_versions_[index] = 0; // while it runs, and if it fails, the value is none
-  CallServices services(executor);
+  // Of a process that has just begun, the pool has no threads yet, and small values are there before it would have.
+  constexpr std::size_t kSmall = 1 << 20;
+  CallingThread alone;
+  CallServices services(is_first && bytes <= kSmall ? static_cast<Executor &>(alone) : executor);
   kiln_call call = services.make_call();
   call.outputs = prepare_targets_[index].data();
   call.state = state_pointers.data();

@@ -10,6 +10,7 @@
 #include "foreign_text.h"
 #include "kiln/runtime/files.h"
 #include "npy.h"
+#include "zip_archive.h"
 
 namespace kiln::runtime {
 
@@ -154,15 +155,21 @@ private:
 Tensor read_npy(const std::shared_ptr<MappedFile> &file, std::string_view entry, std::size_t array_begin, std::size_t size) {
   const std::string &path = file->path();
   auto fail = [&](std::size_t offset, const std::string &rule) { throw FileError(path, place_of(entry, offset), rule); };
+  auto require_header = [&](std::size_t bytes) {
+    if (size < bytes)
+      throw FileError(path, entry.empty() ? "" : in_quotes(entry),
+                      concat({"the file is ", (size == 0 ? "empty" : "truncated"), ": found ", size, " bytes, expected a .npy header of ", bytes,
+                              " at least"}));
+  };
   const std::size_t fixed = kMagic.size() + 2;
-  if (size < fixed + 2 || file->text(array_begin, kMagic.size()) != kMagic)
+  if (!kMagic.starts_with(file->text(array_begin, std::min(size, kMagic.size()))))
     fail(0, "no .npy file: it must begin with \\x93NUMPY");
+  require_header(fixed + 2);
   const auto major = file->number<uint8_t>(array_begin + kMagic.size()), minor = file->number<uint8_t>(array_begin + kMagic.size() + 1);
   if (major < 1 || major > 3 || minor != 0)
     fail(6, concat({"format version ", major, ".", minor, " is not supported; expected 1.0, 2.0 or 3.0"}));
   const std::size_t length_bytes = major == 1 ? 2 : 4, begin = fixed + length_bytes;
-  if (size < begin)
-    fail(8, "the file ends in its header; it is truncated");
+  require_header(begin);
   const std::size_t length = major == 1 ? file->number<uint16_t>(array_begin + fixed) : file->number<uint32_t>(array_begin + fixed);
   if (length > kMaxHeader)
     fail(8, concat({"the header is ", length, " bytes long, above the limit of ", kMaxHeader}));
@@ -189,7 +196,7 @@ Tensor read_npy(const std::shared_ptr<MappedFile> &file, std::string_view entry,
     fail(data_begin, concat({"shape ", shape_text(shape), " is too large"}));
   if (bytes != size - data_begin)
     fail(data_begin, concat({"shape ", shape_text(shape), " of '", descr, "' needs ", bytes, " bytes, but ", size - data_begin,
-                             " follow"}));
+                             " follow; the file is ", (bytes > size - data_begin ? "truncated" : "longer than its array")}));
 
   return from_file(path, concat({entry.empty() ? "" : in_quotes(entry) + " ", "shape ", shape_text(shape)}), [&] {
     auto storage = mapped_storage(file, array_begin + data_begin, bytes, dtype);
@@ -209,6 +216,8 @@ Tensor read_npy(const std::shared_ptr<MappedFile> &file, std::string_view entry,
 
 Tensor load_npy(const std::string &path) {
   const auto file = MappedFile::open(path);
+  if (is_zip(*file))
+    throw FileError(path, "", "no .npy file: this is a zip archive, as NumPy's .npz is; load_npz reads its arrays by their names");
   return read_npy(file, "", 0, file->size());
 }
 

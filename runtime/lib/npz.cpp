@@ -14,8 +14,9 @@ constexpr std::string_view kEnding = ".npy";
 
 } // namespace
 
-StateDict load_npz(const std::string &path) {
-  const ZipArchive archive(MappedFile::open(path));
+StateDict read_npz(const std::shared_ptr<MappedFile> &file) {
+  const std::string &path = file->path();
+  const ZipArchive archive(file);
   StateDict result;
   for (const ZipEntry &entry : archive.entries()) {
     if (!entry.name.ends_with(kEnding))
@@ -29,5 +30,7 @@ StateDict load_npz(const std::string &path) {
   }
   return result;
 }
+
+StateDict load_npz(const std::string &path) { return read_npz(MappedFile::open(path)); }
 
 } // namespace kiln::runtime

@@ -131,20 +131,22 @@ double median_microseconds(Model &model, const Function &function, std::span<con
   return *middle;
 }
 
-std::string help_text(const Program &program, const std::string &command) {
-  std::string text = concat({"Usage: ", command,
-                             " [FUNCTION] [OPTIONS]\n\n"
-                             "Calls a function of the compiled program '",
-                             program.name(), "'. An output that is not written to a file is described.\n\nFunctions:\n"});
+std::string help_text(const Program &program, const std::string &command, bool trains) {
+  std::string text = concat({"Usage: ", command, " [FUNCTION] [OPTIONS]\n",
+                             (trains ? concat({"       ", command, " train [OPTIONS]\n"}) : ""),
+                             "\nCalls a function of the compiled program '", program.name(),
+                             "'. An output that is not written to a file is described.\n",
+                             (trains ? concat({"Or trains it on data: ", command, " train --help says how.\n"}) : ""),
+                             "\nFunctions:\n"});
   for (const Function &function : program.functions())
     text += concat({"  ", function.declaration(), "\n"});
   text += "\nOptions:\n" + options_text(kOptions);
   return text + "\nExit codes: 0 success, 1 an error in files, shapes or weights, 2 a wrong command line, 3 an internal error.\n";
 }
 
-void run(const Program &program, const std::string &command, const Request &request) {
+void run(const Program &program, const std::string &command, bool trains, const Request &request) {
   if (request.help)
-    return print(help_text(program, command));
+    return print(help_text(program, command, trains));
   const Function &function = choose_function(program, request.function);
   const OutputFiles files = plan_outputs(function, request.outputs);
   const std::vector<Tensor> inputs = read_inputs(function, request.inputs);
@@ -168,9 +170,9 @@ void run(const Program &program, const std::string &command, const Request &requ
 
 } // namespace
 
-int run_command(const Program &program, int argc, const char *const *argv) {
+int run_command(const Program &program, int argc, const char *const *argv, bool trains) {
   const std::string command = argc > 0 ? argv[0] : "program";
-  return run_guarded(command, [&] { run(program, command, parse(argc, argv)); });
+  return run_guarded(command, [&] { run(program, command, trains, parse(argc, argv)); });
 }
 
 } // namespace kiln::runtime

@@ -6,10 +6,10 @@
 #include <set>
 
 #include "concat.h"
-#include "file_io.h"
 #include "foreign_text.h"
 #include "json.h"
 #include "kiln/runtime/files.h"
+#include "safetensors.h"
 
 namespace kiln::runtime {
 
@@ -233,7 +233,11 @@ void check_layout(const std::string &path, const std::vector<Entry> &entries, ui
 //===----------------------------------------------------------------------===//
 
 StateDict load_safetensors(const std::string &path, std::map<std::string, std::string> *metadata) {
-  const auto file = MappedFile::open(path);
+  return read_safetensors(MappedFile::open(path), metadata);
+}
+
+StateDict read_safetensors(const std::shared_ptr<MappedFile> &file, std::map<std::string, std::string> *metadata) {
+  const std::string &path = file->path();
   if (file->size() < kLengthBytes)
     throw FileError(
         path, "",

@@ -193,6 +193,29 @@ std::string quoted_list(const std::vector<std::string> &names) {
   return text;
 }
 
+// What wraps a model puts the name of its own member before those of the model's tensors.
+struct Wrapper {
+  std::string_view prefix, names;
+};
+constexpr Wrapper kWrappers[] = {{"module.", "DataParallel and DistributedDataParallel"}, {"_orig_mod.", "torch.compile"}};
+
+// What to do where the source has all that is missing under names with one module more in front; "" elsewhere.
+std::string advice(const IncompatibleKeys &keys, const StateDict &source) {
+  if (keys.missing_keys.empty() || keys.unexpected_keys.empty())
+    return "";
+  const std::string &first = keys.unexpected_keys.front();
+  const std::string prefix = first.substr(0, first.find('.') + 1);
+  const auto is_below = [&](const std::string &name) { return name.starts_with(prefix); };
+  const auto is_there = [&](const std::string &name) { return source.contains(prefix + name); };
+  if (prefix.empty() || !std::ranges::all_of(keys.unexpected_keys, is_below) || !std::ranges::all_of(keys.missing_keys, is_there))
+    return "";
+  const auto *wrapper = std::ranges::find(kWrappers, prefix, &Wrapper::prefix);
+  return concat({"\n  without ", in_quotes(prefix), " in front the unexpected keys are the missing ones; ",
+                 (wrapper == std::end(kWrappers)
+                      ? "take it off before the file is saved"
+                      : concat({wrapper->names, " put it there: save the model inside, torch.save(model.", prefix, "state_dict(), ...)"}))});
+}
+
 } // namespace
 
 IncompatibleKeys copy_state_dict(const std::string &model_type, const StateDict &targets, const StateDict &source, bool strict,
@@ -233,7 +256,8 @@ IncompatibleKeys copy_state_dict(const std::string &model_type, const StateDict 
   for (const std::string &mismatch : mismatches)
     errors += "\n\t" + mismatch;
   if (!errors.empty())
-    throw StateDictError(concat({"Error(s) in loading state_dict for ", model_type, ":", errors}));
+    throw StateDictError(
+        concat({"Error(s) in loading state_dict for ", model_type, ":", errors, (strict ? advice(keys, source) : "")}));
 
   for (const auto &[target, value] : copies)
     target->copy_(value);

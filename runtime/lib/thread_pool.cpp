@@ -16,7 +16,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
-#include <system_error>
 
 #include <pthread.h>
 #include <sched.h>
@@ -87,19 +86,22 @@ int processors() {
 
 Executor::~Executor() = default;
 
-ThreadPool::ThreadPool(int threads) {
+ThreadPool::ThreadPool(int threads) : threads_(threads) {
   if (threads < 1 || threads > kMaxThreads)
     throw ValueError("a pool of " + std::to_string(threads) + " threads: expected 1 to " +
                      std::to_string(kMaxThreads));
-  BlockSignals block;
-  workers_.reserve(static_cast<std::size_t>(threads) - 1);
-  for (int i = 1; i < threads; ++i) {
-    try {
+}
+
+void ThreadPool::start(std::size_t helpers) noexcept {
+  try {
+    workers_.reserve(static_cast<std::size_t>(threads()) - 1);
+    const BlockSignals block;
+    while (workers_.size() < helpers) {
       workers_.emplace_back([this] { work(); });
-    } catch (const std::system_error &) {
-      break;
+      pthread_setname_np(workers_.back().native_handle(), "kiln-worker");
     }
-    pthread_setname_np(workers_.back().native_handle(), "kiln-worker");
+  } catch (const std::exception &) { // the system has no more threads, or no more memory
+    threads_.store(static_cast<int>(workers_.size()) + 1, std::memory_order_relaxed);
   }
 }
 
@@ -119,6 +121,8 @@ void ThreadPool::parallel_for(int64_t count, TaskRef task, int threads) {
       task(i);
     return;
   }
+  if (static_cast<std::size_t>(helpers) > workers_.size())
+    start(static_cast<std::size_t>(helpers));
   task_ = task;
   count_ = count;
   next_.store(0, std::memory_order_relaxed);

@@ -74,8 +74,8 @@ bool is_torch_pickle_name(std::string_view entry) {
   return entry.ends_with(kPickleName) && entry.find('/') == entry.size() - kPickleName.size();
 }
 
-pickle::Pickle read_torch_pickle(const std::string &path) {
-  const auto file = MappedFile::open(path);
+pickle::Pickle read_torch_pickle(const std::shared_ptr<MappedFile> &file) {
+  const std::string &path = file->path();
   if (is_legacy_torch_file(*file))
     return read_legacy_torch_pickle(*file);
   if (!is_zip(*file))

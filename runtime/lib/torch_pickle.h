@@ -1,20 +1,23 @@
 // The pickle of a .pt file: what load_torch and load_torch_value have in common. Internal.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "file_io.h"
 #include "kiln/runtime/error.h"
+#include "kiln/runtime/state_dict.h"
 #include "unpickler.h"
 
 namespace kiln::runtime {
 
 /// Reads the pickle of a .pt file, in an archive or in the older format, with the storages that tensors refer to. Throws FileError.
-pickle::Pickle read_torch_pickle(const std::string &path);
+pickle::Pickle read_torch_pickle(const std::shared_ptr<MappedFile> &file);
 
-/// Whether a file begins as a zip archive.
-inline bool is_zip(const MappedFile &file) { return file.size() >= 4 && file.text(0, 4) == "PK\x03\x04"; }
+/// What load_torch does.
+StateDict read_torch(const std::shared_ptr<MappedFile> &file, const std::string &key);
 
 /// Whether an entry of an archive is the pickle of a .pt file: "NAME/data.pkl".
 bool is_torch_pickle_name(std::string_view entry);
@@ -28,7 +31,10 @@ pickle::Pickle read_legacy_torch_pickle(const MappedFile &file);
 /// A state_dict is expected, and the file has some of them inside: the message lists their keys.
 class CheckpointGiven : public FileError {
 public:
-  using FileError::FileError;
+  CheckpointGiven(std::string path, std::string where, const std::string &rule, std::string key)
+      : FileError(std::move(path), std::move(where), rule), key(std::move(key)) {}
+  /// Of the only state_dict; empty where there are several.
+  std::string key;
 };
 
 /// How deep values may be nested in files, read or written; far more than any checkpoint's.

@@ -5,6 +5,7 @@
 
 #include "foreign_text.h"
 #include "kiln/runtime/files.h"
+#include "name_list.h"
 #include "torch_pickle.h"
 
 namespace kiln::runtime {
@@ -46,18 +47,34 @@ const Dict *follow(const Pickle &pickle, const Dict &dict, std::string_view path
   return nullptr;
 }
 
-// "'model' (a state_dict of 4 tensors), 'optimizer' (other things)"
-std::string list_of_dicts(const Pickle &pickle, const Dict &dict, const std::string &key) {
-  std::string text;
-  std::size_t count = 0;
+// What may be picked from a checkpoint.
+struct Choice {
+  NameList dicts{kListed}; // "'model' (a state_dict of 4 tensors)", "'optimizer' (no state_dict)"
+  std::string only_key;    // of the only state_dict; "" where there are several
+};
+
+Choice choice_of(const Pickle &pickle, const Dict &dict, const std::string &key) {
+  Choice choice;
+  std::size_t state_dicts = 0;
   for (const auto &[item_key, item] : dict.items) {
     const Dict *inner = std::get_if<Dict>(&pickle[item]);
     const std::string *name = key_text(pickle, item_key);
-    if (!inner || !name || ++count > kListed)
+    if (!inner || !name)
       continue;
-    text += concat({text.empty() ? "" : ", ", in_quotes(key + (key.empty() ? "" : ".") + *name), " (", !inner->items.empty() && is_state_dict(pickle, *inner) ? concat({"a state_dict of ", inner->items.size(), " tensors"}) : "no state_dict", ")"});
+    if (choice.dicts.count() >= kListed) { // a dict may be in there many times: to look at each could take forever
+      choice.dicts.add("");
+      choice.only_key.clear();
+      continue;
+    }
+    const std::string path = key + (key.empty() ? "" : ".") + *name;
+    const bool fits = !inner->items.empty() && is_state_dict(pickle, *inner);
+    if (fits)
+      choice.only_key = state_dicts++ == 0 ? path : "";
+    const std::size_t size = inner->items.size();
+    choice.dicts.add(concat(
+        {in_quotes(path), " (", (fits ? concat({"a state_dict of ", size, (size == 1 ? " tensor" : " tensors")}) : "no state_dict"), ")"}));
   }
-  return count > kListed ? text + concat({" and ", count - kListed, " more"}) : text;
+  return choice;
 }
 
 void read_versions(const Pickle &pickle, const Dict &dict, StateDict &result) {
@@ -144,19 +161,20 @@ StateDict state_dict_of(const std::string &path, const Pickle &pickle, const std
   if (!key.empty()) {
     const Dict *picked = follow(pickle, *dict, key);
     if (!picked) {
-      const std::string dicts = list_of_dicts(pickle, *dict, "");
+      const NameList dicts = choice_of(pickle, *dict, "").dicts;
       throw FileError(path, concat({"'", key, "'"}),
-                      dicts.empty() ? "there is no dict under this key; the file holds none"
-                                    : "there is no dict under this key; there are: " + dicts);
+                      dicts.count() == 0 ? "there is no dict under this key; the file holds none"
+                                         : "there is no dict under this key; there are: " + dicts.text());
     }
     dict = picked;
   }
   if (!is_state_dict(pickle, *dict))
-    if (const std::string dicts = list_of_dicts(pickle, *dict, key); !dicts.empty())
+    if (const Choice choice = choice_of(pickle, *dict, key); choice.dicts.count() != 0)
       throw CheckpointGiven(
           path, key.empty() ? "" : concat({"'", key, "'"}),
           concat({"this is a checkpoint ", (key.empty() && find_dict(pickle, *dict, "kiln") ? "of kiln train " : ""),
-                  "with a state_dict inside, not a state_dict; pick one by its key: ", dicts}));
+                  "with a state_dict inside, not a state_dict; pick one by its key: ", choice.dicts.text()}),
+          choice.only_key);
   StateDict result;
   for (const auto &[item_key, item] : dict->items) {
     const std::string *name = key_text(pickle, item_key);
@@ -176,8 +194,10 @@ StateDict state_dict_of(const std::string &path, const Pickle &pickle, const std
 
 } // namespace
 
-StateDict load_torch(const std::string &path, const std::string &key) {
-  return state_dict_of(path, read_torch_pickle(path), key);
+StateDict read_torch(const std::shared_ptr<MappedFile> &file, const std::string &key) {
+  return state_dict_of(file->path(), read_torch_pickle(file), key);
 }
+
+StateDict load_torch(const std::string &path, const std::string &key) { return read_torch(MappedFile::open(path), key); }
 
 } // namespace kiln::runtime

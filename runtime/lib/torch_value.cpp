@@ -83,7 +83,7 @@ private:
 } // namespace
 
 Value load_torch_value(const std::string &path) {
-  const Pickle pickle = read_torch_pickle(path);
+  const Pickle pickle = read_torch_pickle(MappedFile::open(path));
   return TreeBuilder(path, pickle).build(pickle.root);
 }
 

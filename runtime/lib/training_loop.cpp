@@ -138,6 +138,16 @@ double number_of(const Tensor &tensor) {
   return tensor.dtype() == DType::Float64 ? *tensor.data<double>() : tensor.to(DType::Float64).item<double>();
 }
 
+/// Throws the error that is being handled again, where a batch norm has only one sample with what to do about it. Compiled code and the
+/// check of a call's sizes may both have found it, with PyTorch's text.
+[[noreturn]] void rethrow_with_advice(const ValueError &error, const DataLoader &loader) {
+  if (!std::string_view(error.what()).starts_with("Expected more than 1 value per channel when training"))
+    throw;
+  throw ValueError(concat({error.what(), "\n  a batch norm in training needs more than one sample in each mini-batch: ",
+                           (loader.samples() == 1 ? "the data has only one"
+                                                  : "give a --batch-size above 1, and --drop-last where one sample is left over")}));
+}
+
 /// Dtypes and sizes of a function's first output for a full batch, before any call. Throws what a call would throw.
 std::vector<int64_t> first_output(Model &model, const Function &function, const DataLoader &loader, std::size_t inputs,
                                   int64_t batch_size) {
@@ -149,7 +159,12 @@ std::vector<int64_t> first_output(Model &model, const Function &function, const 
                              "\n  give a smaller --batch-size, or no --drop-last"}));
   }
   const std::vector<TensorView> views(loader.buffers().begin(), loader.buffers().begin() + static_cast<std::ptrdiff_t>(inputs));
-  const auto sizes = model.output_sizes(function.name, views);
+  std::vector<std::vector<int64_t>> sizes;
+  try {
+    sizes = model.output_sizes(function.name, views);
+  } catch (const ValueError &error) {
+    rethrow_with_advice(error, loader);
+  }
   if (sizes.empty() || !is_floating_point(function.outputs.front().dtype))
     return {-1};
   return sizes.front();
@@ -179,12 +194,12 @@ std::span<const Tensor> Trainer::call(std::span<const Tensor> batch) {
   try {
     return calls_.call(batch);
   } catch (const ValueError &error) {
-    if (rows == batch_size_ || loader().samples() <= batch_size_)
-      throw;
     // A size that only this mini-batch has: where a statistic needs more than one sample, say.
-    throw ValueError(concat({error.what(), "\n  this is the epoch's last mini-batch, of ", rows,
-                             (rows == 1 ? " sample (" : " samples ("), loader().samples(), " in batches of ", batch_size_,
-                             "): leave it out with --drop-last, or give another --batch-size"}));
+    if (rows != batch_size_ && loader().samples() > batch_size_)
+      throw ValueError(concat({error.what(), "\n  this is the epoch's last mini-batch, of ", rows,
+                               (rows == 1 ? " sample (" : " samples ("), loader().samples(), " in batches of ", batch_size_,
+                               "): leave it out with --drop-last, or give another --batch-size"}));
+    rethrow_with_advice(error, loader());
   }
 }
 

@@ -43,6 +43,8 @@ constexpr CrcTables make_crc_tables() {
 
 } // namespace
 
+bool is_zip(const MappedFile &file) { return file.size() >= 4 && file.number<uint32_t>(0) == kLocalSignature; }
+
 uint32_t crc32(std::span<const std::byte> data) {
   static constexpr CrcTables kTables = make_crc_tables();
   uint32_t crc = 0xffffffff;

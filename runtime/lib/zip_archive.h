@@ -28,6 +28,9 @@ struct ZipEntry {
   uint16_t method = 0; // of compression; 0: none
 };
 
+/// Whether the file begins as zip archives do.
+bool is_zip(const MappedFile &file);
+
 class ZipArchive {
 public:
   /// Throws FileError naming the offset and the rule.

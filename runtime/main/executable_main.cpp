@@ -16,10 +16,10 @@ extern "C" decltype(&kiln_train_command) const kiln_linked_train;
 int main(int argc, char **argv) {
   try {
     const auto program = kiln::runtime::Program::from(kiln_linked_program);
-    const bool trains = kiln_linked_train != nullptr && argc > 1 && std::string(argv[1]) == "train" &&
+    const bool trains = kiln_linked_train != nullptr &&
                         std::ranges::find(program.functions(), "train", &kiln::runtime::Function::name) == program.functions().end();
-    if (!trains)
-      return kiln::runtime::run_command(program, argc, argv);
+    if (!trains || argc < 2 || std::string(argv[1]) != "train")
+      return kiln::runtime::run_command(program, argc, argv, trains);
     const std::string command = argv[0] + std::string(" train");
     std::vector<const char *> words = {command.c_str()};
     words.insert(words.end(), argv + 2, argv + argc);

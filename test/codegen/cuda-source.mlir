@@ -1,5 +1,8 @@
 // RUN: kiln build %s -o %t.cu 2>&1 | FileCheck %s --check-prefix=WARNING
 // RUN: FileCheck %s < %t.cu
+// Where there is a toolkit, an object holds the same code, and what is said of it is said once.
+// RUN: kiln build %s -o %t --emit=cuda,object --target=cuda:sm_80 > %t.log 2>&1 || grep 'toolkit is not there' %t.log
+// RUN: grep 'toolkit is not there' %t.log || grep -c 'runs on the processor' %t.log | grep -x 1
 
 // The CUDA source: for each kernel of the schedule what differs from others of its kind. A linear layer has two forms, of which a
 // launch takes one by its rows. Source needs no toolkit.

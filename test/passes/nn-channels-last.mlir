@@ -81,7 +81,7 @@ func.func @half(%x: tensor<2x3x6x6xf16>) -> (tensor<2x4x4x4xf16>, tensor<2x4x4x4
 // CHECK: return %[[Y]]
 // PANEL-LABEL: func.func @alone
 // PANEL: nn.pack_panels %{{.*}} panel = 2 : (tensor<1x4x27xf32>) -> tensor<1x2x27x2xf32>
-// REMARK: [Passed] channels-last | {{.*}}Function=alone | Module=conv, Remark="weight [4, 3, 3, 3] packed in panels of 32"
+// REMARK: [Passed] channels-last | {{.*}}Function=alone | Module=conv, Remark="weight [4, 3, 3, 3] packed in panels of 32 output channels"
 func.func @alone(%x: tensor<?x3x6x6xf32, #nn.shape<batch, 3, 6, 6>> {nn.name = "x"}) -> (tensor<?x4x3x5xf32, #nn.shape<batch, 4, 3, 5>> {nn.name = "y"}) attributes {nn.entry} {
   %w = nn.read @weight : tensor<4x3x3x3xf32>
   %b = nn.read @bias : tensor<4xf32>

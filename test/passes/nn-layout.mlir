@@ -75,7 +75,7 @@ func.func @weight_is_written(%x: tensor<4x2xf32>) -> tensor<4x3xf32> attributes 
 // CHECK: return %[[Y]]
 // PANEL-LABEL: func.func @with_bias
 // PANEL: nn.pack_panels %{{.*}} panel = 2 : (tensor<3x2xf32>) -> tensor<2x2x2xf32>
-// REMARK: [Passed] pack | {{.*}}Function=with_bias | Module=fc, Remark="weight [3, 2] packed in panels of 32"
+// REMARK: [Passed] pack | {{.*}}Function=with_bias | Module=fc, Remark="weight [3, 2] packed in panels of 32 outputs"
 func.func @with_bias(%x: tensor<?x2xf32, #nn.shape<batch, 2>> {nn.name = "x"}) -> (tensor<?x3xf32, #nn.shape<batch, 3>> {nn.name = "y"}) attributes {nn.entry} {
   %w = nn.read @weight : tensor<3x2xf32>
   %b = nn.read @bias : tensor<3xf32>

@@ -1,5 +1,6 @@
 // RUN: kiln-opt %s --schedule-plan-memory --split-input-file | FileCheck %s
 // RUN: kiln-opt %s --pass-pipeline='builtin.module(schedule.func(schedule-plan-memory{share=false}))' --split-input-file | FileCheck %s --check-prefix=APART
+// RUN: kiln-opt %s --schedule-plan-memory --split-input-file --remarks-filter=schedule-plan-memory --remark-format=emitRemark -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
 
 #id = affine_map<(d0) -> (d0)>
 schedule.kernel @f32_copy_n sizes ["s0"] [] extra [!schedule.buffer<f32, <s0>>] maps [#id] -> [!schedule.buffer<f32, <s0>>] {
@@ -10,6 +11,7 @@ schedule.kernel @f32_copy_n sizes ["s0"] [] extra [!schedule.buffer<f32, <s0>>] 
 // A chain needs two buffers, whatever its length: the third takes the first one's place. Sizes are 1024, 1024 and 512 bytes a unit.
 // CHECK-LABEL: schedule.func @chain symbols ["n"] arena <2048 * n>
 // APART-LABEL: schedule.func @chain symbols ["n"] arena <2560 * n>
+// REMARK: [Passed] planned | {{.*}}Remark="chain needs 2048 * n bytes of memory for its temporaries, 2560 * n bytes without sharing"
 schedule.func @chain symbols ["n"] {
   %x = schedule.input 0 "x" : !schedule.buffer<f32, <n, 256>>
   %y = schedule.output 0 "y" : !schedule.buffer<f32, <n, 256>>

@@ -2,6 +2,8 @@
 #include "kiln/runtime/model.h"
 
 #include <cstring>
+#include <filesystem>
+#include <iterator>
 #include <numeric>
 
 #include <gtest/gtest.h>
@@ -427,6 +429,28 @@ TEST(Model, StateKeptOutsideTheArtifact) {
   EXPECT_EQ(values(model.call("affine", {x})[0]), (std::vector<float>{5, 5, 5}));
 }
 
+TEST(Model, OfManyAbsentStatesTheFirstAreNamed) {
+  TestProgram test;
+  std::vector<kiln_state> states(test.states.begin(), test.states.end());
+  for (const char *path : {"extra.0", "extra.1", "extra.2"}) {
+    states.push_back(test.states[1]);
+    states.back().path = path;
+  }
+  for (kiln_state &state : states)
+    state.initial = nullptr;
+  test.descriptor.states = states.data();
+  test.descriptor.state_count = static_cast<uint32_t>(states.size());
+  constexpr uint32_t kRead[] = {0, 1, 2, 3, 5, 6, 7};
+  test.functions[2].reads = kRead;
+  auto text = [&](uint32_t count) {
+    test.functions[2].read_count = count;
+    return text_of<ValueError>([&] { Model(test.program(), {1, nullptr}).call("increment", {}); });
+  };
+  const std::string advice = "\n  the weights of program 'test' are kept outside the artifact: load them first (load_state_dict, --weights=FILE)";
+  EXPECT_EQ(text(5), "increment: 5 tensors that it reads have no value: weight, bias, count, scratch, extra.0" + advice);
+  EXPECT_EQ(text(7), "increment: 7 tensors that it reads have no value: weight, bias, count, scratch, extra.0 and 2 more" + advice);
+}
+
 TEST(Model, AWriteGivesAStateItsValue) {
   TestProgram test;
   test.states[0].initial = nullptr;
@@ -459,6 +483,23 @@ TEST(Prepared, ComputedOnceAndOnlyWhenNeeded) {
   EXPECT_EQ(runs(), std::pair(2, 1));
   model.call("doubled", {x});
   EXPECT_EQ(runs(), std::pair(2, 2));
+}
+
+TEST(Prepared, SmallValuesAreFirstComputedWithoutThreads) {
+  TestProgram test;
+  for (kiln_prepare &prepare : test.prepares)
+    for (auto &run : prepare.run)
+      run = [](kiln_call *call) {
+        call->services->parallel_for(call->executor, [](void *, int64_t) {}, nullptr, 2);
+        return int32_t{KILN_OK};
+      };
+  const auto threads = [] {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/task"), std::filesystem::directory_iterator());
+  };
+  const auto before = threads();
+  Model model(test.program(), {4, nullptr});
+  model.call("doubled", {floats({1, 1}, {1, 2})});
+  EXPECT_EQ(threads(), before);
 }
 
 TEST(Prepared, AfterAWriteInTheSameProgram) {

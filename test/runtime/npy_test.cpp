@@ -65,19 +65,26 @@ TEST(NpyTest, RefusesToWriteBFloat16) {
 TEST(NpyTest, RefusesWrongFiles) {
   const std::string good = "{'descr': '|u1', 'fortran_order': False, 'shape': (2,), }\n";
   EXPECT_EQ(refusal(npy(good, "ab")), "no exception");
-  EXPECT_EQ(refusal(""), "FILE: offset 0: no .npy file: it must begin with \\x93NUMPY");
+  EXPECT_EQ(refusal(""), "FILE: the file is empty: found 0 bytes, expected a .npy header of 10 at least");
+  EXPECT_EQ(refusal("\x93NU"), "FILE: the file is truncated: found 3 bytes, expected a .npy header of 10 at least");
+  EXPECT_EQ(refusal("\x93MU"), "FILE: offset 0: no .npy file: it must begin with \\x93NUMPY");
   EXPECT_EQ(refusal("\x93NUMPX" + npy(good).substr(6)), "FILE: offset 0: no .npy file: it must begin with \\x93NUMPY");
   EXPECT_EQ(refusal("\x93NUMPY" + std::string("\x04\x00\x00\x00", 4)),
             "FILE: offset 6: format version 4.0 is not supported; expected 1.0, 2.0 or 3.0");
   EXPECT_EQ(refusal("\x93NUMPY" + std::string("\x01\x01\x00\x00", 4)),
             "FILE: offset 6: format version 1.1 is not supported; expected 1.0, 2.0 or 3.0");
   EXPECT_EQ(refusal("\x93NUMPY" + std::string("\x02\x00\x00\x00", 4)),
-            "FILE: offset 8: the file ends in its header; it is truncated");
+            "FILE: the file is truncated: found 10 bytes, expected a .npy header of 12 at least");
   EXPECT_EQ(refusal(npy(good).substr(0, 30)),
             "FILE: offset 8: the header is 58 bytes long, but only 20 follow; the file is truncated");
   EXPECT_EQ(refusal(npy(std::string(10'001, ' '))), "FILE: offset 8: the header is 10001 bytes long, above the limit of 10000");
-  EXPECT_EQ(refusal(npy(good, "a")), "FILE: offset 68: shape [2] of '|u1' needs 2 bytes, but 1 follow");
-  EXPECT_EQ(refusal(npy(good, "abc")), "FILE: offset 68: shape [2] of '|u1' needs 2 bytes, but 3 follow");
+  EXPECT_EQ(refusal(npy(good, "a")), "FILE: offset 68: shape [2] of '|u1' needs 2 bytes, but 1 follow; the file is truncated");
+  EXPECT_EQ(refusal(npy(good, "abc")), "FILE: offset 68: shape [2] of '|u1' needs 2 bytes, but 3 follow; the file is longer than its array");
+}
+
+TEST(NpyTest, RefusesArchivesOfArrays) {
+  EXPECT_EQ(refusal(read_file(data_path("runtime/arrays.npz"))),
+            "FILE: no .npy file: this is a zip archive, as NumPy's .npz is; load_npz reads its arrays by their names");
 }
 
 TEST(NpyTest, RefusesWrongHeaders) {

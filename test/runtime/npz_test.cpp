@@ -33,8 +33,9 @@ TEST(NpzTest, RefusesWhatIsNoArchiveOfArrays) {
   EXPECT_EQ(refusal(Archive({{"a.npy", good}}).bytes), "no exception");
   EXPECT_EQ(refusal(Archive({{"a.npy", good}, {"b.txt", ""}}).bytes),
             "FILE: 'b.txt': no .npz file: expected the entries to be named NAME.npy");
-  EXPECT_EQ(refusal(Archive({{"a.npy", ""}}).bytes), "FILE: 'a.npy' offset 0: no .npy file: it must begin with \\x93NUMPY");
-  EXPECT_EQ(refusal(Archive({{"a.npy", array}}).bytes), "FILE: 'a.npy' offset 67: shape [2] of '<f4' needs 8 bytes, but 0 follow");
+  EXPECT_EQ(refusal(Archive({{"a.npy", ""}}).bytes), "FILE: 'a.npy': the file is empty: found 0 bytes, expected a .npy header of 10 at least");
+  EXPECT_EQ(refusal(Archive({{"a.npy", "array"}}).bytes), "FILE: 'a.npy' offset 0: no .npy file: it must begin with \\x93NUMPY");
+  EXPECT_EQ(refusal(Archive({{"a.npy", array}}).bytes), "FILE: 'a.npy' offset 67: shape [2] of '<f4' needs 8 bytes, but 0 follow; the file is truncated");
   Archive damaged({{"a.npy", good}});
   damaged.bytes[damaged.bytes.find("PK\x01\x02") - 1] = 1; // the array's last byte
   EXPECT_NE(refusal(damaged.bytes).find("the CRC-32 of 'a.npy' is "), std::string::npos);

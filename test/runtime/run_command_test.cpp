@@ -163,6 +163,37 @@ TEST_F(RunCommand, Help) {
             "Exit codes: 0 success, 1 an error in files, shapes or weights, 2 a wrong command line, 3 an internal error.\n");
 }
 
+TEST_F(RunCommand, HelpOfAProgramThatTrains) {
+  const char *argv[] = {"./test", "--help"};
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(run_command(test.program(), 2, argv, /*trains=*/true), 0);
+  const std::string out = testing::internal::GetCapturedStdout();
+  EXPECT_TRUE(out.starts_with("Usage: ./test [FUNCTION] [OPTIONS]\n"
+                              "       ./test train [OPTIONS]\n"
+                              "\n"
+                              "Calls a function of the compiled program 'test'. An output that is not written to a file is described.\n"
+                              "Or trains it on data: ./test train --help says how.\n"
+                              "\n"
+                              "Functions:\n"))
+      << out;
+}
+
+TEST_F(RunCommand, InputsFromACheckpoint) {
+  save_torch(file("c.pt"), Value::Dict{{"state_dict", Value::Dict{{"x", Tensor({1, 2}, DType::Float32)}}}, {"epoch", 3}});
+  EXPECT_EQ(error({"affine", "--input=x=" + file("c.pt")}),
+            "error: " + file("c.pt") +
+                ": this is a checkpoint with a state_dict inside, not a state_dict; pick one by its key: 'state_dict' (a state_dict of 1 "
+                "tensor)\n  an input is a tensor of a state_dict or of a .safetensors file, or a .npy file; from a checkpoint save it by "
+                "itself\n");
+  EXPECT_EQ(error({"affine", "--input=x=zeros:1x2", "--weights=" + file("c.pt")}),
+            "error: " + file("c.pt") +
+                ": this is a checkpoint with a state_dict inside, not a state_dict; pick one by its key: 'state_dict' (a state_dict of 1 "
+                "tensor)\n  --key=state_dict picks it\n");
+  save_torch(file("two.pt"), Value::Dict{{"model", Value::Dict{{"x", Tensor({2}, DType::Float32)}}},
+                                         {"averaged", Value::Dict{{"x", Tensor({2}, DType::Float32)}}}});
+  EXPECT_TRUE(error({"affine", "--input=x=zeros:1x2", "--weights=" + file("two.pt")}).ends_with("\n  --key=KEY picks one\n"));
+}
+
 TEST_F(RunCommand, WrongCommandLines) {
   EXPECT_EQ(usage_error({}), "error: name a function; the program has affine, doubled, increment, set_weight, pair, pick");
   EXPECT_EQ(usage_error({"afine"}), "error: the program has no function 'afine'; did you mean 'affine'?\n"

@@ -107,6 +107,36 @@ TEST(CopyStateDictTest, WholeTextOfAFailure) {
       "shape in current model is torch.Size([2, 3]).");
 }
 
+TEST(CopyStateDictTest, SaysThatAWrappersNameIsInFront) {
+  const StateDict targets{{"fc.weight", full({2}, 0)}, {"fc.bias", full({2}, 0)}};
+  auto text = [&](const StateDict &source) {
+    return message_of<StateDictError>([&] { copy_state_dict("Net", targets, source); });
+  };
+  auto under = [](const std::string &prefix) {
+    return StateDict{{prefix + "fc.weight", full({2}, 1)}, {prefix + "fc.bias", full({2}, 1)}};
+  };
+  auto torchs = [](const std::string &prefix) {
+    return "Error(s) in loading state_dict for Net:\n\tMissing key(s) in state_dict: \"fc.weight\", \"fc.bias\". \n\tUnexpected key(s) "
+           "in state_dict: \"" + prefix + "fc.weight\", \"" + prefix + "fc.bias\". ";
+  };
+  EXPECT_EQ(text(under("module.")),
+            torchs("module.") + "\n  without 'module.' in front the unexpected keys are the missing ones; DataParallel and "
+                                "DistributedDataParallel put it there: save the model inside, torch.save(model.module.state_dict(), ...)");
+  EXPECT_EQ(text(under("_orig_mod.")),
+            torchs("_orig_mod.") + "\n  without '_orig_mod.' in front the unexpected keys are the missing ones; torch.compile put it "
+                                   "there: save the model inside, torch.save(model._orig_mod.state_dict(), ...)");
+  EXPECT_EQ(text(under("net.")), torchs("net.") + "\n  without 'net.' in front the unexpected keys are the missing ones; take it off "
+                                                  "before the file is saved");
+  EXPECT_EQ(text(under("module_")), torchs("module_")); // no module's name
+  // Not where something would still be missing, or left over.
+  StateDict part = under("module.");
+  part.erase("module.fc.bias");
+  EXPECT_EQ(text(part).find("without"), std::string::npos);
+  StateDict more = under("module.");
+  more.insert("epoch", full({1}, 1));
+  EXPECT_EQ(text(more).find("without"), std::string::npos);
+}
+
 TEST(CopyStateDictTest, ConvertsElementTypes) {
   const StateDict targets{{"w", full({2}, 0)}, {"n", Tensor({}, DType::Int64)}};
   const std::vector<double> w{0.1, 1e300};

@@ -1,14 +1,19 @@
-// ThreadPool: every index once, limits, nesting, several callers, and what decides its size.
+// ThreadPool: every index once, limits, nesting, several callers, when threads are started, and what decides its size.
 #include "kiln/runtime/thread_pool.h"
 
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
+#include <filesystem>
+#include <iterator>
 #include <mutex>
 #include <set>
 #include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "error_text.h"
 #include "kiln/runtime/error.h"
@@ -27,6 +32,29 @@ public:
 private:
   const char *name_;
 };
+
+/// Threads of this process. One that has been joined is still listed for some microseconds.
+std::ptrdiff_t threads_alive() {
+  std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  return std::distance(std::filesystem::directory_iterator("/proc/self/task"), std::filesystem::directory_iterator());
+}
+
+/// Runs a job whose tasks wait for each other, so that each must have a thread of its own. False when not all came within a second.
+bool runs_side_by_side(ThreadPool &pool, int tasks) {
+  std::atomic<int> begun = 0;
+  std::atomic<bool> all = true;
+  pool.parallel_for(tasks, [&](int64_t) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+    for (++begun; begun < tasks;) {
+      if (std::chrono::steady_clock::now() > deadline) {
+        all = false;
+        return;
+      }
+      std::this_thread::yield();
+    }
+  });
+  return all;
+}
 
 TEST(ThreadPool, RunsEachIndexOnce) {
   for (int threads : {1, 2, 3, 8}) {
@@ -128,6 +156,52 @@ TEST(ThreadPool, ExceptionOfATaskEndsItsJobAndNothingElse) {
       ASSERT_EQ(runs, 64);
     }
   }
+}
+
+TEST(ThreadPool, ThreadsAreStartedByTheFirstJobThatCanUseThem) {
+  const auto before = threads_alive();
+  {
+    ThreadPool pool(4);
+    EXPECT_EQ(pool.threads(), 4);
+    pool.parallel_for(1, [](int64_t) {});
+    pool.parallel_for(100, [](int64_t) {}, 1);
+    EXPECT_EQ(threads_alive(), before);
+    pool.parallel_for(2, [](int64_t) {});
+    EXPECT_EQ(threads_alive(), before + 1);
+    pool.parallel_for(100, [](int64_t) {}, 3);
+    EXPECT_EQ(threads_alive(), before + 2);
+    EXPECT_TRUE(runs_side_by_side(pool, 4));
+    EXPECT_EQ(threads_alive(), before + 3);
+    EXPECT_EQ(pool.threads(), 4);
+    pool.parallel_for(100, [](int64_t) {});
+    EXPECT_EQ(threads_alive(), before + 3);
+  }
+  EXPECT_EQ(threads_alive(), before);
+}
+
+TEST(ThreadPool, SeveralCallersAtTheFirstJob) {
+  for (int round = 0; round < 50; ++round) {
+    ThreadPool pool(3);
+    std::vector<std::thread> callers;
+    std::atomic<int64_t> sum = 0;
+    for (int caller = 0; caller < 4; ++caller)
+      callers.emplace_back([&, caller] { pool.parallel_for(2 + caller, [&](int64_t i) { sum += i; }); });
+    for (std::thread &caller : callers)
+      caller.join();
+    EXPECT_EQ(sum, 1 + 3 + 6 + 10);
+  }
+}
+
+TEST(ThreadPool, AForkBeforeTheFirstJobHasThreadsOfItsOwn) {
+  ThreadPool pool(3);
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0)
+    _exit(runs_side_by_side(pool, 3) ? 0 : 1);
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_TRUE(runs_side_by_side(pool, 3));
 }
 
 TEST(ThreadPool, TakesFunctionPointers) {

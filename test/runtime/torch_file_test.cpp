@@ -92,11 +92,11 @@ TEST(TorchFileTest, PicksAStateDictOfACheckpoint) {
   EXPECT_EQ(refusal_of_data("nested"),
             "FILE: " + advice +
                 "'model' (a state_dict of 7 tensors), 'optimizer' (no state_dict), 'ema.state' (a state_dict of 1 "
-                "tensors), 'history' (no state_dict)");
+                "tensor), 'history' (no state_dict)");
   EXPECT_EQ(refusal_of_data("nested", "history"), "FILE: 'history': " + advice + "'history.inner' (no state_dict)");
   EXPECT_EQ(refusal_of_data("nested", "nowhere"), "FILE: 'nowhere': there is no dict under this key; there are: 'model' (a "
                                                   "state_dict of 7 tensors), 'optimizer' (no state_dict), "
-                                                  "'ema.state' (a state_dict of 1 tensors), 'history' (no state_dict)");
+                                                  "'ema.state' (a state_dict of 1 tensor), 'history' (no state_dict)");
   EXPECT_EQ(refusal_of_data("batch_norm", "0"), "FILE: '0': there is no dict under this key; the file holds none");
 }
 

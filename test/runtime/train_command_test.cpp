@@ -153,7 +153,7 @@ TEST_F(TrainCommand, WeightsFromACheckpoint) {
   EXPECT_EQ(without.code, 1);
   EXPECT_EQ(without.err, "error: " + checkpoint + ": this is a checkpoint of kiln train with a state_dict inside, not a state_dict; "
                          "pick one by its key: 'model' (a state_dict of 2 tensors), 'optimizer' (no state_dict), 'kiln' (no state_dict)\n"
-                         "  --key=KEY picks one; --key=model is where kiln train and most of PyTorch's users keep the weights; --resume=" +
+                         "  --key=model picks it; --resume=" +
                              checkpoint + " goes on with training\n");
   EXPECT_EQ(usage_error(with({"--epochs=1", "--key=model", save()})), "error: --key needs --weights=FILE, whose state_dict it picks");
   EXPECT_EQ(usage_error(with({"--epochs=1", "--ignore-fingerprint", save()})),
@@ -181,18 +181,28 @@ int32_t refuse_one_sample(kiln_call *call) {
 
 TEST_F(TrainCommand, TheLastMiniBatchIsNamed) {
   std::ranges::fill(program.functions[1].run, refuse_one_sample);
-  auto text = [&](const std::string &batch_size) {
-    const Result result = run({"--input=x=" + data + ":x", "--input=y=" + data + ":y", "--epochs=1", "--batch-size=" + batch_size, save()});
+  auto text = [&](const std::string &batch_size, const std::string &file) {
+    const Result result = run({"--input=x=" + file + ":x", "--input=y=" + file + ":y", "--epochs=1", "--batch-size=" + batch_size, save()});
     EXPECT_EQ(result.code, 1);
     return result.err;
   };
   const std::string torch = "error: Expected more than 1 value per channel when training, got input size torch.Size([1, 2])";
-  const std::string one = text("7"), all = text("1");
+  const std::string one = text("7", data), all = text("1", data);
   EXPECT_TRUE(one.starts_with(torch)) << one;
   EXPECT_TRUE(one.ends_with("\n  this is the epoch's last mini-batch, of 1 sample (22 in batches of 7): leave it out with "
                             "--drop-last, or give another --batch-size\n"))
       << one;
   EXPECT_TRUE(all.starts_with(torch) && all.find("last mini-batch") == std::string::npos) << all;
+  const std::string remedy = "\n  a batch norm in training needs more than one sample in each mini-batch: ";
+  EXPECT_TRUE(all.ends_with(remedy + "give a --batch-size above 1, and --drop-last where one sample is left over\n")) << all;
+  // No size of mini-batches helps where there is nothing else.
+  const StateDict samples = load(data);
+  const std::string file = folder.path("one.safetensors");
+  save_safetensors(file, {{"x", samples.at("x").slice(0, 0, 1, 1)}, {"y", samples.at("y").slice(0, 0, 1, 1)}});
+  for (const char *size : {"1", "7"}) {
+    const std::string only = text(size, file);
+    EXPECT_TRUE(only.starts_with(torch) && only.ends_with(remedy + "the data has only one\n")) << only;
+  }
 }
 
 TEST_F(TrainCommand, EvaluatesOnOtherData) {

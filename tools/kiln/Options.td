@@ -55,7 +55,7 @@ def mlir_option : Joined<["--"], "mlir-">, Visibility<[Build]>, MetaVarName<"OPT
 
 def weights : Value<"weights">, Visibility<[Build, Run, Train, Bench]>, MetaVarName<"FILE">,
   HelpText<"Load a state_dict, from .pt, .safetensors or .npz, before anything else">;
-def key : Value<"key">, Visibility<[Build, Run, Train, Weights]>, MetaVarName<"KEY">,
+def key : Value<"key">, Visibility<[Build, Run, Train, Bench, Weights]>, MetaVarName<"KEY">,
   HelpText<"Where in the .pt the state_dict is: model in a checkpoint, model.state for one more level">;
 def convert : Value<"convert">, Visibility<[Weights]>, MetaVarName<"OUT">,
   HelpText<"Write the tensors to OUT, a .safetensors, .pt or .pth, and list nothing">;

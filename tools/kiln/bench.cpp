@@ -11,7 +11,6 @@
 #include <cmath>
 
 #include "kiln/runtime/command_options.h"
-#include "kiln/runtime/files.h"
 #include "kiln/semantics/dim_expr.h"
 #include "llvm/ADT/STLExtras.h"
 
@@ -72,7 +71,7 @@ public:
       : program(program), plan(plan), function(*plan.function), threads(threads), model(program, {threads, nullptr}),
         context(model) {
     if (plan.weights)
-      model.load_state_dict(runtime::load(*plan.weights));
+      model.load_state_dict(runtime::read_weights(*plan.weights, plan.key, /*can_resume=*/false));
   }
 
   BenchRow measure(const Sizes &sizes) {

@@ -34,6 +34,7 @@ struct BenchPlan {
   double seconds = 1;
   bool kernels = false;
   std::optional<std::string> weights;
+  std::string key; // where in `weights` the state_dict is
 };
 
 /// A distribution of times, in microseconds.

@@ -26,6 +26,7 @@ namespace kiln::tools {
 struct BenchRequest {
   std::string path;
   std::optional<std::string> function, weights;
+  std::string key;
   std::vector<std::string> inputs;
   /// Of --size, and of --batch as "batch".
   std::vector<std::pair<std::string, std::vector<int64_t>>> sizes;
@@ -65,6 +66,9 @@ static BenchRequest parse(const opt::InputArgList &arguments) {
     request.function = positional.back();
   if (StringRef weights = onlyValue(benchCommand, arguments, OPT_weights); !weights.empty())
     request.weights = weights.str();
+  request.key = onlyValue(benchCommand, arguments, OPT_key).str();
+  if (!request.key.empty() && !request.weights)
+    failUsage("bench", "--key needs --weights=FILE, whose state_dict it picks");
   request.inputs = arguments.getAllArgValues(OPT_input);
   if (StringRef batches = onlyValue(benchCommand, arguments, OPT_batch); !batches.empty())
     addSizes(request, "--batch", "batch", batches);
@@ -151,6 +155,7 @@ static BenchPlan makePlan(const runtime::Program &program, const BenchRequest &r
   plan.seconds = request.seconds;
   plan.kernels = request.kernels;
   plan.weights = request.weights;
+  plan.key = request.key;
   return plan;
 }
 

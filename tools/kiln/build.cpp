@@ -55,7 +55,7 @@ public:
   [[noreturn]] void fail(const Twine &what) {
     if (errors)
       throw CommandFailure{UserError};
-    report(Severity::Error, ("internal error: " + what + " failed without a reason").str());
+    report(Severity::Internal, (what + " failed without a reason").str());
     throw CommandFailure{InternalError};
   }
 
@@ -133,6 +133,7 @@ void buildFiles(mlir::ModuleOp module, ArrayRef<EmitFile> files, const BuildOpti
   if (options.remarks)
     printRemarks(*module.getContext());
 
+  auto writes = [&](EmitKind kind) { return any_of(files, [&](const EmitFile &file) { return file.kind == kind; }); };
   for (const EmitFile &file : files)
     if (file.kind == EmitKind::MLIR)
       writeModule(module, file.path);
@@ -143,33 +144,40 @@ void buildFiles(mlir::ModuleOp module, ArrayRef<EmitFile> files, const BuildOpti
       module, "optimise",
       [](mlir::OpPassManager &passes) { passes::buildOptimizationPipeline(passes, passes::OptimizationOptions()); }, options,
       errors, timing);
-  bool isForCuda = !options.cuda.empty() || any_of(files, [](const EmitFile &file) { return file.kind == EmitKind::Cuda; });
+  bool isForCuda = !options.cuda.empty() || writes(EmitKind::Cuda);
   runPasses(
       module, "schedule",
       [&](mlir::OpPassManager &passes) { schedule::buildSchedulePipeline(passes, {.shareKernels = !isForCuda}); }, options, errors,
       timing);
+  bool writesNative = any_of(files, [](const EmitFile &file) { return isNative(file.kind); });
+  std::optional<codegen::CudaProgram> cuda; // once: it warns of what can't run there
+  if (writes(EmitKind::Cuda) || (writesNative && !options.cuda.empty())) {
+    mlir::FailureOr<codegen::CudaProgram> generated = codegen::generateCuda(module);
+    if (failed(generated))
+      errors.fail("CUDA source");
+    cuda = std::move(*generated);
+  }
   for (const EmitFile &file : files) {
     if (file.kind == EmitKind::Schedule)
       writeModule(module, file.path);
-    if (file.kind == EmitKind::Cuda && failed(codegen::writeCuda(module, file.path)))
-      errors.fail("CUDA source");
+    if (file.kind == EmitKind::Cuda)
+      check(codegen::writeCuda(*cuda, file.path), file.path);
     if (file.kind == EmitKind::Header)
       check(codegen::writeHeader(module, options.sourceName, file.path), file.path);
   }
-  if (none_of(files, [](const EmitFile &file) { return isNative(file.kind); }))
+  if (!writesNative)
     return;
 
   codegen::ArtifactOptions artifactOptions;
   artifactOptions.embedWeights = options.embedWeights;
   artifactOptions.cuda = options.cuda;
-  auto writes = [&](EmitKind kind) { return any_of(files, [&](const EmitFile &file) { return file.kind == kind; }); };
   artifactOptions.hostCompiler = hostCompiler();
   if (writes(EmitKind::Executable))
     artifactOptions.runtimeLibraries = runtimeLibraries();
   std::optional<codegen::Artifact> artifact;
   {
     mlir::TimingScope scope = timing.nest("generate code");
-    artifact = codegen::Artifact::compile(module, artifactOptions);
+    artifact = codegen::Artifact::compile(module, artifactOptions, cuda ? &*cuda : nullptr);
   }
   if (!artifact)
     errors.fail("code generation");

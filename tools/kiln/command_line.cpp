@@ -6,6 +6,7 @@
 
 #include "command_line.h"
 
+#include "diagnostics.h"
 #include "kiln/runtime/spelling.h"
 
 #include "llvm/ADT/SmallVector.h"
@@ -64,11 +65,7 @@ void printCommandHelp(const Command &command) {
 }
 
 void failUsage(StringRef command, const Twine &message) {
-  errs() << "kiln";
-  if (!command.empty())
-    errs() << " " << command;
-  errs() << ": error: " << message << "\n";
-  errs() << "Try 'kiln" << (command.empty() ? "" : " ") << command << " --help'.\n";
+  report(Severity::Error, (message + "\n  kiln " + command + (command.empty() ? "" : " ") + "--help says what there is").str());
   throw CommandFailure{UsageError};
 }
 

@@ -66,7 +66,7 @@ llvm::opt::InputArgList parseCommandLine(const Command &command, llvm::ArrayRef<
 /// The help of one command.
 void printCommandHelp(const Command &command);
 
-/// Reports "kiln COMMAND: error: MESSAGE" with a hint at --help, and throws CommandFailure{UsageError}.
+/// Reports the error with a hint at the command's --help, and throws CommandFailure{UsageError}.
 [[noreturn]] void failUsage(llvm::StringRef command, const llvm::Twine &message);
 
 /// "; did you mean 'x'?" with the one of `names` that `word` was most likely meant to be; "" when none is near.

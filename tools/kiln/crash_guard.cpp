@@ -236,8 +236,8 @@ static int explainEnd(int status) {
     return UserError;
   }
   if (WIFSIGNALED(status)) {
-    report(Severity::Error, std::string("internal error: ") + strsignal(WTERMSIG(status)) +
-                                "; this is a defect of Kiln, please report it with the model and the command line");
+    report(Severity::Internal, std::string(strsignal(WTERMSIG(status))) +
+                                   "; this is a defect of Kiln, please report it with the model and the command line");
     return InternalError;
   }
   if (guest == Guest::UserCode) {

@@ -37,6 +37,8 @@ static StringRef nameOf(Severity severity) {
     return "remark";
   case Severity::Note:
     return "note";
+  case Severity::Internal:
+    return "internal error";
   }
   return "error";
 }
@@ -71,11 +73,7 @@ void report(Severity severity, const Place &place, StringRef message) {
   std::string text;
   raw_string_ostream stream(text);
   auto [first, rest] = message.split('\n');
-  if (place.file.empty()) {
-    // Notes follow a message that has said whose it is.
-    if (severity != Severity::Note)
-      stream << "kiln: ";
-  } else {
+  if (!place.file.empty()) {
     stream << place.file;
     if (place.line)
       stream << ":" << place.line;

@@ -8,7 +8,7 @@
 //   the message's further lines
 //   note: ...
 //
-// Without a place it is "kiln: error: ...".
+// Without a place it is "error: ...", as from the command lines of compiled programs.
 //
 //===----------------------------------------------------------------------===//
 
@@ -37,7 +37,8 @@ struct Diagnostic;
 
 namespace kiln::tools {
 
-enum class Severity { Error, Warning, Remark, Note };
+/// Internal: a defect of Kiln's own.
+enum class Severity { Error, Warning, Remark, Note, Internal };
 
 /// A place in a source file. Line and column start at 1; 0 where unknown.
 struct Place {

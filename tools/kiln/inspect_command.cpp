@@ -10,9 +10,11 @@
 #include "numbers.h"
 #include "kiln/runtime/program.h"
 #include "kiln/runtime/tensor.h"
+#include "model_loader.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace llvm;
@@ -182,6 +184,11 @@ static int executeInspect(const opt::InputArgList &arguments) {
   std::vector<std::string> inputs = arguments.getAllArgValues(OPT_INPUT);
   if (inputs.size() != 1)
     failUsage("inspect", inputs.empty() ? "no artifact given" : "more than one artifact given");
+  if (StringRef path = inputs.front(); kindOf(path) != InputKind::Artifact) {
+    std::string stem = sys::path::stem(path).str();
+    failUsage("inspect", "'" + path + "' is a model, and this shows what a compiled one holds\n  compile it first: kiln build " + path +
+                             " -o " + stem + ".so && kiln inspect " + stem + ".so");
+  }
   return runGuarded([&]() -> int {
     ArtifactScope scope(inputs.front(), inputs.front());
     runtime::Program program = runtime::Program::load(inputs.front());

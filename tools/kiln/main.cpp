@@ -65,7 +65,7 @@ int main(int argc, char **argv) {
     reportError(error);
     return UserError;
   } catch (const std::exception &error) {
-    errs() << "kiln: internal error: " << error.what() << "\n";
+    report(Severity::Internal, error.what());
     return InternalError;
   }
 }

@@ -16,7 +16,7 @@
 #include "kiln/ir/Ops.h"
 #include "kiln/ir/Registration.h"
 #include "kiln/recording.h"
-#include "kiln/runtime/files.h"
+#include "kiln/runtime/command_options.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringExtras.h"
@@ -166,7 +166,7 @@ mlir::OwningOpRef<mlir::ModuleOp> loadProgram(StringRef path, const ModelOptions
 //===----------------------------------------------------------------------===//
 
 void loadWeights(mlir::ModuleOp module, StringRef weights, StringRef key) {
-  runtime::StateDict source = runtime::load(weights.str(), key.str());
+  runtime::StateDict source = runtime::read_weights(weights.str(), key.str(), /*can_resume=*/false);
 
   std::map<std::string, runtime::Tensor> values; // one a state; tied names share it
   for (auto state : module.getOps<ir::StateOp>()) {

@@ -68,7 +68,8 @@ struct SchedulePlanMemoryPass : public impl::SchedulePlanMemoryPassBase<Schedule
     numShared += plan.shared;
     remark::passed(function.getLoc(),
                    remark::RemarkOpts::name("planned").category("schedule-plan-memory").function(function.getSymName()))
-        << remark::metric("Bytes", plan.bytes.text()) << remark::metric("BytesWithoutSharing", plan.bytesWithoutSharing.text());
+        << remark::add("{0} needs {1} bytes of memory for its temporaries, {2} bytes without sharing", function.getSymName(),
+                       plan.bytes.text(), plan.bytesWithoutSharing.text());
   }
 };
 

@@ -8,4 +8,4 @@ KILN_PROGRAM(does_not_compile) {
   program.function("predict", {{"x", {"batch", 3}}}, [&](Tensor x) { return x.rellu(); });
 }
 // CHECK: does_not_compile.cpp:[[#@LINE-2]]:{{.*}}error: {{.*}}rellu
-// CHECK: kiln: error: {{.*}}does_not_compile.cpp did not compile ({{.*}} has said why above)
+// CHECK: error: {{.*}}does_not_compile.cpp did not compile ({{.*}} has said why above)

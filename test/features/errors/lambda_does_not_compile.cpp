@@ -19,4 +19,4 @@ KILN_PROGRAM(lambda_does_not_compile) {
 }
 // CHECK: lambda_does_not_compile.cpp:[[#@LINE-9]]:{{.*}}error: {{.*}}modle
 // CHECK: lambda_does_not_compile.cpp:[[#@LINE-6]]:{{.*}}error: {{.*}}forwards
-// CHECK: kiln: error: {{.*}}lambda_does_not_compile.cpp did not compile ({{.*}} has said why above)
+// CHECK: error: {{.*}}lambda_does_not_compile.cpp did not compile ({{.*}} has said why above)

@@ -8,4 +8,4 @@ KILN_PROGRAM(returns_a_number) {
   program.function("mean", {{"x", {"batch", 3}}}, [&](Tensor x) { return x.mean().item<float>(); });
 }
 // CHECK: error: {{.*}}a function of a program returns Tensors (one, or a tuple, pair, array or vector of them), not a number: its values are there in a call only; return the tensor, without item()
-// CHECK: kiln: error: {{.*}}returns_a_number.cpp did not compile ({{.*}} has said why above)
+// CHECK: error: {{.*}}returns_a_number.cpp did not compile ({{.*}} has said why above)

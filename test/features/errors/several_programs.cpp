@@ -16,7 +16,7 @@ KILN_PROGRAM(second) {
   program.function("predict", {{"x", {"batch", 3}}}, [&](Tensor x) { return kiln::tanh(x); });
 }
 #endif
-// CHECK:kiln: error: {{.*}}several_programs.cpp: has several programs (first, second), none named 'several_programs'; pick one with --program=NAME
+// CHECK:error: {{.*}}several_programs.cpp: has several programs (first, second), none named 'several_programs'; pick one with --program=NAME
 // SECOND: program      second
-// THIRD:kiln: error: {{.*}}several_programs.cpp: has no program 'third'; it has first, second
-// NONE:kiln: error: {{.*}}several_programs.cpp: has no program; add KILN_PROGRAM(name) { ... } that tells what is to be compiled
+// THIRD:error: {{.*}}several_programs.cpp: has no program 'third'; it has first, second
+// NONE:error: {{.*}}several_programs.cpp: has no program; add KILN_PROGRAM(name) { ... } that tells what is to be compiled

@@ -45,8 +45,8 @@ struct ArtifactOptions {
 class Artifact {
 public:
   /// Compiles a module whose functions are `schedule.func`s with planned memory. Empty after a diagnostic at the op that can't be
-  /// compiled.
-  static std::optional<Artifact> compile(mlir::ModuleOp schedule, const ArtifactOptions &options);
+  /// compiled. `cudaCode`: the module's, where the options ask for it and it has been generated already.
+  static std::optional<Artifact> compile(mlir::ModuleOp schedule, const ArtifactOptions &options, const CudaProgram *cudaCode = nullptr);
 
   Artifact(Artifact &&) = default;
   Artifact &operator=(Artifact &&) = default;
@@ -87,8 +87,8 @@ private:
 /// The typed C++ header of a module with `schedule.func`s; needs no compilation. `sourceName` is named in its first line.
 llvm::Error writeHeader(mlir::ModuleOp schedule, llvm::StringRef sourceName, llvm::StringRef path);
 
-/// The CUDA source of the functions that can run there; needs no compilation and no toolkit. Fails after a diagnostic.
-mlir::LogicalResult writeCuda(mlir::ModuleOp schedule, llvm::StringRef path);
+/// The CUDA source; needs no toolkit.
+llvm::Error writeCuda(const CudaProgram &program, llvm::StringRef path);
 
 /// 64 hexadecimal digits: SHA-256 over module paths, types and options, state names, shapes, dtypes and ties, and over optimizers with
 /// their parameters. Equal for programs that can exchange checkpoints.

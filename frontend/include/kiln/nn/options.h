@@ -111,8 +111,19 @@ using LogSoftmaxFuncOptions = SoftmaxFuncOptions;
 
 struct DropoutFuncOptions {
   KILN_ARG(double, p) = 0.5;
-  KILN_ARG(bool, training) = false;
   KILN_ARG(bool, inplace) = false;
+
+public:
+  /// Whether anything is dropped: not unless this is given, as in libtorch. In Python it is the other way round.
+  DropoutFuncOptions &training(bool new_training) {
+    training_ = new_training;
+    return *this;
+  }
+  bool training() const noexcept { return training_.value_or(false); }
+  bool has_training() const noexcept { return training_.has_value(); }
+
+private:
+  std::optional<bool> training_;
 };
 
 struct BatchNormFuncOptions {

@@ -9,7 +9,8 @@
 // sees the state that the outer call sees. Changing the state there, or calling the model while the thread changes its state, is an
 // Error.
 //
-// Nothing is allocated by a call that is given its outputs, from the second call with the same shapes on.
+// Nothing is allocated by a call that is given its outputs, from the second call with the same shapes on; a pool starts a thread when a
+// job first finds work for it.
 #pragma once
 
 #include <functional>
@@ -34,7 +35,7 @@ struct ModelParts;
 struct ContextParts;
 
 struct ModelOptions {
-  /// 0: the pool that all models of the process share. Otherwise a pool of this model's own with so many threads; 1 starts none.
+  /// 0: the pool that all models of the process share. Otherwise a pool of this model's own with so many threads.
   int threads = 0;
   /// The host's threads instead of a pool; must outlive the model. Values that are prepared from state (packed weights) are computed
   /// by the calling thread alone then, since other callers may be waiting for them.

@@ -17,6 +17,7 @@ namespace kiln::runtime {
 /// Runs the command line `argv[1] ... argv[argc - 1]`; `argv[0]` is the command's name for messages ("./digits",
 /// "kiln run digits.so"). Results go to stdout, errors to stderr as "error: ...". Returns the exit code: 0; 1 for an error in what
 /// the user gave (files, shapes, weights); 2 for a command line that is wrong; 3 for an internal error. Never throws.
-KILN_API int run_command(const Program &program, int argc, const char *const *argv);
+/// `trains`: --help says that the word `train` is a command line of its own.
+KILN_API int run_command(const Program &program, int argc, const char *const *argv, bool trains = false);
 
 } // namespace kiln::runtime

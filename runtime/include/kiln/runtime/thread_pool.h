@@ -56,17 +56,20 @@ public:
 /// Work is handed out index by index. A worker takes part in a job only if it gets there before the caller has finished it, so a
 /// worker that sleeps or was descheduled never delays a short call. One job runs on the pool at a time: a caller that finds it busy
 /// (another thread's call, or a parallel_for within a task) does its work itself rather than wait.
+///
+/// Threads are started by the first job that can use them, as many as it can use: a process that makes a model and ends soon does not
+/// pay for them, and one that forks before its first call may call in the child.
 class KILN_API ThreadPool final : public Executor {
 public:
-  /// A pool of `threads` threads, the caller of parallel_for being one of them: `threads - 1` are started. Where the system refuses
-  /// to start one, the pool is smaller. Throws ValueError unless 1 <= threads <= 1024.
+  /// A pool of `threads` threads, the caller of parallel_for being one of them: at most `threads - 1` are started. Where the system
+  /// refuses to start one, the pool is smaller from then on. Throws ValueError unless 1 <= threads <= 1024.
   explicit ThreadPool(int threads);
   ~ThreadPool() override;
   ThreadPool(const ThreadPool &) = delete;
   ThreadPool &operator=(const ThreadPool &) = delete;
 
   /// Threads that can work on one job, the caller's included.
-  int threads() const { return static_cast<int>(workers_.size()) + 1; }
+  int threads() const { return threads_.load(std::memory_order_relaxed); }
 
   void parallel_for(int64_t count, TaskRef task) override { parallel_for(count, task, threads()); }
   /// The same on at most `threads` threads, the caller's included. Touches no other thread when `count` or `threads` is 1. When a
@@ -80,6 +83,7 @@ public:
   static ThreadPool &shared();
 
 private:
+  void start(std::size_t helpers) noexcept;
   void work();
   bool join();
   void run_tasks() noexcept;
@@ -98,7 +102,8 @@ private:
   std::atomic<uint32_t> wakeups_{0};
   std::atomic<int> sleepers_{0};
   std::atomic<bool> stopping_{false};
-  std::vector<std::thread> workers_;
+  std::atomic<int> threads_;
+  std::vector<std::thread> workers_; // those that have been started; of the holder of busy_
 };
 
 } // namespace kiln::runtime
