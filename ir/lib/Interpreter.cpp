@@ -205,6 +205,7 @@ private:
     std::vector<Tensor> tensors;
     for (Value operand : operands)
       tensors.push_back(operand ? values.lookup(operand) : Tensor());
+    attributes = withSymbols(std::move(attributes), symbols);
     // What makes floats of integers computes in double too: sqrt of an integer, a quotient of two.
     if (options.computeInDouble && makesFloats(name, tensors, attributes))
       for (Tensor &tensor : tensors)
@@ -212,7 +213,7 @@ private:
     // Conversions to a floating-point type, and constants of one, are in double too.
     if (options.computeInDouble && attributes.has("dtype") && runtime::is_floating_point(attributes.get<DType>("dtype")))
       attributes.set("dtype", DType::Float64);
-    return semantics::evaluate(std::string_view(name), tensors, withSymbols(std::move(attributes), symbols));
+    return semantics::evaluate(std::string_view(name), tensors, attributes);
   }
 
   void runFused(FusedOp op) {
