@@ -150,7 +150,8 @@ void WeightGradientTaps::forEachChunk(const Columns &unit, function_ref<void(con
     return;
   }
   int64_t vectors = std::min<int64_t>(llvm::divideCeil(matrixColumns, lanes), b.target.tileVectors);
-  while (vectors > 1 && vectors * groups.addends > b.target.tileRows * b.target.tileVectors)
+  // Vectors of one group share what they read of the input; others do better with all of a group's channels at once.
+  while (vectors > 1 && groups.lanes <= lanes && vectors * groups.addends > b.target.tileRows * b.target.tileVectors)
     vectors /= 2;
   groups.forEachChunk(b, matrixColumns, vectors, lanes, body);
 }
