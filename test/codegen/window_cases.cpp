@@ -198,6 +198,7 @@ void WindowCases::addConvolutions() {
       {"groups_one_to_two", {kBatch, 32, 4, 9}, {64, 1, 3, 3}, {1, 1}, {1, 1}, {1, 1}, 32},
       {"groups_one_to_three", {kBatch, 6, 4, 5}, {18, 1, 3, 3}, {2, 1}, {1, 1}, {1, 2}, 6},
       {"groups_two_to_one", {kBatch, 22, 5, 6}, {11, 2, 3, 3}, {1, 1}, {1, 1}, {1, 1}, 11},
+      {"groups_eight_to_one", {kBatch, 40, 3, 5}, {5, 8, 2, 2}, {1, 1}, {1, 1}, {1, 1}, 5},
       {"groups_twelve_to_one", {kBatch, 48, 3, 5}, {4, 12, 2, 2}, {1, 1}, {1, 1}, {1, 1}, 4},
       {"groups_many_to_one", {kBatch, 34, 3, 5}, {2, 17, 2, 2}, {1, 1}, {1, 1}, {1, 1}, 2},
       {"groups_strided", {kBatch, 12, 7, 14}, {12, 2, 3, 2}, {2, 3}, {1, 0}, {1, 1}, 6, {2, 1}},
@@ -222,7 +223,7 @@ void WindowCases::addConvolutions() {
   for (const Element &element : {kF16, kBF16}) {
     for (size_t i : {1, 3})
       addConv(convolutions[i], element, /*hasBias=*/true, /*backward=*/true);
-    for (size_t i : {1, 4, 11})
+    for (size_t i : {1, 4, 12})
       addConv(groups[i], element, /*hasBias=*/false, /*backward=*/true);
   }
   for (const Element &element : {kI64, kI8, kUI8})
