@@ -13,6 +13,7 @@
 #include "kiln/ir/Statistics.h"
 #include "kiln/passes/Interfaces.h"
 #include "kiln/passes/Passes.h"
+#include "kiln/semantics/channel_groups.h"
 #include "kiln/semantics/reduced_dims.h"
 #include "mlir/IR/IRMapping.h"
 
@@ -76,7 +77,7 @@ struct ChannelsLast : impl::ChannelsLastPassBase<ChannelsLast> {
     for (Operation *op : ops)
       if (auto reshape = dyn_cast<ir::ReshapeOp>(op))
         rewriteFlatten(reshape);
-      else if (auto gradient = dyn_cast<ir::ConvBackwardWeightOp>(op))
+      else if (auto gradient = dyn_cast<ir::ConvBackwardWeightOp>(op); gradient && !gradient.getChannelsLast().value_or(false))
         rewriteWeightGradient(gradient);
       else if (isa<ir::SumOp, ir::MeanOp>(op) && !layouts.isNative(op->getResult(0)))
         rewriteChannelReduction(cast<ir::SemanticOpInterface>(op));
@@ -143,12 +144,17 @@ private:
       return "the bias is added before the sum is rounded to 16 bits";
     return {};
   }
-  /// Of a gradient, by the weight or the weight's gradient.
-  static std::string gradientObstacle(RankedTensorType weight, int64_t groups) {
+  /// Of a weight's gradient.
+  static std::string obstacle(ir::ConvBackwardWeightOp gradient) {
+    RankedTensorType weight = typeOf(gradient.getOutput());
     if (std::string reason = obstacle(weight); !reason.empty())
       return reason;
-    if (groups > 1 && weight.getDimSize(0) == groups && weight.getDimSize(1) > 1)
-      return "each output channel is a group of several input channels, for which its gradients have no kernel";
+    auto groups = static_cast<int64_t>(gradient.getGroups());
+    int64_t outputs = weight.getDimSize(0) / groups, inputs = weight.getDimSize(1);
+    if (groups > 1 && outputs == 1 && semantics::groups_together(groups, outputs, inputs, semantics::kGradientLanes) == 1)
+      return "each output channel is a group of many input channels, a column of its own";
+    if (isa<Float16Type, BFloat16Type>(weight.getElementType()))
+      return "sums of 16-bit floats are f32, and can't wait in the result";
     return {};
   }
   void missed(Operation *op, const std::string &reason) {
@@ -221,7 +227,7 @@ private:
   Value rewrittenInputGradient(ir::ConvBackwardInputOp gradient) {
     RankedTensorType type = typeOf(gradient.getWeight());
     auto groups = static_cast<int64_t>(gradient.getGroups());
-    if (std::string reason = gradientObstacle(type, groups); !reason.empty()) {
+    if (std::string reason = obstacle(type); !reason.empty()) {
       missed(gradient, reason);
       return {};
     }
@@ -240,10 +246,7 @@ private:
   /// The result is [...kernel, C / groups, O], which is permuted: it is small beside what it is computed from.
   void rewriteWeightGradient(ir::ConvBackwardWeightOp gradient) {
     RankedTensorType type = typeOf(gradient.getOutput());
-    std::string reason = gradientObstacle(type, static_cast<int64_t>(gradient.getGroups()));
-    if (reason.empty() && isa<Float16Type, BFloat16Type>(type.getElementType()))
-      reason = "sums of 16-bit floats are f32, and can't wait in the result";
-    if (!reason.empty()) {
+    if (std::string reason = obstacle(gradient); !reason.empty()) {
       missed(gradient, reason);
       return;
     }

@@ -7,6 +7,8 @@
 
 #include "PackedWeights.h"
 
+#include "kiln/semantics/channel_groups.h"
+
 using namespace mlir;
 
 namespace kiln::passes {
@@ -16,18 +18,17 @@ Value packedRows(OpBuilder &builder, Location location, Value weight, const DimS
   return ir::createOp<ir::PackPanelsOp>(builder, location, {matrix}, {{"panel", panel}});
 }
 
-static bool isDepthwise(ArrayRef<int64_t> weight, int64_t groups) { return groups == weight[0] && weight[1] == 1; }
-
 Value packedByOutputs(OpBuilder &builder, Location location, Value weight, int64_t groups, int64_t panel) {
   ArrayRef<int64_t> sizes = typeOf(weight).getShape();
-  int64_t matrices = isDepthwise(sizes, groups) ? 1 : groups, depth = typeOf(weight).getNumElements() / sizes[0];
+  int64_t matrices = groups / semantics::groups_together(groups, sizes[0] / groups, sizes[1], panel);
+  int64_t depth = typeOf(weight).getNumElements() / sizes[0];
   return packedRows(builder, location, rotatedLast(builder, location, weight), {matrices, sizes[0] / matrices, depth}, panel);
 }
 
 Value packedByInputs(OpBuilder &builder, Location location, Value weight, int64_t groups, int64_t panel) {
   RankedTensorType type = typeOf(weight);
   ArrayRef<int64_t> sizes = type.getShape();
-  if (isDepthwise(sizes, groups))
+  if (groups == sizes[0] && sizes[1] == 1) // one matrix serves the convolution and its gradient
     return packedByOutputs(builder, location, weight, groups, panel);
   int64_t outputs = sizes[0] / groups, inputs = sizes[1], taps = type.getNumElements() / (sizes[0] * inputs);
   auto reshaped = [&](Value value, const DimSizes &shape) {
@@ -42,7 +43,8 @@ Value packedByInputs(OpBuilder &builder, Location location, Value weight, int64_
     return reshaped(moved, {groups, inputs / panel, taps * outputs, panel});
   }
   Value rows = permuted(reshaped(weight, {groups, outputs, inputs, taps}), {0, 2, 3, 1});
-  return packedRows(builder, location, rows, {groups, inputs, taps * outputs}, panel);
+  int64_t together = semantics::groups_together(groups, inputs, outputs, panel);
+  return packedRows(builder, location, rows, {groups / together, together * inputs, taps * outputs}, panel);
 }
 
 } // namespace kiln::passes

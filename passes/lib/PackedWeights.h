@@ -14,7 +14,7 @@ namespace kiln::passes {
 /// The elements as matrices of these sizes, in panels of `panel` rows.
 mlir::Value packedRows(mlir::OpBuilder &builder, mlir::Location location, mlir::Value weight, const DimSizes &matrices,
                        int64_t panel);
-/// As nn.packed_conv reads it. Where each channel is a group of its own, lanes are channels, and all are the rows of one matrix.
+/// As nn.packed_conv reads it: a matrix for as many groups as are computed together.
 mlir::Value packedByOutputs(mlir::OpBuilder &builder, mlir::Location location, mlir::Value weight, int64_t groups, int64_t panel);
 /// As nn.packed_conv_backward_input reads it.
 mlir::Value packedByInputs(mlir::OpBuilder &builder, mlir::Location location, mlir::Value weight, int64_t groups, int64_t panel);

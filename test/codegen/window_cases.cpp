@@ -73,6 +73,7 @@ private:
   };
   void addConv(const Conv &conv, const Element &element, bool hasBias, bool backward);
   void addConvolutions();
+  void addResidual(const std::string &name, int64_t inputs, int64_t outputs, int64_t groups);
   void addEpilogues();
   void addMaxima();
   void addAverages();
@@ -185,23 +186,62 @@ void WindowCases::addConvolutions() {
        })
     for (const Element &element : {kF32, kF64})
       addConv(conv, element, /*hasBias=*/false, /*backward=*/true);
-  for (const Element &element : {kF16, kBF16})
+  // Several groups in a vector: of as many lanes as a vector divides, as are a multiple of it, and others; more channels on
+  // either side; tiles of several positions, and strides between them; groups that fill several panels, and a part of one.
+  const std::vector<Conv> groups = {
+      {"groups_of_two", {kBatch, 64, 4, 11}, {64, 2, 3, 3}, {1, 1}, {1, 1}, {1, 1}, 32},
+      {"groups_of_four", {kBatch, 40, 5, 7}, {40, 4, 3, 3}, {1, 2}, {1, 0}, {1, 1}, 10, {0, 2}},
+      {"groups_of_eight", {kBatch, 32, 4, 9}, {32, 8, 3, 3}, {1, 1}, {1, 1}, {1, 1}, 4},
+      {"groups_of_sixteen", {kBatch, 32, 3, 4}, {32, 16, 2, 2}, {1, 1}, {0, 0}, {1, 1}, 2},
+      {"groups_three_to_six", {kBatch, 24, 9, 8}, {48, 3, 3, 3}, {2, 2}, {1, 1}, {1, 1}, 8},
+      {"groups_three_to_two", {kBatch, 15, 6, 13}, {10, 3, 2, 3}, {1, 3}, {0, 2}, {2, 1}, 5, {1, 1}},
+      {"groups_one_to_two", {kBatch, 32, 4, 9}, {64, 1, 3, 3}, {1, 1}, {1, 1}, {1, 1}, 32},
+      {"groups_one_to_three", {kBatch, 6, 4, 5}, {18, 1, 3, 3}, {2, 1}, {1, 1}, {1, 2}, 6},
+      {"groups_two_to_one", {kBatch, 22, 5, 6}, {11, 2, 3, 3}, {1, 1}, {1, 1}, {1, 1}, 11},
+      {"groups_eight_to_one", {kBatch, 40, 3, 5}, {5, 8, 2, 2}, {1, 1}, {1, 1}, {1, 1}, 5},
+      {"groups_twelve_to_one", {kBatch, 48, 3, 5}, {4, 12, 2, 2}, {1, 1}, {1, 1}, {1, 1}, 4},
+      {"groups_many_to_one", {kBatch, 34, 3, 5}, {2, 17, 2, 2}, {1, 1}, {1, 1}, {1, 1}, 2},
+      {"groups_strided", {kBatch, 12, 7, 14}, {12, 2, 3, 2}, {2, 3}, {1, 0}, {1, 1}, 6, {2, 1}},
+      {"groups_beyond", {kBatch, 8, 3, 3}, {8, 2, 3, 3}, {2, 2}, {4, 4}, {1, 1}, 4},
+      {"groups_pointwise", {kBatch, 16, 3, 9}, {24, 2, 1, 1}, {1, 1}, {0, 0}, {1, 1}, 8},
+      {"groups_line", {kBatch, 20, 33}, {20, 5, 5}, {2}, {4}, {2}, 4},
+      {"groups_volume", {kBatch, 8, 3, 4, 6}, {8, 2, 2, 3, 2}, {1, 2, 1}, {1, 0, 1}, {1, 1, 2}, 4},
+  };
+  for (const Conv &conv : groups) {
+    addConv(conv, kF32, /*hasBias=*/true, /*backward=*/true);
+    addConv(conv, kF64, /*hasBias=*/false, /*backward=*/true);
+  }
+  // Gradients of weights of few channels: lines of more positions than are copied at a time, tiles that are not alike.
+  for (const Conv &conv : std::vector<Conv>{
+           {"few_channels", {kBatch, 1, 6, 28}, {8, 1, 5, 5}, {1, 1}, {2, 2}, {1, 1}},
+           {"few_channels_long", {kBatch, 3, 3, 150}, {20, 3, 3, 7}, {1, 2}, {1, 3}, {1, 1}},
+           {"few_channels_apart", {kBatch, 2, 300}, {70, 2, 9}, {4}, {0}, {1}},
+           {"few_channels_inside", {kBatch, 5, 6, 20}, {12, 5, 2, 2}, {2, 2}, {0, 0}, {2, 1}},
+       })
+    for (const Element &element : {kF32, kF64})
+      addConv(conv, element, /*hasBias=*/false, /*backward=*/true);
+  for (const Element &element : {kF16, kBF16}) {
     for (size_t i : {1, 3})
       addConv(convolutions[i], element, /*hasBias=*/true, /*backward=*/true);
+    for (size_t i : {1, 4, 12})
+      addConv(groups[i], element, /*hasBias=*/false, /*backward=*/true);
+  }
   for (const Element &element : {kI64, kI8, kUI8})
     addConv(convolutions[3], element, /*hasBias=*/true, /*backward=*/false);
 }
 
 /// A convolution, its batch norm in evaluation, an addition and a relu: one kernel.
-void WindowCases::addEpilogues() {
-  const std::string x = tensorText("batch, 3, 6, 20"), w = tensorText("5, 3, 3, 3"), c = tensorText("5"),
-                    y = tensorText("batch, 5, 6, 20");
+void WindowCases::addResidual(const std::string &name, int64_t inputs, int64_t outputs, int64_t groups) {
+  const std::string x = tensorText(fmt::format("batch, {}, 6, 20", inputs)),
+                    w = tensorText(fmt::format("{}, {}, 3, 3", outputs, inputs / groups)),
+                    c = tensorText(std::to_string(outputs)), y = tensorText(fmt::format("batch, {}, 6, 20", outputs));
   std::string states = fmt::format("nn.state @w parameter : {}\n", w);
   for (const char *name : {"scale", "shift", "mean"})
     states += fmt::format("nn.state @{} parameter : {}\n", name, c);
-  const std::string conv = "stride = [1, 1] padding_low = [1, 1] padding_high = [1, 1] dilation = [1, 1] groups = 1";
+  const std::string conv =
+      fmt::format("stride = [1, 1] padding_low = [1, 1] padding_high = [1, 1] dilation = [1, 1] groups = {}", groups);
   cases.push_back(
-      {"conv_residual_relu",
+      {name,
        states +
            functionText({x, y},
                         fmt::format("  %w = nn.read @w : {1}\n  %s = nn.read @scale : {2}\n  %t = nn.read @shift : {2}\n"
@@ -212,8 +252,14 @@ void WindowCases::addEpilogues() {
                                     "  %d = nn.add %b, %x1 : {3}\n  %y = nn.relu %d : {3}",
                                     x, w, c, y, conv),
                         y),
-       {{{kBatch, 3, 6, 20}}, {{kBatch, 5, 6, 20}}},
+       {{{kBatch, inputs, 6, 20}}, {{kBatch, outputs, 6, 20}}},
        4e-6});
+}
+
+void WindowCases::addEpilogues() {
+  addResidual("conv_residual_relu", 3, 5, 1);
+  addResidual("conv_groups_residual_relu", 12, 18, 6);
+  const std::string x = tensorText("batch, 3, 6, 20");
   const std::string pooled = tensorText("batch, 3, 3, 10");
   cases.push_back(
       {"max_pool_relu",

@@ -335,6 +335,15 @@ func.func @packed_conv_c1_panels(%x: tensor<4x8x8x4xf32>, %w: tensor<1x2x36x32xf
 
 // -----
 
+// Several groups share a matrix whose rows are in one panel.
+func.func @packed_conv_c1_groups(%x: tensor<4x8x8x8xf32>, %w: tensor<2x2x18x32xf32>) {
+  // expected-error @+1 {{'nn.packed_conv' op packed_conv_c1: nn.packed_conv with 96 out_channels in 4 groups needs packed weights of shape [matrices, ceil(rows / panel), depth, panel] with 4 matrices of 24 rows and depth 18, but got [2, 2, 18, 32]}}
+  %y = nn.packed_conv %x, %w out_channels = 96 kernel_size = [3, 3] stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0] dilation = [1, 1] groups = 4 : (tensor<4x8x8x8xf32>, tensor<2x2x18x32xf32>) -> tensor<4x6x6x96xf32>
+  return
+}
+
+// -----
+
 func.func @packed_conv_c2(%x: tensor<4x8x8x3xf32>, %w: tensor<1x2x27x32xf32>) {
   // expected-error @+1 {{'nn.packed_conv' op packed_conv_c2: expected type 'tensor<4x6x6x48xf32>', found 'tensor<4x48x6x6xf32>'}}
   %y = nn.packed_conv %x, %w out_channels = 48 kernel_size = [3, 3] stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0] dilation = [1, 1] groups = 1 : (tensor<4x8x8x3xf32>, tensor<1x2x27x32xf32>) -> tensor<4x48x6x6xf32>
@@ -352,7 +361,7 @@ func.func @max_pool_c1_channels_last(%x: tensor<8x8x3xf32>) {
 // -----
 
 func.func @packed_conv_backward_input_c1_panels(%g: tensor<4x8x8x48xf32>, %w: tensor<1x2x432x32xf32>) {
-  // expected-error @+1 {{'nn.packed_conv_backward_input' op packed_conv_backward_input_c1: nn.packed_conv_backward_input with 3 in_channels in 1 groups needs packed weights of shape [groups, ceil(3 / panel), 432, panel], but got [1, 2, 432, 32]}}
+  // expected-error @+1 {{'nn.packed_conv_backward_input' op packed_conv_backward_input_c1: nn.packed_conv_backward_input with 3 in_channels in 1 groups needs packed weights of shape [matrices, ceil(rows / panel), depth, panel] with 1 matrices of 3 rows and depth 432, but got [1, 2, 432, 32]}}
   %0 = nn.packed_conv_backward_input %g, %w in_channels = 3 input_size = [8, 8] kernel_size = [3, 3] stride = [1, 1] padding_low = [1, 1] padding_high = [1, 1] dilation = [1, 1] groups = 1 : (tensor<4x8x8x48xf32>, tensor<1x2x432x32xf32>) -> tensor<4x8x8x3xf32>
   return
 }

@@ -119,9 +119,9 @@ func.func @pointwise(%x: tensor<2x3x6x5xf32> {nn.name = "x"}) -> (tensor<2x4x6x5
   return %y, %z : tensor<2x4x6x5xf32>, tensor<2x4x3x5xf32>
 }
 
-// Each group has a matrix of its own; where each channel is a group, all are the rows of one.
+// Groups of few channels share a matrix, as many of them as have a panel's rows; where each channel is a group, all do.
 // CHECK-LABEL: func.func @groups
-// CHECK: nn.pack_panels %{{.*}} panel = 32 : (tensor<2x3x36xf32>) -> tensor<2x1x36x32xf32>
+// CHECK: nn.pack_panels %{{.*}} panel = 32 : (tensor<1x6x36xf32>) -> tensor<1x1x36x32xf32>
 // CHECK: nn.packed_conv {{.*}} groups = 2
 // CHECK: %[[TAPS:.*]] = nn.reshape %{{.*}} to [6, 3, 3, 1]
 // CHECK: %[[ROWS:.*]] = nn.reshape %[[TAPS]] to [1, 6, 9]
@@ -133,6 +133,32 @@ func.func @groups(%x: tensor<2x8x5x5xf32> {nn.name = "x"}, %w: tensor<6x4x3x3xf3
   %z = nn.conv %y, %v stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0] dilation = [1, 1] groups = 6
       : (tensor<2x6x3x3xf32>, tensor<6x1x3x3xf32>) -> tensor<2x6x1x1xf32>
   return %z : tensor<2x6x1x1xf32>
+}
+
+// As many groups in a matrix as divide all of them: 12 of 24, whose 24 rows are in a panel.
+// CHECK-LABEL: func.func @groups_of_two
+// CHECK: nn.pack_panels %{{.*}} panel = 32 : (tensor<2x24x18xf32>) -> tensor<2x1x18x32xf32>
+// CHECK: nn.packed_conv {{.*}} groups = 24
+// PANEL-LABEL: func.func @groups_of_two
+// PANEL: nn.pack_panels %{{.*}} panel = 2 : (tensor<24x2x18xf32>) -> tensor<24x1x18x2xf32>
+func.func @groups_of_two(%x: tensor<2x48x5x5xf32> {nn.name = "x"}, %w: tensor<48x2x3x3xf32> {nn.name = "w"}) -> (tensor<2x48x3x3xf32> {nn.name = "y"}) attributes {nn.entry} {
+  %y = nn.conv %x, %w stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0] dilation = [1, 1] groups = 24
+      : (tensor<2x48x5x5xf32>, tensor<48x2x3x3xf32>) -> tensor<2x48x3x3xf32>
+  return %y : tensor<2x48x3x3xf32>
+}
+
+// Groups of many channels have a matrix each: of many that are added up, and of many that are rows.
+// CHECK-LABEL: func.func @groups_of_many
+// CHECK: nn.pack_panels %{{.*}} panel = 32 : (tensor<2x4x153xf32>) -> tensor<2x1x153x32xf32>
+// CHECK: nn.packed_conv {{.*}} groups = 2
+// CHECK: nn.pack_panels %{{.*}} panel = 32 : (tensor<2x17x36xf32>) -> tensor<2x1x36x32xf32>
+// CHECK: nn.packed_conv {{.*}} groups = 2
+func.func @groups_of_many(%x: tensor<2x34x5x5xf32>, %w: tensor<8x17x3x3xf32>, %v: tensor<34x4x3x3xf32>) -> tensor<2x34x1x1xf32> attributes {nn.entry} {
+  %y = nn.conv %x, %w stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0] dilation = [1, 1] groups = 2
+      : (tensor<2x34x5x5xf32>, tensor<8x17x3x3xf32>) -> tensor<2x8x3x3xf32>
+  %z = nn.conv %y, %v stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0] dilation = [1, 1] groups = 2
+      : (tensor<2x8x3x3xf32>, tensor<34x4x3x3xf32>) -> tensor<2x34x1x1xf32>
+  return %z : tensor<2x34x1x1xf32>
 }
 
 //===----------------------------------------------------------------------===//
@@ -326,7 +352,7 @@ func.func @flatten_moving(%x: tensor<2x3x4x4xf32>, %l: tensor<2x16xf32>) -> tens
 // CHECK-DAG: %[[XLAST:.*]] = nn.permute %[[X]] dims = [0, 2, 3, 1]
 // CHECK: %[[SPLIT:.*]] = nn.reshape %[[W]] to [2, 2, 3, 9]
 // CHECK: %[[ROWS:.*]] = nn.permute %[[SPLIT]] dims = [0, 2, 3, 1]
-// CHECK: %[[MATRIX:.*]] = nn.reshape %[[ROWS]] to [2, 3, 18]
+// CHECK: %[[MATRIX:.*]] = nn.reshape %[[ROWS]] to [1, 6, 18]
 // CHECK: %[[PACKED:.*]] = nn.pack_panels %[[MATRIX]] panel = 32
 // CHECK: %[[GX:.*]] = nn.packed_conv_backward_input %[[GLAST]], %[[PACKED]] in_channels = 6 input_size = [5, 5] kernel_size = [3, 3] stride = [2, 2] padding_low = [1, 1] padding_high = [1, 1] dilation = [1, 1] groups = 2
 // CHECK: %[[GXFIRST:.*]] = nn.permute %[[GX]] dims = [0, 3, 1, 2]
@@ -431,16 +457,40 @@ func.func @depthwise_gradients(%g: tensor<2x4x3x3xf32> {nn.name = "g"}, %x: tens
   return %gx, %gw : tensor<2x4x6x5xf32>, tensor<4x1x3x3xf32>
 }
 
+// A group of a single output channel: its input channels are the rows of the input's gradient, and addends of the weight's.
 // CHECK-LABEL: func.func @single_output_gradients
-// CHECK: nn.conv_backward_input
-// CHECK: nn.conv_backward_weight {{.*}} groups = 2 :
-// REMARK-COUNT-2: [Missed] channels-last | {{.*}}Function=single_output_gradients{{.*}}Reason="each output channel is a group of several input channels, for which its gradients have no kernel"
-func.func @single_output_gradients(%g: tensor<2x2x3x3xf32>, %x: tensor<2x4x5x5xf32>, %w: tensor<2x2x3x3xf32>) -> (tensor<2x4x5x5xf32>, tensor<2x2x3x3xf32>) attributes {nn.entry} {
+// CHECK: nn.pack_panels %{{.*}} panel = 32 : (tensor<1x4x9xf32>) -> tensor<1x1x9x32xf32>
+// CHECK: nn.packed_conv_backward_input {{.*}} groups = 2
+// CHECK: nn.conv_backward_weight {{.*}} groups = 2 channels_last = true {{.*}} -> tensor<3x3x2x2xf32>
+func.func @single_output_gradients(%g: tensor<2x2x3x3xf32> {nn.name = "g"}, %x: tensor<2x4x5x5xf32> {nn.name = "x"}, %w: tensor<2x2x3x3xf32> {nn.name = "w"}) -> (tensor<2x4x5x5xf32> {nn.name = "gx"}, tensor<2x2x3x3xf32> {nn.name = "gw"}) attributes {nn.entry} {
   %gx = nn.conv_backward_input %g, %w input_size = [5, 5] stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0]
       dilation = [1, 1] groups = 2 : (tensor<2x2x3x3xf32>, tensor<2x2x3x3xf32>) -> tensor<2x4x5x5xf32>
   %gw = nn.conv_backward_weight %g, %x kernel_size = [3, 3] stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0]
       dilation = [1, 1] groups = 2 : (tensor<2x2x3x3xf32>, tensor<2x4x5x5xf32>) -> tensor<2x2x3x3xf32>
   return %gx, %gw : tensor<2x4x5x5xf32>, tensor<2x2x3x3xf32>
+}
+
+// What has its channels last already stays as it is.
+// CHECK-LABEL: func.func @last_before
+// CHECK: %[[GW:.*]] = nn.conv_backward_weight %arg0, %arg1
+// CHECK: return %[[GW]]
+func.func @last_before(%g: tensor<2x3x3x2xf32>, %x: tensor<2x5x5x4xf32>) -> tensor<3x3x4x2xf32> attributes {nn.entry} {
+  %gw = nn.conv_backward_weight %g, %x kernel_size = [3, 3] stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0]
+      dilation = [1, 1] groups = 1 channels_last = true : (tensor<2x3x3x2xf32>, tensor<2x5x5x4xf32>) -> tensor<3x3x4x2xf32>
+  return %gw : tensor<3x3x4x2xf32>
+}
+
+// Of many input channels, the weight's gradient stays as it is.
+// CHECK-LABEL: func.func @single_output_of_many
+// CHECK: nn.packed_conv_backward_input {{.*}} groups = 2
+// CHECK: nn.conv_backward_weight {{.*}} groups = 2 :
+// REMARK: [Missed] channels-last | {{.*}}Function=single_output_of_many{{.*}}Reason="each output channel is a group of many input channels, a column of its own"
+func.func @single_output_of_many(%g: tensor<2x2x3x3xf32>, %x: tensor<2x34x5x5xf32>, %w: tensor<2x17x3x3xf32>) -> (tensor<2x34x5x5xf32>, tensor<2x17x3x3xf32>) attributes {nn.entry} {
+  %gx = nn.conv_backward_input %g, %w input_size = [5, 5] stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0]
+      dilation = [1, 1] groups = 2 : (tensor<2x2x3x3xf32>, tensor<2x17x3x3xf32>) -> tensor<2x34x5x5xf32>
+  %gw = nn.conv_backward_weight %g, %x kernel_size = [3, 3] stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0]
+      dilation = [1, 1] groups = 2 : (tensor<2x2x3x3xf32>, tensor<2x34x5x5xf32>) -> tensor<2x17x3x3xf32>
+  return %gx, %gw : tensor<2x34x5x5xf32>, tensor<2x17x3x3xf32>
 }
 
 // The same values, whatever the layout, and whatever the panel.
@@ -480,3 +530,20 @@ func.func @single_output_gradients(%g: tensor<2x2x3x3xf32>, %x: tensor<2x4x5x5xf
 // RUN: kiln-interpret %s whole_panels --input=g=iota:2x6x4x3 --input=w=iota:6x4x2x3 --f64 --output=gx=%t.before.npy
 // RUN: kiln-interpret %t.mlir whole_panels --input=g=iota:2x6x4x3 --input=w=iota:6x4x2x3 --f64 --output=gx=%t.after.npy
 // RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12
+
+// Where groups share a matrix.
+// RUN: kiln-opt %s --pass-pipeline="builtin.module(func.func(nn-channels-last))" -o %t.mlir
+// RUN: kiln-interpret %s groups --input=x=iota:2x8x5x5 --input=w=iota:6x4x3x3 --input=v=iota:6x1x3x3 --f64 --output=y=%t.before.npy
+// RUN: kiln-interpret %t.mlir groups --input=x=iota:2x8x5x5 --input=w=iota:6x4x3x3 --input=v=iota:6x1x3x3 --f64 --output=y=%t.after.npy
+// RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12
+// RUN: kiln-interpret %s groups_of_two --input=x=iota:2x48x5x5 --input=w=iota:48x2x3x3 --f64 --output=y=%t.before.npy
+// RUN: kiln-interpret %t.mlir groups_of_two --input=x=iota:2x48x5x5 --input=w=iota:48x2x3x3 --f64 --output=y=%t.after.npy
+// RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12
+// RUN: kiln-interpret %s gradients --input=g=iota:2x4x3x3 --input=x=iota:2x6x5x5 --input=w=iota:4x3x3x3 --f64 --output=gx=%t.before.npy --output=gw=%t.before2.npy
+// RUN: kiln-interpret %t.mlir gradients --input=g=iota:2x4x3x3 --input=x=iota:2x6x5x5 --input=w=iota:4x3x3x3 --f64 --output=gx=%t.after.npy --output=gw=%t.after2.npy
+// RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12
+// RUN: tensor-tool compare %t.after2.npy %t.before2.npy --tolerance=1e-12
+// RUN: kiln-interpret %s single_output_gradients --input=g=iota:2x2x3x3 --input=x=iota:2x4x5x5 --input=w=iota:2x2x3x3 --f64 --output=gx=%t.before.npy --output=gw=%t.before2.npy
+// RUN: kiln-interpret %t.mlir single_output_gradients --input=g=iota:2x2x3x3 --input=x=iota:2x4x5x5 --input=w=iota:2x2x3x3 --f64 --output=gx=%t.after.npy --output=gw=%t.after2.npy
+// RUN: tensor-tool compare %t.after.npy %t.before.npy --tolerance=1e-12
+// RUN: tensor-tool compare %t.after2.npy %t.before2.npy --tolerance=1e-12

@@ -31,6 +31,10 @@ module attributes {nn.program = "windows"} {
   // CHECK: schedule.func @gradients
   // CHECK: schedule.launch @f32_max_pool_backward_2x2{{.*}} grid [#nn.dim<batch>, #nn.dim<3>]
   // CHECK: schedule.launch @f32_conv_backward_weight{{.*}} grid [#nn.dim<1>, #nn.dim<2>]
+  // Lines of taps, where there are few channels; blocks of whole taps, and the columns of 12 of 24 groups.
+  // CHECK: schedule.func @weight_gradients
+  // CHECK: schedule.launch @f32_conv_backward_weight_5x5x1x8{{.*}} grid [#nn.dim<5>, #nn.dim<1>]
+  // CHECK: schedule.launch @f32_conv_backward_weight_3x3x5x120{{.*}} grid [#nn.dim<3>, #nn.dim<2>]
   // CHECK: schedule.kernel @f32_conv_6x3x3x3_relu{{.*}} anchor "nn.conv"
   // CHECK: schedule.kernel @f32_packed_conv_3x3_3x6_relu{{.*}} anchor "nn.packed_conv"
   func.func @last(%x: tensor<?x?x10x3xf32, #nn.shape<batch, height, 10, 3>> {nn.name = "x"}, %w: tensor<1x1x27x32xf32> {nn.name = "w"})
@@ -52,5 +56,17 @@ module attributes {nn.program = "windows"} {
       groups = 80 channels_last = true
       : (tensor<?x3x3x80xf32, #nn.shape<batch, 3, 3, 80>>, tensor<?x6x6x80xf32, #nn.shape<batch, 6, 6, 80>>) -> tensor<2x2x1x80xf32>
     return %gx, %gw : tensor<?x6x6x80xf32, #nn.shape<batch, 6, 6, 80>>, tensor<2x2x1x80xf32>
+  }
+
+  func.func @weight_gradients(%g: tensor<?x4x4x8xf32, #nn.shape<batch, 4, 4, 8>> {nn.name = "g"}, %x: tensor<?x8x8x1xf32, #nn.shape<batch, 8, 8, 1>> {nn.name = "x"},
+                              %h: tensor<?x4x4x120xf32, #nn.shape<batch, 4, 4, 120>> {nn.name = "h"}, %y: tensor<?x6x6x120xf32, #nn.shape<batch, 6, 6, 120>> {nn.name = "y"})
+      -> (tensor<5x5x1x8xf32>, tensor<3x3x5x120xf32>) attributes {nn.entry} {
+    %gw = nn.conv_backward_weight %g, %x kernel_size = [5, 5] stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0] dilation = [1, 1]
+      groups = 1 channels_last = true
+      : (tensor<?x4x4x8xf32, #nn.shape<batch, 4, 4, 8>>, tensor<?x8x8x1xf32, #nn.shape<batch, 8, 8, 1>>) -> tensor<5x5x1x8xf32>
+    %hw = nn.conv_backward_weight %h, %y kernel_size = [3, 3] stride = [1, 1] padding_low = [0, 0] padding_high = [0, 0] dilation = [1, 1]
+      groups = 24 channels_last = true
+      : (tensor<?x4x4x120xf32, #nn.shape<batch, 4, 4, 120>>, tensor<?x6x6x120xf32, #nn.shape<batch, 6, 6, 120>>) -> tensor<3x3x5x120xf32>
+    return %gw, %hw : tensor<5x5x1x8xf32>, tensor<3x3x5x120xf32>
   }
 }

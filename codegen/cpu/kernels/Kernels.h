@@ -22,15 +22,18 @@ mlir::LogicalResult emitLinear(KernelContext &context);
 mlir::LogicalResult emitMatmul(KernelContext &context);
 // PackedConvolution.cpp: convolutions of channels-last data with weights in panels, and the gradient of their input.
 mlir::LogicalResult emitPackedConv(KernelContext &context);
-// PackedDepthwise.cpp: those where each channel is a group of its own.
-bool isPackedDepthwise(KernelContext &context);
-mlir::LogicalResult emitPackedDepthwise(KernelContext &context);
+// PackedGroups.cpp: those whose weights have several groups in a matrix.
+bool isPackedGroups(KernelContext &context);
+mlir::LogicalResult emitPackedGroups(KernelContext &context);
 // Convolution.cpp: convolutions. ConvolutionBackward.cpp: their gradients.
 mlir::LogicalResult emitConv(KernelContext &context);
 mlir::LogicalResult emitConvBackwardInput(KernelContext &context);
 mlir::LogicalResult emitConvBackwardWeight(KernelContext &context);
-// WeightGradientChannelsLast.cpp: the gradient of the weight, where the data has its channels last.
+// WeightGradient.cpp: the gradient of the weight, where the data has its channels last. WeightGradientTaps.cpp, WeightGradientLines.cpp:
+// its forms.
 mlir::LogicalResult emitConvBackwardWeightChannelsLast(KernelContext &context);
+void emitWeightGradientTaps(KernelContext &context);
+void emitWeightGradientLines(KernelContext &context);
 // Pooling.cpp: maxima and averages of windows. PoolingBackward.cpp: their gradients.
 mlir::LogicalResult emitMaxPool(KernelContext &context);
 mlir::LogicalResult emitMaxPoolIndices(KernelContext &context);

@@ -410,8 +410,8 @@ void PackedConvolution::emitByLines(const Values &weights, function_ref<void(Val
 } // namespace
 
 LogicalResult emitPackedConv(KernelContext &context) {
-  if (isPackedDepthwise(context))
-    return emitPackedDepthwise(context);
+  if (isPackedGroups(context))
+    return emitPackedGroups(context);
   return PackedConvolution(context).emit();
 }
 

@@ -13,10 +13,33 @@ struct PlainConvolution {
   TensorType input, weight;
   Attributes attributes;
   int64_t groups, panel;
-  bool is_depthwise; // each channel is a group of its own: panels go over all of them
 };
 
 constexpr const char *kName = "nn.packed_conv";
+
+// The panel of packed weights. They are a matrix a group, or one of several groups whose rows are in
+// a single panel; where each channel is a group of its own, all channels are the rows of one.
+int64_t panel_of(const TensorType &packed, int64_t groups, int64_t rows_of_group, bool is_depthwise,
+                 const DimExpr &depth, const std::string &what) {
+  int64_t matrices = groups, panel = 0;
+  if (packed.sizes.size() == 4 && packed.sizes[0].constant() && packed.sizes[3].constant()) {
+    const int64_t given = *packed.sizes[0].constant();
+    panel = *packed.sizes[3].constant();
+    if (given > 0 && groups % given == 0 && groups / given * rows_of_group <= panel)
+      matrices = given;
+  }
+  if (is_depthwise)
+    matrices = 1;
+  const int64_t rows = groups / matrices * rows_of_group;
+  if (panel <= 0 || !(packed.sizes[0] == matrices) ||
+      !(packed.sizes[1] == (rows + panel - 1) / panel) || !(packed.sizes[2] == depth))
+    throw ValueError(what + " in " + std::to_string(groups) +
+                     " groups needs packed weights of shape [matrices, ceil(rows / panel), depth, "
+                     "panel] with " +
+                     std::to_string(matrices) + " matrices of " + std::to_string(rows) +
+                     " rows and depth " + depth.text() + ", but got " + packed.shape_text());
+  return panel;
+}
 
 PlainConvolution plain_convolution(OperandTypes operands, const Attributes &attributes) {
   check_operands(operands, 2, 2, kName);
@@ -50,19 +73,8 @@ PlainConvolution plain_convolution(OperandTypes operands, const Attributes &attr
     plain.attributes.set(name, attributes.get<std::vector<int64_t>>(name));
   plain.attributes.set("groups", groups);
 
-  plain.is_depthwise = groups == out_channels && channels == 1;
-  const std::optional<int64_t> panel =
-      packed.sizes.size() == 4 ? packed.sizes[3].constant() : std::nullopt;
-  plain.panel = panel.value_or(0);
-  const int64_t matrices = plain.is_depthwise ? 1 : groups, rows = out_channels / matrices;
-  if (plain.panel <= 0 || !(packed.sizes[0] == matrices) ||
-      !(packed.sizes[1] == (rows + plain.panel - 1) / plain.panel) || !(packed.sizes[2] == depth))
-    throw ValueError(
-        std::string(kName) + " with " + std::to_string(out_channels) + " out_channels in " +
-        std::to_string(groups) +
-        " groups needs packed weights of shape [matrices, ceil(rows / panel), depth, panel] with " +
-        std::to_string(matrices) + " matrices of " + std::to_string(rows) + " rows and depth " +
-        depth.text() + ", but got " + packed.shape_text());
+  plain.panel = panel_of(packed, groups, out_channels / groups, groups == out_channels && channels == 1, depth,
+                         std::string(kName) + " with " + std::to_string(out_channels) + " out_channels");
   return plain;
 }
 
@@ -113,9 +125,7 @@ PlainConvolution plain_backward_input(OperandTypes operands, const Attributes &a
                      " needs a positive kernel_size and positive groups that divide in_channels");
   PlainConvolution plain;
   plain.groups = groups;
-  plain.is_depthwise = groups == in_channels && grad.sizes.back() == groups;
   plain.input = channels_first(grad);
-  const int64_t matrices = plain.is_depthwise ? 1 : groups, rows = in_channels / matrices;
   plain.weight = {packed.dtype, {grad.sizes.back(), in_channels / groups}};
   DimExpr depth = grad.sizes.back().floordiv(groups);
   for (int64_t size : kernel) {
@@ -127,16 +137,9 @@ PlainConvolution plain_backward_input(OperandTypes operands, const Attributes &a
   plain.attributes.set("groups", groups);
   plain.attributes.set("input_size", attributes.get<std::vector<DimExpr>>("input_size"));
 
-  const std::optional<int64_t> panel =
-      packed.sizes.size() == 4 ? packed.sizes[3].constant() : std::nullopt;
-  plain.panel = panel.value_or(0);
-  if (plain.panel <= 0 || !(packed.sizes[0] == matrices) ||
-      !(packed.sizes[1] == (rows + plain.panel - 1) / plain.panel) || !(packed.sizes[2] == depth))
-    throw ValueError(name + " with " + std::to_string(in_channels) + " in_channels in " +
-                     std::to_string(groups) +
-                     " groups needs packed weights of shape [" +
-                     (plain.is_depthwise ? "1" : "groups") + ", ceil(" + std::to_string(rows) +
-                     " / panel), " + depth.text() + ", panel], but got " + packed.shape_text());
+  plain.panel = panel_of(packed, groups, in_channels / groups,
+                         groups == in_channels && grad.sizes.back() == groups, depth,
+                         name + " with " + std::to_string(in_channels) + " in_channels");
   return plain;
 }
 

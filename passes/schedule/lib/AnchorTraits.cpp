@@ -11,6 +11,7 @@
 #include "kiln/schedule/GridUnits.h"
 #include "kiln/schedule/InPlace.h"
 #include "kiln/schedule/MatmulShape.h"
+#include "kiln/schedule/WeightGradientShape.h"
 #include "kiln/semantics/reduced_dims.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
@@ -137,11 +138,10 @@ static bool isChannelsLast(KernelOp kernel) {
 }
 static Grid convBackwardWeightGrid(KernelOp kernel) {
   std::vector<DimExpr> sizes = kernel.getResultType().getSizes();
-  if (isChannelsLast(kernel)) { // blocks of rows, and of each group's columns; of all columns, where each channel is a group
-    bool isDepthwise = sizes.back() == DimExpr(groupsOf(kernel)) && sizes[sizes.size() - 2] == DimExpr(1);
-    int64_t matrices = isDepthwise ? 1 : groupsOf(kernel);
-    return {ceilDiv(product(ArrayRef(sizes).drop_back()), kGradientRows),
-            matrices * ceilDiv(sizes.back().floordiv(matrices), kColumnBlock)};
+  if (isChannelsLast(kernel)) { // blocks of rows, and of the columns of groups that are computed together
+    WeightGradientShape shape(kernel);
+    return {ceilDiv(product(ArrayRef(sizes).drop_back()), shape.unitRows),
+            shape.matrices * ceilDiv(sizes.back().floordiv(shape.matrices), kColumnBlock)};
   }
   return channelBlockGrid(kernel, 1, sizes[0].floordiv(groupsOf(kernel)), sizes[1]);
 }

@@ -53,8 +53,9 @@ def NN_PackedConvOp : NN_SemanticOp<"packed_conv"> {
   let summary = "convolution of channels-last data with a weight in packed panels";
   let description = [{
     `input` is `[N, ..., C]`, the result `[N, ..., O]` with O = `out_channels`; the other attributes are those of `nn.conv`, whose weight
-    `[O, C / groups, ...kernel_size]` is in `packed`: with its channels last as a matrix of O rows for each group, in panels
-    (`nn.pack_panels`). Where each channel is a group of its own, the matrix has all channels as rows and all taps as columns.
+    `[O, C / groups, ...kernel_size]` is in `packed`: with its channels last as a matrix of O / groups rows for each group, in panels
+    (`nn.pack_panels`). Several groups may share a matrix, their rows one after another, if these are in one panel. Where each channel is
+    a group of its own, the matrix has all channels as rows and all taps as columns.
 
     ```mlir
     %v = nn.permute %w dims = [0, 2, 3, 1] : (tensor<48x3x3x3xf32>) -> tensor<48x3x3x3xf32>
@@ -66,7 +67,8 @@ def NN_PackedConvOp : NN_SemanticOp<"packed_conv"> {
 
     Constraints:
     - packed_conv_c1: as conv_c1 for an input `[N, C, ...]` and a weight `[O, C / groups, ...kernel_size]`; floating-point; `packed` is
-      `[groups, ceil(O / groups / panel), taps * C / groups, panel]`, or `[1, ceil(O / panel), taps, panel]` where O = C = `groups`.
+      `[matrices, ceil(O / matrices / panel), taps * C / groups, panel]`, where matrices is `groups`, or a divisor of it with
+      O / matrices <= panel; or `[1, ceil(O / panel), taps, panel]` where O = C = `groups`.
     - packed_conv_c2: the output is that of conv_c2, channels last.
   }];
   let arguments = (ins NN_Tensor:$input, NN_Tensor:$packed, I64Attr:$out_channels, DenseI64ArrayAttr:$kernel_size,
@@ -109,8 +111,9 @@ def NN_PackedConvBackwardInputOp : NN_SemanticOp<"packed_conv_backward_input"> {
   let description = [{
     As nn.conv_backward_input, with channels last: `grad` is `[N, ..., O]`, the result `[N, ...input_size, C]` with C = `in_channels`.
     `packed` has the weight `[O, C / groups, ...kernel_size]` as a matrix of C / groups rows for each group, its columns the taps and
-    the group's output channels of each, in panels (`nn.pack_panels`). Where each channel is a group of its own, it is the matrix of
-    nn.packed_conv: all channels as rows and all taps as columns.
+    the group's output channels of each, in panels (`nn.pack_panels`). Several groups may share a matrix, their rows one after another,
+    if these are in one panel. Where each channel is a group of its own, it is the matrix of nn.packed_conv: all channels as rows and all
+    taps as columns.
 
     ```mlir
     %v = nn.permute %w dims = [1, 2, 3, 0] : (tensor<16x3x3x3xf32>) -> tensor<3x3x3x16xf32>
@@ -123,7 +126,8 @@ def NN_PackedConvBackwardInputOp : NN_SemanticOp<"packed_conv_backward_input"> {
 
     Constraints:
     - packed_conv_backward_input_c1: as conv_backward_input_c1, channels last; `packed` is
-      `[groups, ceil(C / groups / panel), taps * O / groups, panel]`, or `[1, ceil(C / panel), taps, panel]` where O = C = `groups`.
+      `[matrices, ceil(C / matrices / panel), taps * O / groups, panel]`, where matrices is `groups`, or a divisor of it with
+      C / matrices <= panel; or `[1, ceil(C / panel), taps, panel]` where O = C = `groups`.
     - packed_conv_backward_input_c2: the output is `[N, ...input_size, C]`.
   }];
   let arguments = (ins NN_Tensor:$grad, NN_Tensor:$packed, I64Attr:$in_channels, NN_ShapeAttr:$input_size,

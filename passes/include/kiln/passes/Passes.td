@@ -163,7 +163,7 @@ def ChannelsLastPass : Pass<"nn-channels-last", "::mlir::func::FuncOp"> {
     - element-wise ops, whose other operands are permuted or reshaped to fit; `nn.channel_affine` becomes a multiplication
       and an addition;
     - `nn.conv_backward_input`, whose weight is packed with input channels as rows; `nn.conv_backward_weight`, whose result is
-      permuted back (unless each output channel is a group of several input channels);
+      permuted back (unless each output channel is a group of many input channels);
     - `nn.batch_norm` and its gradient, on `[positions, C]`;
     - pooling and its gradients, with the attribute `channels_last`;
     - concatenations and slices; sums and means that keep their dimensions; and others over all positions, whose results are the
@@ -183,7 +183,8 @@ def ChannelsLastPass : Pass<"nn-channels-last", "::mlir::func::FuncOp"> {
     Results are the same but for the order of additions, and where weights are not finite: a tap in the padding is 0 times its
     weight, which an infinite or NaN weight makes NaN. So is, in the gradient of the input, a tap that leads to no position of the
     output. PyTorch has NaN in the same places of a convolution where it copies windows to a matrix, and none where its direct
-    kernels run, nor in gradients. Depthwise convolutions, and `nn.conv` itself, leave these taps out.
+    kernels run, nor in gradients. Convolutions in groups of few channels, and `nn.conv` itself, leave these taps out. In the gradient of
+    a weight of few input channels, a tap in the padding is 0 times a cotangent.
 
     The pass does not weigh whether permutations at the border cost more than is won.
   }];

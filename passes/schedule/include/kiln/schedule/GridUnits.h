@@ -18,7 +18,8 @@ constexpr int64_t kColumnBlock = 64;
 constexpr int64_t panelsOfUnit(int64_t panel) { return panel < kColumnBlock ? kColumnBlock / panel : 1; }
 /// Channels of a unit of a convolution, all of one group and sample: what a back end's tile divides.
 constexpr int64_t kChannelBlock = 4;
-/// Rows of a unit of a weight's gradient, where columns are output channels: whole tiles, as each unit reads all positions.
+/// Rows of a unit of a weight's gradient, where columns are output channels: whole tiles, as each unit reads all positions. See
+/// WeightGradientShape.h for rows that are taken together.
 constexpr int64_t kGradientRows = 24;
 /// Neighbouring columns of a unit that is summed up over rows: several vectors, whole cache lines.
 constexpr int64_t kSummedColumns = 32;
