@@ -41,7 +41,8 @@ def NN_Dialect : Dialect {
     `loc(fused<"blocks.2.fc1">["model.cpp":12:5])`.
 
     Discardable attributes of the dialect: `nn.program` (the program's name, on the module), `nn.entry` (a function that callers see),
-    `nn.prepare` (a function that computes prepared values), `nn.name` (the name of an argument or result).
+    `nn.prepare` (a function that computes prepared values), `nn.name` (the name of an argument or result), `nn.dropout_module` (on an
+    `nn.module` that is a Dropout, whose training option is its own mode).
   }];
   let useDefaultAttributePrinterParser = 1;
   let hasConstantMaterializer = 1;
