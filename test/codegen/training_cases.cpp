@@ -29,6 +29,7 @@ private:
     return element == "f64"    ? DType::Float64
            : element == "i64"  ? DType::Int64
            : element == "i32"  ? DType::Int32
+           : element == "i8"   ? DType::Int8
            : element == "i1"   ? DType::Bool
            : element == "f16"  ? DType::Float16
            : element == "bf16" ? DType::BFloat16
@@ -136,6 +137,8 @@ void TrainingCases::addProducts() {
            {"nt_bf16", "batch, 33", "45, 33", "", "33, 45", "batch, 45", "1, 0", "bf16"},
            {"tt_f16", "9, batch", "45, 9", "batch, 9", "9, 45", "batch, 45", "1, 0", "f16"},
            {"tn_i64", "batch, 6", "batch, 7", "6, batch", "", "6, 7", "1, 0", "i64"},
+           {"nt_blocks", "batch, 270", "200, 270", "", "270, 200", "batch, 200", "1, 0", "f32"}, // several blocks of k
+           {"nt_i8", "batch, 832", "90, 832", "", "832, 90", "batch, 90", "1, 0", "i8"}, // k in more lanes than floats have
            {"nt_i32", "batch, 6", "7, 6", "", "6, 7", "batch, 7", "1, 0", "i32"},
            {"tn_column", "19, batch", "19, 1", "batch, 19", "", "batch, 1", "1, 0", "f32"},
            {"tn_batched", "batch, 6, 5", "batch, 6, 40", "batch, 5, 6", "", "batch, 5, 40", "0, 2, 1", "f32"},

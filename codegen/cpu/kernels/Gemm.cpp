@@ -20,8 +20,8 @@ static constexpr int64_t kGroupBytes = 128 * 1024;
 /// Rows of a block: multiples of every tile's rows. A transposed left operand is copied, so there are fewer.
 static constexpr int64_t kBlockRows = 264, kBlockRowsTransposed = 96;
 static constexpr int64_t kVectorAlignment = 64;
-/// Lanes of the widest vector.
-static constexpr int64_t kMaxLanes = 16;
+/// Lanes of the widest vector of floats.
+static constexpr int64_t kFloatLanes = 16;
 
 Gemm::Gemm(KernelBuilder &b, GemmOperand left, GemmOperand right, const DimExpr &innerSize, const DimExpr &columns, bool canMask)
     : b(b), left(left), right(right), innerSize(innerSize), inner(b.size(innerSize)), canMask(canMask),
@@ -52,7 +52,8 @@ Value Gemm::blockDepth() const {
   Value blocks = b.div(b.add(inner, kBlockDepth - 1), kBlockDepth);
   Value equal = b.div(b.add(inner, b.sub(blocks, b.constant(1))), b.maximum(blocks, b.constant(1)));
   // In whole vectors, so that squares of them make up a block, and never 0.
-  return b.maximum(b.mul(b.div(b.add(equal, kMaxLanes - 1), kMaxLanes), kMaxLanes), b.constant(kMaxLanes));
+  int64_t whole = std::max(lanes, kFloatLanes);
+  return b.maximum(b.mul(b.div(b.add(equal, whole - 1), whole), whole), b.constant(whole));
 }
 
 /// Columns of a group. Several strips where the left operand is transposed, so that its copies serve them all, unless their sums would
