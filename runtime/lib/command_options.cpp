@@ -184,6 +184,8 @@ std::vector<Tensor> read_inputs(const Function &function, const std::vector<std:
   return inputs;
 }
 
+std::string name_to_show(std::string_view name) { return shown(name); }
+
 StateDict read_weights(const std::string &path, const std::string &key, bool can_resume) {
   try {
     return load(path, key);

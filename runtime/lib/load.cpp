@@ -18,7 +18,7 @@ bool is_torch_archive(const std::shared_ptr<MappedFile> &file) {
   for (const ZipEntry &entry : archive.entries())
     if (is_torch_pickle_name(entry.name))
       return true;
-  return archive.entries().empty() || !archive.entries().front().name.ends_with(".npy");
+  return !archive.entries().empty() && !archive.entries().front().name.ends_with(".npy");
 }
 
 } // namespace

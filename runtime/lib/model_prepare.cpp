@@ -128,7 +128,7 @@ void ModelParts::run_prepare(std::size_t index, Executor &executor) {
       make_pages(prepared_pointers[target], program.prepared_values()[target].bytes);
   }
   prepared_versions_[index] = 0; // while it runs, and if it fails, the value is none
-  // Of a process that has just begun, the pool has no threads yet, and small values are there before it would have.
+  // In a process that has just begun the pool has no threads yet: small values are there before it would have them.
   constexpr std::size_t kSmall = 1 << 20;
   CallingThread alone;
   CallServices services(is_first && bytes <= kSmall ? static_cast<Executor &>(alone) : executor);

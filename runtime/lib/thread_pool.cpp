@@ -90,6 +90,8 @@ ThreadPool::ThreadPool(int threads) : threads_(threads) {
   if (threads < 1 || threads > kMaxThreads)
     throw ValueError("a pool of " + std::to_string(threads) + " threads: expected 1 to " +
                      std::to_string(kMaxThreads));
+  if (sched_getaffinity(0, sizeof processors_, &processors_) != 0) // more than 1024 processors
+    CPU_ZERO(&processors_);
 }
 
 void ThreadPool::start(std::size_t helpers) noexcept {
@@ -98,7 +100,11 @@ void ThreadPool::start(std::size_t helpers) noexcept {
     const BlockSignals block;
     while (workers_.size() < helpers) {
       workers_.emplace_back([this] { work(); });
-      pthread_setname_np(workers_.back().native_handle(), "kiln-worker");
+      const pthread_t worker = workers_.back().native_handle();
+      pthread_setname_np(worker, "kiln-worker");
+      // Whoever has the first large job may be pinned to one processor, which all would share from then on.
+      if (CPU_COUNT(&processors_) > 0)
+        pthread_setaffinity_np(worker, sizeof processors_, &processors_);
     }
   } catch (const std::exception &) { // the system has no more threads, or no more memory
     threads_.store(static_cast<int>(workers_.size()) + 1, std::memory_order_relaxed);

@@ -77,16 +77,20 @@ Choice choice_of(const Pickle &pickle, const Dict &dict, const std::string &key)
   return choice;
 }
 
-void read_versions(const Pickle &pickle, const Dict &dict, StateDict &result) {
+void read_versions(const std::string &file, const Pickle &pickle, const Dict &dict, StateDict &result) {
   const auto *attributes = dict.attributes == pickle::kNoValue ? nullptr : std::get_if<Dict>(&pickle[dict.attributes]);
   const Dict *metadata = attributes ? find_dict(pickle, *attributes, "_metadata") : nullptr;
   if (!metadata)
     return;
+  std::size_t budget = value_budget(pickle); // a dict may be that of many modules
   for (const auto &[module, facts] : metadata->items) {
     const std::string *path = key_text(pickle, module);
     const Dict *entries = std::get_if<Dict>(&pickle[facts]);
     if (!path || !entries)
       continue;
+    if (entries->items.size() > budget)
+      throw FileError(file, "", "the pickle repeats its values too often");
+    budget -= entries->items.size();
     for (const auto &[fact, value] : entries->items)
       if (const std::string *name = key_text(pickle, fact); name && *name == "version")
         if (const auto *version = std::get_if<int64_t>(&pickle[value]))
@@ -119,6 +123,7 @@ private:
     if (module.attributes == pickle::kNoValue)
       return;
     const auto &attributes = std::get<Dict>(pickle_[module.attributes]).items;
+    spend(attributes.size() + 1);
     for (const auto &[key, value] : attributes)
       if (const auto *tensor = std::get_if<std::unique_ptr<Tensor>>(&pickle_[value])) {
         const std::string name = full_name(prefix, key);
@@ -135,11 +140,14 @@ private:
     const std::string *name = key_text(pickle_, key);
     if (!name)
       fail("", concat({"an attribute's name is of type ", pickle::type_name(pickle_[key]), ", expected str"}));
-    const std::size_t cost = prefix.size() + name->size() + 1;
+    spend(prefix.size() + name->size());
+    return prefix + *name;
+  }
+
+  void spend(std::size_t cost) {
     if (cost > budget_)
       fail("", "the pickle repeats its values too often");
     budget_ -= cost;
-    return prefix + *name;
   }
 
   const std::string &path_;
@@ -188,7 +196,7 @@ StateDict state_dict_of(const std::string &path, const Pickle &pickle, const std
       throw FileError(path, in_quotes(*name), "the key appears twice");
     result.insert(*name, **tensor);
   }
-  read_versions(pickle, *dict, result);
+  read_versions(path, pickle, *dict, result);
   return result;
 }
 

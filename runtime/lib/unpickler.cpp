@@ -15,6 +15,7 @@ namespace kiln::runtime::pickle {
 namespace {
 
 constexpr std::size_t kMaxValues = 16'000'000; // some hundred thousand tensors; bounds the arena of a hostile file
+constexpr std::size_t kMaxDimensions = 64;     // PyTorch's own limit; the same tuple may be the size of many tensors
 constexpr std::size_t kMaxMarks = 1'000;       // nesting of tuples, lists and dicts under construction
 
 // Python's names, from pickletools.
@@ -38,6 +39,10 @@ constexpr KnownGlobal kGlobals[] = {
     {"torch._utils._rebuild_tensor_v2", {Global::RebuildTensorV2, DType::Float32}},
     {"torch._utils._rebuild_parameter", {Global::RebuildParameter, DType::Float32}},
     {"torch.jit._pickle.restore_type_tag", {Global::RestoreTypeTag, DType::Float32}},
+    {"torch.jit._pickle.build_intlist", {Global::BuildList, DType::Float32}},
+    {"torch.jit._pickle.build_boollist", {Global::BuildList, DType::Float32}},
+    {"torch.jit._pickle.build_doublelist", {Global::BuildList, DType::Float32}},
+    {"torch.jit._pickle.build_tensorlist", {Global::BuildList, DType::Float32}},
     {"torch.storage.UntypedStorage", {Global::UntypedStorage, DType::UInt8}},
     {"torch.DoubleStorage", {Global::TypedStorage, DType::Float64}},
     {"torch.FloatStorage", {Global::TypedStorage, DType::Float32}},
@@ -281,13 +286,7 @@ private:
     const auto &function = require<GlobalName>(function_id, "what is called", "a known function");
     const auto &arguments = require<pickle::Tuple>(arguments_id, "the arguments of a call", "a tuple").items;
     switch (function.global) {
-    case Global::OrderedDict: {
-      if (!arguments.empty())
-        fail("collections.OrderedDict must be called without arguments");
-      Dict dict;
-      dict.ordered = true;
-      return push(std::move(dict));
-    }
+    case Global::OrderedDict: return ordered_dict(arguments);
     case Global::RebuildTensor:
       if (arguments.size() != 4)
         fail(concat({"_rebuild_tensor has ", arguments.size(), " arguments, expected 4"}));
@@ -309,10 +308,33 @@ private:
       if (arguments.size() != 2)
         fail(concat({"restore_type_tag has ", arguments.size(), " arguments, expected 2"}));
       return push_id(arguments[0]);
+    case Global::BuildList: {
+      if (arguments.size() != 1)
+        fail(concat({"a list's builder has ", arguments.size(), " arguments, expected 1"}));
+      const ValueId items = arguments[0];
+      require<List>(items, "the argument of a list's builder", "a list");
+      return push_id(items);
+    }
     case Global::TypedStorage:
     case Global::UntypedStorage: fail("a storage type is called");
     case Global::ScriptClass: fail("a class of TorchScript is called");
     }
+  }
+
+  // Without arguments, or as Python 2 wrote them, of a list of [key, value].
+  void ordered_dict(const std::vector<ValueId> &arguments) {
+    if (arguments.size() > 1)
+      fail(concat({"collections.OrderedDict has ", arguments.size(), " arguments, expected a list of items or none"}));
+    Dict dict;
+    dict.ordered = true;
+    if (!arguments.empty())
+      for (ValueId id : require<List>(arguments[0], "the items of collections.OrderedDict", "a list").items) {
+        const auto &item = require<List>(id, "an item of collections.OrderedDict", "a list").items;
+        if (item.size() != 2)
+          fail("an item of collections.OrderedDict must be a key and a value");
+        dict.items.emplace_back(item[0], item[1]);
+      }
+    push(std::move(dict));
   }
 
   void new_object() {
@@ -327,7 +349,10 @@ private:
 
   std::vector<int64_t> integers(ValueId id, const char *what) {
     std::vector<int64_t> result;
-    for (ValueId item : require<pickle::Tuple>(id, what, "a tuple").items)
+    const auto &items = require<pickle::Tuple>(id, what, "a tuple").items;
+    if (items.size() > kMaxDimensions)
+      fail(concat({what, " has ", items.size(), " numbers; tensors have ", kMaxDimensions, " dimensions at most"}));
+    for (ValueId item : items)
       result.push_back(require<int64_t>(item, what, "a tuple of integers"));
     return result;
   }
@@ -348,6 +373,7 @@ private:
     } catch (const Error &error) {
       fail(error.what());
     }
+    // Of a whole storage the tensor has asked this itself.
     if (tensor->numel() > 0 && last_element(*tensor) >= storage.offset + storage.numel)
       fail(concat({"a tensor reaches beyond the ", storage.numel, " elements of its part of a storage"}));
     push(std::move(tensor));

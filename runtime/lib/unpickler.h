@@ -45,6 +45,7 @@ enum class Global : uint8_t {
   RebuildTensorV2,
   RebuildParameter,
   RestoreTypeTag,
+  BuildList, // TorchScript's lists of one element type
   TypedStorage,
   UntypedStorage,
   ScriptClass, // any of the namespace __torch__

@@ -43,7 +43,10 @@ constexpr CrcTables make_crc_tables() {
 
 } // namespace
 
-bool is_zip(const MappedFile &file) { return file.size() >= 4 && file.number<uint32_t>(0) == kLocalSignature; }
+bool is_zip(const MappedFile &file) {
+  const uint32_t begin = file.size() >= 4 ? file.number<uint32_t>(0) : 0;
+  return begin == kLocalSignature || begin == kEndSignature; // the latter without entries
+}
 
 uint32_t crc32(std::span<const std::byte> data) {
   static constexpr CrcTables kTables = make_crc_tables();

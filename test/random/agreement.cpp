@@ -91,9 +91,14 @@ public:
       for (size_t i = 0; i < one.values.size(); ++i)
         if (!sameBits(one.values[i], two.values[i]))
           return {Fault::Threads, set + ", " + sizes + ": " + nameOf(i) + " depends on the number of threads"};
+      for (const Tensor &value : one.values)
+        compared += static_cast<size_t>(value.numel());
     }
     return {};
   }
+
+  /// Elements that have been compared by now.
+  size_t compared = 0;
 
 private:
   const semantics::RecordedFunction &function() const { return given.program.functions[0]; }
@@ -262,7 +267,7 @@ Agreement check(const Case &given) {
     if (Agreement agreement = comparison.compare(n, m); agreement.fault != Fault::None)
       return agreement;
   }
-  return {};
+  return {.compared = comparison.compared};
 }
 
 } // namespace kiln::random

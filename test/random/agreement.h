@@ -20,6 +20,7 @@ enum class Fault { None, DoesNotCompile, Refuses, Accepts, Differs, Threads };
 struct Agreement {
   Fault fault = Fault::None;
   std::string message; // what differs, and where
+  size_t compared = 0; // values: none where every call is refused
 };
 
 /// A program with the inputs that its function is called with.

@@ -8,6 +8,7 @@
 
 #include "kiln/runtime/error.h"
 
+#include <algorithm>
 #include <map>
 
 namespace kiln::random {
@@ -61,9 +62,14 @@ ValueId ProgramBuilder::addState(const TensorType &type, semantics::StateKind ki
     kind = semantics::StateKind::Buffer;
   program.states.push_back({path, kind, kind == semantics::StateKind::Parameter, randomTensor(random, type)});
   program.state_names.push_back({path, path, true});
-  ValueId value = addValue(type);
-  sources[value] = path;
-  function().operations.push_back({"nn.read", {}, {{"state", path}}, {value}, "", {}});
+  return read(path);
+}
+
+ValueId ProgramBuilder::read(const std::string &state) {
+  auto found = std::ranges::find(program.states, state, &semantics::RecordedState::path);
+  ValueId value = addValue(semantics::type_of(found->initial));
+  sources[value] = state;
+  function().operations.push_back({"nn.read", {}, {{"state", state}}, {value}, "", {}});
   return value;
 }
 

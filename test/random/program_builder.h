@@ -70,6 +70,8 @@ public:
   /// The path of the state that a value was read from; empty for others.
   std::string stateOf(ValueId value) const;
   void write(const std::string &state, ValueId value);
+  /// Reads a state again: what has been written to it since.
+  ValueId read(const std::string &state);
 
   /// The results, or nothing where inference refuses the operation or its results would be too large.
   std::optional<std::vector<ValueId>> add(const std::string &name, std::vector<ValueId> operands, Attributes attributes = {});

@@ -1,6 +1,6 @@
 //===- shape_recipes.cpp - Other shapes, and less of them ------------------===//
 //
-// Reshapes, transposes, slices, joins, reductions.
+// Reshapes, transposes, slices, joins, reductions, writes of states.
 //
 //===----------------------------------------------------------------------===//
 
@@ -141,11 +141,27 @@ static void addSoftmax(ProgramBuilder &builder) {
                 {{"dim", builder.random.below(builder.type(operand).rank())}});
 }
 
+/// Writes a value into a state of its type, which may have readers before and after.
+static void addWrite(ProgramBuilder &builder) {
+  if (builder.program.states.empty())
+    return;
+  const semantics::RecordedState &state = builder.random.pick(builder.program.states);
+  const std::string path = state.path;
+  const TensorType type = semantics::type_of(state.initial);
+  ValueId value = builder.anyValue([&](const TensorType &other) { return other == type; });
+  if (value == kAbsent)
+    return;
+  builder.write(path, value);
+  if (builder.random.oneIn(2))
+    builder.read(path);
+}
+
 std::span<const Recipe> shapeRecipes() {
   static const Recipe recipes[] = {{"reshape", 4, addReshape}, {"permute", 4, addPermute},
                                    {"expand", 2, addExpand},   {"slice", 3, addSlice},
                                    {"cat", 3, addCat},         {"slice_scatter", 1, addSliceScatter},
-                                   {"reduction", 5, addReduction}, {"softmax", 2, addSoftmax}};
+                                   {"reduction", 5, addReduction}, {"softmax", 2, addSoftmax},
+                                   {"write", 3, addWrite}};
   return recipes;
 }
 

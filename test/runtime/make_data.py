@@ -124,13 +124,14 @@ class Scripted(nn.Module):
     def __init__(self):
         super().__init__()
         self.layers = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
+        self.conv = nn.Conv1d(1, 1, 1)
         self.register_buffer("scale", torch.full((2,), 0.5, dtype=torch.float64))
         self.names = ["a", "b"]
         self.factor = 2.5
         self.tied = self.layers[0].weight
 
     def forward(self, x):
-        return self.layers(x) * self.scale * self.factor
+        return self.conv((self.layers(x) * self.factor).unsqueeze(1)).squeeze(1) * self.scale
 
 
 def script_files():

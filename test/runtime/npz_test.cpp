@@ -20,6 +20,11 @@ TEST(NpzTest, ReadsArraysByName) {
   EXPECT_EQ(values<int16_t>(read.at("swapped")), (std::vector<int16_t>{0, 1, 2}));
 }
 
+TEST(NpzTest, ReadsAnArchiveOfNothing) {
+  TemporaryFolder folder;
+  EXPECT_EQ(load(folder.write("x.npz", Archive({}).bytes)).size(), 0u);
+}
+
 TEST(NpzTest, RefusesEveryTruncation) {
   expect_every_truncation_refused(read_file(data_path("runtime/arrays.npz")), [](const std::string &path) { load_npz(path); });
 }

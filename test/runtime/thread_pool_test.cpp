@@ -204,6 +204,33 @@ TEST(ThreadPool, AForkBeforeTheFirstJobHasThreadsOfItsOwn) {
   EXPECT_TRUE(runs_side_by_side(pool, 3));
 }
 
+// A caller that is pinned to one processor does not pin those that will work for all.
+TEST(ThreadPool, WorkersRunWhereThePoolWasMade) {
+  cpu_set_t before, one;
+  ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
+  if (CPU_COUNT(&before) < 2)
+    GTEST_SKIP() << "there is one processor";
+  ThreadPool pool(2);
+  int first = 0;
+  while (!CPU_ISSET(first, &before))
+    ++first;
+  CPU_ZERO(&one);
+  CPU_SET(first, &one);
+  ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+  std::atomic<int> widest = 0, met = 0;
+  pool.parallel_for(2, [&](int64_t) {
+    cpu_set_t mine;
+    if (sched_getaffinity(0, sizeof mine, &mine) == 0 && CPU_COUNT(&mine) > widest)
+      widest = CPU_COUNT(&mine);
+    ++met;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (met < 2 && std::chrono::steady_clock::now() < end) // so that the worker takes part
+      std::this_thread::yield();
+  });
+  ASSERT_EQ(sched_setaffinity(0, sizeof before, &before), 0);
+  EXPECT_EQ(widest, CPU_COUNT(&before));
+}
+
 TEST(ThreadPool, TakesFunctionPointers) {
   ThreadPool pool(2);
   std::atomic<int64_t> sum = 0;

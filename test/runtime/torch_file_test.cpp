@@ -265,7 +265,16 @@ TEST(UnpicklerTest, RefusesWrongCalls) {
   EXPECT_EQ(rule_of_pickle(op::global("collections", "OrderedDict") + "NR"),
             "the arguments of a call must be a tuple, found NoneType");
   EXPECT_EQ(rule_of_pickle(op::global("collections", "OrderedDict") + "N\x85R"),
-            "collections.OrderedDict must be called without arguments");
+            "the items of collections.OrderedDict must be a list, found NoneType");
+  EXPECT_EQ(rule_of_pickle(op::global("collections", "OrderedDict") + "NN\x86R"),
+            "collections.OrderedDict has 2 arguments, expected a list of items or none");
+  EXPECT_EQ(rule_of_pickle(op::global("collections", "OrderedDict") + "](Ne\x85R"),
+            "an item of collections.OrderedDict must be a list, found NoneType");
+  EXPECT_EQ(rule_of_pickle(op::global("collections", "OrderedDict") + "](]e\x85R"),
+            "an item of collections.OrderedDict must be a key and a value");
+  EXPECT_EQ(rule_of_pickle(op::global("torch.jit._pickle", "build_intlist") + ")R"), "a list's builder has 0 arguments, expected 1");
+  EXPECT_EQ(rule_of_pickle(op::global("torch.jit._pickle", "build_intlist") + "N\x85R"),
+            "the argument of a list's builder must be a list, found NoneType");
   EXPECT_EQ(rule_of_pickle(op::global("torch", "FloatStorage") + ")R"), "a storage type is called");
   EXPECT_EQ(rule_of_pickle(op::global("torch._utils", "_rebuild_tensor") + ")R"), "_rebuild_tensor has 0 arguments, expected 4");
   EXPECT_EQ(rule_of_pickle(op::global("torch._utils", "_rebuild_parameter") + ")R"),
@@ -310,6 +319,7 @@ TEST(UnpicklerTest, RefusesViewsOutsideTheirStorage) {
   EXPECT_EQ(view(0, {2}, {-1}), "as_strided: Negative strides are not supported at the moment, got strides: [-1]");
   EXPECT_EQ(view(0, {-1}, {1}), "Trying to create tensor with negative dimension -1: [-1]");
   EXPECT_EQ(view(0, {2, 2}, {1}), "mismatch in length of strides and shape");
+  EXPECT_EQ(view(0, std::vector<int32_t>(65, 1), {1}), "the size of a tensor has 65 numbers; tensors have 64 dimensions at most");
   EXPECT_EQ(view(0, {INT32_MAX, INT32_MAX, INT32_MAX}, {0, 0, 0}), "numel: integer multiplication overflow");
 }
 
@@ -326,6 +336,23 @@ TEST(UnpicklerTest, RefusesWhatIsNoStateDict) {
   const std::string advice = "this is a checkpoint with a state_dict inside, not a state_dict; pick one by its key: ";
   const Archive cycle = torch_archive("}q\1" + op::text("x") + "h\1s");
   EXPECT_EQ(refusal(cycle.bytes), "FILE: " + advice + "'x' (no state_dict)");
+}
+
+// A few bytes that ask for work without end.
+TEST(UnpicklerTest, RefusesRepetition) {
+  const std::string many = "the pickle repeats its values too often";
+  std::string attributes, visits, modules;
+  for (int i = 0; i < 20'000; ++i) {
+    attributes += op::text("") + "N";
+    visits += op::text("") + "h\1";
+    modules += op::text(std::to_string(i)) + "h\1";
+  }
+  const std::string object = op::global("__torch__.a", "B") + ")\x81";
+  EXPECT_EQ(refusal(torch_archive(object + "}(" + op::text("a") + object + op::dict(attributes) + "bq\1" + visits + "ub").bytes),
+            "FILE: " + many);
+  const std::string versions = op::dict(attributes) + "q\1";
+  EXPECT_EQ(refusal(torch_archive(op::ordered_dict + op::dict(op::text("_metadata") + "}(" + op::text("a") + versions + modules + "u") + "b").bytes),
+            "FILE: " + many);
 }
 
 TEST(UnpicklerTest, ReadsIntegersOfEveryForm) {

@@ -83,6 +83,10 @@ TEST(TorchLegacyFileTest, ReadsTextsOfPython2) {
   TemporaryFolder folder;
   const std::string body = op::dict(std::string("U\x01") + "w" + op::tensor(storage("FloatStorage", "0", 4), 0, {4}, {1}));
   EXPECT_EQ(load(folder.write("x.pt", head() + pickle(body) + keys({"0"}) + kFloats)).keys(), Names{"w"});
+  // Its OrderedDict is made of a list of lists.
+  const std::string item = std::string("](U\x01") + "w" + op::tensor(storage("FloatStorage", "0", 4), 0, {4}, {1}) + "e";
+  const std::string dict = op::global("collections", "OrderedDict") + "](" + item + "e\x85R";
+  EXPECT_EQ(load(folder.write("x.pt", head() + pickle(dict) + keys({"0"}) + kFloats)).keys(), Names{"w"});
 }
 
 TEST(TorchLegacyFileTest, RefusesEveryTruncation) {

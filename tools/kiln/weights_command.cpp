@@ -21,18 +21,18 @@ namespace kiln::tools {
 static void printTensors(const runtime::StateDict &tensors) {
   size_t width = 0;
   for (const auto &[name, tensor] : tensors)
-    width = std::max(width, name.size());
+    width = std::max(width, runtime::name_to_show(name).size());
   DenseMap<const void *, StringRef> firstNames;
   uint64_t elements = 0, bytes = 0;
   for (const auto &[name, tensor] : tensors) {
     elements += tensor.numel();
     bytes += tensor.nbytes();
     std::string_view dtype = runtime::name(tensor.dtype());
-    outs() << "  " << left_justify(name, width) << "  " << StringRef(dtype.data(), dtype.size()) << " " << tensor.shape_text();
+    outs() << "  " << left_justify(runtime::name_to_show(name), width) << "  " << StringRef(dtype.data(), dtype.size()) << " " << tensor.shape_text();
     if (!tensor.is_contiguous())
       outs() << ", a view";
     if (auto [first, added] = firstNames.try_emplace(tensor.storage().get(), name); !added)
-      outs() << ", in the storage of " << first->second;
+      outs() << ", in the storage of " << runtime::name_to_show(first->second);
     outs() << "\n";
   }
   outs() << counted(tensors.size(), "tensor") << ", " << counted(elements, "element") << ", " << counted(bytes, "byte") << "\n";

@@ -116,14 +116,19 @@ struct DropoutFuncOptions {
 public:
   /// Whether anything is dropped: not unless this is given, as in libtorch. In Python it is the other way round.
   DropoutFuncOptions &training(bool new_training) {
-    training_ = new_training;
+    training() = new_training;
     return *this;
   }
-  bool training() const noexcept { return training_.value_or(false); }
-  bool has_training() const noexcept { return training_.has_value(); }
+  const bool &training() const noexcept { return training_; }
+  bool &training() noexcept {
+    has_training_ = true;
+    return training_;
+  }
+  /// Whether it was given.
+  bool has_training() const noexcept { return has_training_; }
 
 private:
-  std::optional<bool> training_;
+  bool training_ = false, has_training_ = false;
 };
 
 struct BatchNormFuncOptions {

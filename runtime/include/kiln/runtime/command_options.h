@@ -61,6 +61,9 @@ KILN_API std::pair<std::size_t, Tensor> read_argument(const std::string &option,
 /// All inputs of a function from texts NAME=FILE of --input, in the function's order.
 KILN_API std::vector<Tensor> read_inputs(const Function &function, const std::vector<std::string> &texts);
 
+/// A name that comes from a file, as a terminal may see it: without control characters, and not endless.
+KILN_API std::string name_to_show(std::string_view name);
+
 /// The state_dict of --weights=PATH and --key=KEY. Errors say which flag picks the weights out of a checkpoint; `can_resume`: or goes
 /// on with it.
 KILN_API StateDict read_weights(const std::string &path, const std::string &key, bool can_resume);

@@ -4,6 +4,8 @@
 // index, or how many threads there are, never changes a result.
 #pragma once
 
+#include <sched.h>
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -103,6 +105,7 @@ private:
   std::atomic<int> sleepers_{0};
   std::atomic<bool> stopping_{false};
   std::atomic<int> threads_;
+  cpu_set_t processors_;             // that the thread which made the pool may run on; empty: as who starts a thread
   std::vector<std::thread> workers_; // those that have been started; of the holder of busy_
 };
 
