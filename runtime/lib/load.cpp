@@ -10,22 +10,11 @@
 
 namespace kiln::runtime {
 
-namespace {
-
-// Both .pt and .npz are zip archives: the pickle tells.
-bool is_torch_archive(const std::shared_ptr<MappedFile> &file) {
-  const ZipArchive archive(file);
-  for (const ZipEntry &entry : archive.entries())
-    if (is_torch_pickle_name(entry.name))
-      return true;
-  return !archive.entries().empty() && !archive.entries().front().name.ends_with(".npy");
-}
-
-} // namespace
-
 StateDict load(const std::string &path, const std::string &key) {
   const auto file = MappedFile::open(path);
-  if (is_legacy_torch_file(*file) || (is_zip(*file) && is_torch_archive(file)))
+  // Both .pt and .npz are zip archives. The first entry tells, before the whole archive is checked by its reader.
+  const std::string_view first = first_entry_name(*file);
+  if (is_legacy_torch_file(*file) || (!first.empty() && !first.ends_with(".npy")))
     return read_torch(file, key);
   if (file->size() >= 6 && file->text(0, 6) == "\x93NUMPY")
     throw FileError(path, "", "this is a NumPy array (.npy): one tensor without a name; expected a state_dict, a .pt or .safetensors file");

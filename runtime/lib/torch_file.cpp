@@ -70,10 +70,6 @@ private:
 
 } // namespace
 
-bool is_torch_pickle_name(std::string_view entry) {
-  return entry.ends_with(kPickleName) && entry.find('/') == entry.size() - kPickleName.size();
-}
-
 pickle::Pickle read_torch_pickle(const std::shared_ptr<MappedFile> &file) {
   const std::string &path = file->path();
   if (is_legacy_torch_file(*file))
@@ -83,7 +79,7 @@ pickle::Pickle read_torch_pickle(const std::shared_ptr<MappedFile> &file) {
   const ZipArchive archive(file);
   const ZipEntry *data = nullptr;
   for (const ZipEntry &entry : archive.entries()) {
-    const bool is_pickle = is_torch_pickle_name(entry.name);
+    const bool is_pickle = entry.name.ends_with(kPickleName) && entry.name.find('/') == entry.name.size() - kPickleName.size();
     if (is_pickle && data)
       throw FileError(path, in_quotes(entry.name), concat({"the archive has another pickle, ", in_quotes(data->name)}));
     if (is_pickle)

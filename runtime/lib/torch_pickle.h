@@ -3,7 +3,6 @@
 
 #include <memory>
 #include <string>
-#include <string_view>
 #include <utility>
 
 #include "file_io.h"
@@ -18,9 +17,6 @@ pickle::Pickle read_torch_pickle(const std::shared_ptr<MappedFile> &file);
 
 /// What load_torch does.
 StateDict read_torch(const std::shared_ptr<MappedFile> &file, const std::string &key);
-
-/// Whether an entry of an archive is the pickle of a .pt file: "NAME/data.pkl".
-bool is_torch_pickle_name(std::string_view entry);
 
 /// Whether a file is in the format that torch.save wrote before version 1.6.
 bool is_legacy_torch_file(const MappedFile &file);

@@ -48,6 +48,12 @@ bool is_zip(const MappedFile &file) {
   return begin == kLocalSignature || begin == kEndSignature; // the latter without entries
 }
 
+std::string_view first_entry_name(const MappedFile &file) {
+  if (file.size() < kLocalBytes || file.number<uint32_t>(0) != kLocalSignature)
+    return {};
+  return file.text(kLocalBytes, std::min<std::size_t>(file.number<uint16_t>(26), file.size() - kLocalBytes));
+}
+
 uint32_t crc32(std::span<const std::byte> data) {
   static constexpr CrcTables kTables = make_crc_tables();
   uint32_t crc = 0xffffffff;

@@ -30,6 +30,8 @@ struct ZipEntry {
 
 /// Whether the file begins as zip archives do.
 bool is_zip(const MappedFile &file);
+/// The name in the first local header, unchecked; empty where there is none.
+std::string_view first_entry_name(const MappedFile &file);
 
 class ZipArchive {
 public:
