@@ -182,6 +182,10 @@ double largestDifference(const Tensor &actual, const Tensor &expected) {
   return difference / scale;
 }
 
+bool sameBits(const Tensor &a, const Tensor &b) {
+  return a.nbytes() == b.nbytes() && (a.nbytes() == 0 || std::memcmp(a.data(), b.data(), a.nbytes()) == 0);
+}
+
 std::vector<std::string> runnableInstructionSets() {
   std::vector<std::string> sets;
   for (uint8_t set = 0; set <= static_cast<uint8_t>(runtime::cpu_instruction_set()); ++set)

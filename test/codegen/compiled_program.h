@@ -69,6 +69,9 @@ runtime::Tensor randomTensor(std::vector<int64_t> sizes, runtime::DType dtype, u
 /// The largest difference, relative to the largest expected value (at least 1); infinity where one is NaN and the other is not.
 double largestDifference(const runtime::Tensor &actual, const runtime::Tensor &expected);
 
+/// Whether two tensors hold the same bytes, NaNs and zeros of either sign included.
+bool sameBits(const runtime::Tensor &a, const runtime::Tensor &b);
+
 /// The instruction sets that this processor can run.
 std::vector<std::string> runnableInstructionSets();
 

@@ -13,10 +13,6 @@ using runtime::Tensor;
 
 class KernelTest : public testing::TestWithParam<KernelCase> {};
 
-bool sameBits(const Tensor &a, const Tensor &b) {
-  return a.nbytes() == b.nbytes() && (a.nbytes() == 0 || std::memcmp(a.data(), b.data(), a.nbytes()) == 0);
-}
-
 std::string firstLine(const std::string &text) { return text.substr(0, text.find('\n')); }
 
 /// Calls `f` of a compiled program with every batch, on every instruction set, with one thread and several.

@@ -19,10 +19,6 @@ namespace {
 using runtime::DType;
 using runtime::Tensor;
 
-bool sameBits(const Tensor &a, const Tensor &b) {
-  return a.nbytes() == b.nbytes() && (a.nbytes() == 0 || std::memcmp(a.data(), b.data(), a.nbytes()) == 0);
-}
-
 /// A model and the interpreter, side by side, from the same values of states.
 class SideBySide {
 public:

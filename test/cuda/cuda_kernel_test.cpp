@@ -17,10 +17,6 @@ namespace {
 
 using runtime::Tensor;
 
-bool sameBits(const Tensor &a, const Tensor &b) {
-  return a.nbytes() == b.nbytes() && (a.nbytes() == 0 || std::memcmp(a.data(), b.data(), a.nbytes()) == 0);
-}
-
 /// Calls `function` of a program on the device with each of `batches`, and compares with the interpreter.
 void compare(CompiledProgram &program, const std::string &function, const std::vector<InputCase> &inputCases,
              const std::vector<int64_t> &batches, double tolerance) {

@@ -48,10 +48,6 @@ double epsilon(DType dtype) {
 
 std::string firstLine(const std::string &text) { return text.substr(0, text.find('\n')); }
 
-bool sameBits(const Tensor &a, const Tensor &b) {
-  return a.nbytes() == b.nbytes() && (a.nbytes() == 0 || std::memcmp(a.data(), b.data(), a.nbytes()) == 0);
-}
-
 /// What a call gives: results, then the states that exist, or an error.
 struct Outcome {
   std::vector<Tensor> values;
@@ -89,7 +85,7 @@ public:
       if (two.refused != one.refused)
         return {Fault::Threads, set + ", " + sizes + ": with two threads, '" + two.refused + "'"};
       for (size_t i = 0; i < one.values.size(); ++i)
-        if (!sameBits(one.values[i], two.values[i]))
+        if (!test::sameBits(one.values[i], two.values[i]))
           return {Fault::Threads, set + ", " + sizes + ": " + nameOf(i) + " depends on the number of threads"};
       for (const Tensor &value : one.values)
         compared += static_cast<size_t>(value.numel());
